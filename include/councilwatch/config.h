@@ -1,0 +1,141 @@
+/*
+ * config.h: the configuration after validation; read-only from then on.
+ *
+ * councilwatch.conf, the feeds it includes, councils.csv, aliases.csv and risk.conf are read together with
+ * libconfuse. All mistakes are reported in one run, each as "file:line: what, and the mend". Nothing
+ * is half-loaded: either all is well or *ret is not touched. councilwatch.conf(5) documents every key.
+ */
+#ifndef COUNCILWATCH_CONFIG_H
+#define COUNCILWATCH_CONFIG_H
+
+#include <councilwatch/base.h>
+#include <councilwatch/council.h>
+#include <councilwatch/error.h>
+#include <councilwatch/evidence.h>
+#include <councilwatch/limits.h>
+#include <councilwatch/risk.h>
+
+enum cw_format { CW_FORMAT_HTML_TABLE, CW_FORMAT_CSV, CW_FORMAT_JSON, CW_FORMAT_NDJSON, CW_FORMAT_EVIDENCE };
+const char *cw_format_name(enum cw_format format); /* "html-table" */
+
+struct cw_strings {
+	size_t n;
+	char **at; /* owned by the configuration */
+};
+
+/* Where one field of the evidence comes from. */
+enum cw_field_role {
+	CW_FIELD_COUNCIL,   /* every listed column that has text is used (cw_council_resolve) */
+	CW_FIELD_EVENT_DATE,
+	CW_FIELD_PUBLISHED_AT,
+	CW_FIELD_URL,       /* an HTML cell gives the address of its first link */
+	CW_FIELD_TITLE,
+	CW_FIELD_QUOTE,
+	CW_FIELD_KEY,       /* natural key: the listed columns' texts, joined */
+	CW_FIELD_VALUE,     /* value_id says which */
+};
+
+struct cw_value_map { /* "2.0" = 2: folded text from the source, canonical value */
+	char *from;
+	char *to;
+};
+
+struct cw_field {
+	enum cw_field_role role;
+	enum cw_value_id value_id;   /* CW_FIELD_VALUE */
+	struct cw_strings columns;   /* headings (folded when compared); the first present one that has text wins, but
+	                                for COUNCIL and KEY, which use all. JSON: member names, "a.b" for nested ones */
+	struct cw_strings date_format; /* dates: tried in order; default is ISO 8601 */
+	size_t n_maps;
+	struct cw_value_map *maps;   /* looked up before cw_value_parse */
+	char *constant;              /* a fixed value instead of a column; NULL = none */
+	bool required;               /* without any of its columns the document is refused (MISSING_COLUMN) */
+};
+
+struct cw_feed {
+	char *name;                  /* "ofsted-ilacs-summary"; letters, digits, '-', '_', '.' */
+	char *file;                  /* where it is configured, for messages */
+	unsigned line;
+	bool enabled;
+	char *why;                   /* the stated reason it is on or off; may be NULL */
+	char *url;                   /* https://, http:// or file://; NULL = submissions and import only */
+	int64_t interval_ms;         /* between fetches */
+	int64_t jitter_ms;           /* at most this much is added, at random */
+	char *publisher;
+	enum cw_tier tier;
+	char *licence;
+	char *attribution;
+	enum cw_format format;
+	enum cw_kind kind;
+	bool required;               /* without it councils are "unknown" (domain 3.5) */
+	char *encoding;              /* forced, an iconv name; NULL = found out (BOM, declaration, UTF-8 else Windows-1252) */
+	uint64_t max_size;           /* bytes */
+	int64_t connect_timeout_ms;
+	int64_t timeout_ms;          /* of a whole transfer */
+	unsigned max_redirects;
+	struct cw_strings headers;   /* "Name: value" */
+	char *credential;            /* systemd credential or file that holds "user:password" or a bearer token; NULL = none */
+	struct cw_strings allowed_hosts; /* besides the URL's own, for redirects */
+	unsigned table;              /* HTML: which table from 1; 0 = the first that has the wanted headings */
+	char *rows_at;               /* JSON: path of the array ("results.items"); NULL = the top */
+	char delimiter;              /* CSV; ',' */
+	struct cw_strings absent;    /* texts that mean "not stated" (folded when compared); always: "" */
+	size_t n_fields;
+	struct cw_field *fields;
+	size_t n_expects;
+	struct cw_expect {
+		char *input;         /* a sample document as text, or NULL */
+		char *input_file;    /* or its path, relative to the feed's file */
+		struct cw_strings gives; /* "bradford overall_effectiveness=inadequate event_date=2022-11-21"; or
+		                            "quarantine unknown_council"; all must match, in any order */
+		unsigned line;
+	} *expects;
+};
+
+struct cw_config {
+	char *file;
+	char *instance;              /* names this installation in alerts: /councilwatch/<instance> */
+	char *state_dir;
+	char *runtime_dir;
+	char *councils_file;
+	char *aliases_file;
+	char *risk_file;             /* NULL = built-in constants */
+	bool fetching;
+	unsigned normalisers;        /* worker processes, 1..64; default 2 */
+	unsigned per_host;           /* transfers at once to one host; default 1 */
+	unsigned transfers;          /* transfers at once in all; default 16 */
+	int64_t host_delay_ms;       /* between two requests to one host; default 1000, loopback hosts 0 */
+	char *user_agent;
+	char *worker_dir;            /* where the workers' programs are; default LIBEXECDIR/councilwatch */
+	bool sandbox;                /* default true */
+	uint64_t worker_memory;      /* bytes, RLIMIT_AS of a normaliser; default 512 MiB */
+	int64_t heartbeat_ms;        /* of the alert stream; default 10000 */
+	int log_level;               /* enum cw_log_level */
+	/* Endpoints; the default of each is ipc:// in runtime_dir. */
+	char *endpoint_work;         /* ipc://<runtime_dir>/work */
+	char *endpoint_commit;       /* …/commit */
+	char *endpoint_evidence;     /* …/evidence */
+	char *endpoint_alerts;       /* …/alerts  (XPUB) */
+	char *endpoint_query;        /* …/query   (ROUTER, snapshot and replay) */
+	char *endpoint_control;      /* …/control (ROUTER, command line) */
+
+	size_t n_feeds;
+	struct cw_feed *feeds;       /* by name */
+	struct cw_councils *councils;
+	struct cw_risk risk;
+	char hash[CW_SHA256_HEX + 8]; /* "sha256:…" over all that changes results (risk, councils, aliases, mappings) */
+};
+
+/* default file when -c is not given */
+extern const char *const cw_config_default_file;
+
+int cw_config_load(const char *file, cw_report_fn *report, void *arg, struct cw_config **ret, struct cw_error *err);
+void cw_config_free(struct cw_config *config);
+const struct cw_feed *cw_config_feed(const struct cw_config *config, struct cw_str name);
+/* The configuration as understood, defaults filled in, in its own syntax: it can be read back. */
+int cw_config_print(const struct cw_config *config, struct cw_buf *out);
+/* Every key of councilwatch.conf, feeds and risk.conf as "section.key\ttype\tdefault\thelp" lines, for the test
+ * that each is documented. */
+int cw_config_keys(struct cw_buf *out);
+
+#endif

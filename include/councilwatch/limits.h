@@ -1,0 +1,48 @@
+/*
+ * limits.h: every ceiling on outside input, with its unit and its reason.
+ */
+#ifndef COUNCILWATCH_LIMITS_H
+#define COUNCILWATCH_LIMITS_H
+
+/* Documents travel and are kept in chunks of this size, so that no process ever holds a whole one. Bytes. */
+#define CW_CHUNK_MAX (256u * 1024u)
+/* Chunks a normaliser may have been sent and not yet acknowledged: enough to hide a round trip. */
+#define CW_CHUNK_WINDOW 8u
+/* Default and largest size of one document, bytes (feed setting max_size). */
+#define CW_DOCUMENT_DEFAULT (64u * 1024u * 1024u)
+#define CW_DOCUMENT_MAX (4ull * 1024u * 1024u * 1024u)
+/* Formats that must hold the whole document in memory (JSON) refuse more than this, bytes. */
+#define CW_WHOLE_DOCUMENT_MAX (64u * 1024u * 1024u)
+
+/* One field of a record: a cell, a title, a URL. Bytes of UTF-8. */
+#define CW_FIELD_MAX (64u * 1024u)
+/* A quote is shown to people; domain section 4 asks for at most 300 characters. */
+#define CW_QUOTE_MAX 300u
+/* One row of a table or one line of NDJSON, bytes. */
+#define CW_ROW_MAX (1024u * 1024u)
+#define CW_COLUMNS_MAX 4096u
+/* Nesting of JSON and HTML. The HTML parser enforces its own (256) as well. */
+#define CW_DEPTH_MAX 128u
+
+/* Evidence batches: records and bytes, whichever comes first. */
+#define CW_BATCH_RECORDS 4096u
+#define CW_BATCH_BYTES (1024u * 1024u)
+/* Batches a normaliser may have sent and the assessor not yet taken. */
+#define CW_BATCH_WINDOW 8u
+/* Records of one document held in memory by the assessor; more are staged on disk. */
+#define CW_STAGE_RECORDS 32768u
+
+/* Frames of one message, and bytes of one frame, on any internal socket. */
+#define CW_FRAMES_MAX 8u
+#define CW_FRAME_MAX (2u * 1024u * 1024u)
+/* One JSON request on the control or query socket, bytes. */
+#define CW_REQUEST_MAX (256u * 1024u)
+
+/* Names: feeds, councils, kinds. Bytes. */
+#define CW_NAME_MAX 64u
+#define CW_URL_MAX 2048u
+
+/* A document in hand at this many deaths of a worker is set aside as poison. */
+#define CW_POISON_DEATHS 2u
+
+#endif

@@ -1,0 +1,112 @@
+/*
+ * model.h: state = f(evidence, configuration, as-of). The risk model of domain section 3 as a pure function.
+ *
+ * Nothing here reads a clock, a file or a database. Evidence comes in any order and may repeat; the result
+ * depends only on the set. Times count in UTC days: what was published on a day counts on that day.
+ */
+#ifndef COUNCILWATCH_MODEL_H
+#define COUNCILWATCH_MODEL_H
+
+#include <councilwatch/base.h>
+#include <councilwatch/clock.h>
+#include <councilwatch/council.h>
+#include <councilwatch/error.h>
+#include <councilwatch/evidence.h>
+#include <councilwatch/risk.h>
+
+/* Stored evidence: the statement, with everything filled in, and where it came from. */
+struct cw_fact {
+	struct cw_evidence evidence; /* fetched_at, publisher and tier set; published_at may be NONE */
+	struct cw_wall known_at;     /* when this system could know it (first document that had it) */
+	char id[33];                 /* stable: hash of feed, key and content, 32 hex digits */
+	struct cw_str feed;
+	char document[CW_SHA256_HEX];/* of the first document that had it */
+	uint64_t rowno;              /* in the store, from 1 */
+	/* Later moments at which the same publisher went back to this statement after having said another about the
+	 * same event (a correction taken back). Ascending. */
+	size_t n_again;
+	const struct cw_wall *again;
+};
+
+struct cw_contributor {
+	const struct cw_signal_def *signal;
+	enum cw_criterion criterion;
+	double points;           /* now, before caps */
+	double confidence;       /* impulses; 1 for states */
+	int32_t opened_day;      /* published */
+	int age_days;
+	enum cw_level floor;     /* what it holds now */
+	bool derived;            /* rests on a derived headline */
+	int32_t closes_day;      /* when it ends by itself; CW_DAY_NONE = not by time alone */
+	size_t n_facts;
+	const struct cw_fact **facts; /* owned array of borrowed facts; at least one */
+};
+
+struct cw_criterion_state {
+	enum cw_level level;
+	double points;           /* capped */
+	double uncapped;
+	enum cw_knowledge knowledge;
+};
+
+struct cw_assessment {
+	int32_t as_of;
+	enum cw_level level;
+	enum cw_level points_level;  /* after the 60-day step-down rule */
+	enum cw_level floor_level;
+	bool held;                   /* watch only because of the hold */
+	int32_t hold_until;          /* last day; CW_DAY_NONE = no hold */
+	int32_t step_down_day;       /* when the points level falls if nothing changes; CW_DAY_NONE */
+	double points;
+	bool breadth;                /* the breadth points are in it */
+	enum cw_knowledge knowledge;
+	int32_t last_judged_day;     /* last full ILACS; CW_DAY_NONE = never */
+	int32_t stale_day;           /* when that becomes stale */
+	struct cw_criterion_state criteria[CW_CRIT_COUNT];
+	size_t n_contributors;
+	struct cw_contributor *contributors; /* owned; most points first */
+	int32_t next_day;            /* the next day on which anything changes through time alone; CW_DAY_NONE */
+};
+void cw_assessment_clear(struct cw_assessment *assessment);
+
+/* As things stood on a day, from what had been published by then. Facts are borrowed by the result. */
+int cw_model_assess(const struct cw_risk *risk, const struct cw_fact *facts, size_t n_facts, int32_t as_of,
+                    struct cw_assessment *ret, struct cw_error *err);
+
+enum cw_alert_kind {
+	CW_ALERT_LEVEL_UP = 1,
+	CW_ALERT_FLOOR_OPENED,
+	CW_ALERT_FLOOR_CLOSED,
+	CW_ALERT_LEVEL_DOWN,
+	CW_ALERT_NEW_EVIDENCE,
+	CW_ALERT_KNOWLEDGE_LOST,
+	CW_ALERT_SOURCE_OUTAGE,
+	CW_ALERT_CONFLICT,
+	CW_ALERT_IDENTITY_UNRESOLVED,
+	CW_ALERT_OVERRIDE_EXPIRING,
+	CW_ALERT_KIND_COUNT
+};
+const char *cw_alert_kind_name(enum cw_alert_kind kind);
+const char *const *cw_alert_kind_names(void); /* ends with NULL */
+
+/* One change somebody should hear of. */
+struct cw_change {
+	enum cw_alert_kind kind;
+	struct cw_wall at;
+	enum cw_level previous_level;
+	enum cw_knowledge previous_knowledge;
+	char cause[96];               /* identifies the same change in another run over the same evidence */
+	struct cw_assessment after;
+};
+void cw_change_clear(struct cw_change *change);
+
+/*
+ * Every change of one council from its first evidence until a moment, in order: evidence enters when it became
+ * known (known_at), time passes day by day in between. changes go to emit as they are found; a negative return stops.
+ * *ret_next_day: the next day on which something will change by time alone.
+ */
+typedef int cw_change_fn(void *arg, const struct cw_change *change);
+int cw_model_changes(const struct cw_risk *risk, const struct cw_fact *facts, size_t n_facts, struct cw_wall until,
+                     cw_change_fn *emit, void *arg, struct cw_assessment *ret_last, struct cw_error *err);
+
+#endif

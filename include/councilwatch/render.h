@@ -1,0 +1,30 @@
+/*
+ * render.h: JSON and sentences for assessments, evidence and alerts, the same in alerts, on the query socket
+ * and on the command line (design sections 3 and 5).
+ */
+#ifndef COUNCILWATCH_RENDER_H
+#define COUNCILWATCH_RENDER_H
+
+#include <councilwatch/base.h>
+#include <councilwatch/config.h>
+#include <councilwatch/model.h>
+#include <jansson.h>
+
+/* New references, or NULL when out of memory. */
+json_t *cw_render_council(const struct cw_council *council);          /* id name gss_code la_code urn */
+json_t *cw_render_fact(const struct cw_fact *fact);                   /* the evidence object of design section 5 */
+json_t *cw_render_criteria(const struct cw_assessment *assessment);   /* {"ofsted":{"level":…,"points":…},…} */
+json_t *cw_render_contributors(const struct cw_assessment *assessment); /* with evidence[] */
+/* One row of "councils --json": council_id name gss_code la_code urn region level knowledge points criteria{} */
+json_t *cw_render_council_level(const struct cw_council *council, const struct cw_assessment *assessment);
+/* The CloudEvents object. at: of the change. council may be NULL (source_outage, identity_unresolved). */
+json_t *cw_render_alert(const struct cw_config *config, const struct cw_council *council, const struct cw_change *change,
+                        uint64_t seq, const char *id);
+/* One sentence a person can read aloud (domain section 6: a flag for a conversation, never a verdict). */
+int cw_render_sentence(const struct cw_council *council, const struct cw_change *change, struct cw_buf *out);
+/* "routine", or "unknown (last judged 2018-07-02)" where domain 3.5 says not to say routine. */
+int cw_render_level(const struct cw_assessment *assessment, struct cw_buf *out);
+/* "ILACS inspection: inadequate", "full inspection of leaders …": a signal for people. */
+const char *cw_render_signal(const char *signal);
+
+#endif
