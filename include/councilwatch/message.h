@@ -24,7 +24,8 @@
 
 enum cw_message_kind {
 	/* worker -> daemon */
-	CW_MSG_READY = 1,      /* number = documents it will take at once (credits); payload: role text ("normaliser", "assessor") */
+	CW_MSG_READY = 1,      /* number = documents it will take at once (credits); count = its process id, by which
+	                          the supervisor knows it; payload: role text ("normaliser", "assessor") */
 	CW_MSG_HEARTBEAT = 2,  /* every CW_HEARTBEAT_MS; number = documents handled so far */
 	CW_MSG_CREDIT = 3,     /* number = more documents it will take */
 	CW_MSG_CHUNK_ACK = 4,  /* number = chunks of this document taken since the last ack */
