@@ -46,7 +46,9 @@ enum { CW_COUNCIL_UNKNOWN = 1, CW_COUNCIL_AMBIGUOUS, CW_COUNCIL_CONFLICT, CW_COU
 /*
  * Resolves one row from all that it says of its council (codes and names, in any order; empty ones and
  * "NaN"-like placeholders must have been left out). Each text gives the set of councils it names on that day.
- * Texts that name nobody are set aside; what remains must have exactly one council in common.
+ * Texts that name nobody then are set aside (publishers use retired codes for years); what remains must have exactly
+ * one council in common. A text that names another council, but only after that day, is a conflict all the same: either the
+ * date or the council is wrong.
  * day: of the event, or when unknown the day it was published or fetched.
  * 0, or: UNKNOWN no text matches any alias of any date; NOT_THEN they match, but none on that day;
  * AMBIGUOUS several councils remain; CONFLICT two texts name different councils. why (reset, may be

@@ -1,0 +1,151 @@
+#include <errno.h>
+#include <string.h>
+
+#include <councilwatch/risk.h>
+
+static const char *const level_names[CW_LEVEL_COUNT] = { "routine", "watch", "priority", "intensive" };
+static const char *const knowledge_names[] = { "known", "stale", "unknown", "inherited" };
+static const char *const criterion_names[CW_CRIT_COUNT] = { "ofsted", "send", "intel", "leadership", "specific" };
+
+static int find_name(struct cw_str text, const char *const *names, size_t n, unsigned *ret)
+{
+	for (size_t i = 0; i < n; i++)
+		if (cw_str_eq(text, names[i])) {
+			*ret = (unsigned)i;
+			return 0;
+		}
+	return -EINVAL;
+}
+
+const char *cw_level_name(enum cw_level level)
+{
+	return (unsigned)level < CW_LEVEL_COUNT ? level_names[level] : "";
+}
+
+int cw_level_parse(struct cw_str text, enum cw_level *ret)
+{
+	unsigned index;
+	int r = find_name(text, level_names, CW_LEVEL_COUNT, &index);
+
+	if (r == 0)
+		*ret = (enum cw_level)index;
+	return r;
+}
+
+const char *cw_knowledge_name(enum cw_knowledge knowledge)
+{
+	return (unsigned)knowledge < CW_ARRAY_LEN(knowledge_names) ? knowledge_names[knowledge] : "";
+}
+
+const char *cw_criterion_name(enum cw_criterion criterion)
+{
+	return (unsigned)criterion < CW_CRIT_COUNT ? criterion_names[criterion] : "";
+}
+
+int cw_criterion_parse(struct cw_str text, enum cw_criterion *ret)
+{
+	unsigned index;
+	int r = find_name(text, criterion_names, CW_CRIT_COUNT, &index);
+
+	if (r == 0)
+		*ret = (enum cw_criterion)index;
+	return r;
+}
+
+#define BIT(criterion) (1u << CW_CRIT_##criterion)
+/* A state (open until closed) and an impulse (decays); may: the other criterion it may count under instead. */
+#define STATE_OR(id, crit, may, points, held, months, ilacs, area_send)                                          \
+	{ .name = id, .state = true, .criteria = BIT(crit) | BIT(may), .criterion = CW_CRIT_##crit,              \
+	  .weight = points, .floor = CW_LEVEL_##held, .expires_months = months, .closed_by_ilacs = ilacs,        \
+	  .closed_by_area_send = area_send }
+#define STATE(id, crit, ...) STATE_OR(id, crit, crit, __VA_ARGS__)
+#define IMPULSE_OR(id, crit, may, points, days, replaced_days)                                                   \
+	{ .name = id, .criteria = BIT(crit) | BIT(may), .criterion = CW_CRIT_##crit, .weight = points,           \
+	  .half_life = days, .expires_days = replaced_days }
+#define IMPULSE(id, crit, ...) IMPULSE_OR(id, crit, crit, __VA_ARGS__)
+
+/*
+ * The tables of domain section 3.2, row by row. Where "closes when" names a publisher (DfE, MHCLG), only a
+ * statement closes it; where it names a time, that is here. The
+ * columns of a state: weight, floor, months until it closes by itself, closed by the next full ILACS, by the next full area
+ * SEND inspection; of an impulse: weight, half-life in days, days until it is replaced.
+ */
+static const struct cw_signal_def defaults[] = {
+	STATE("ilacs_inadequate", OFSTED, 60, INTENSIVE, 0, true, false),
+	STATE("ilacs_leaders_inadequate", OFSTED, 20, PRIORITY, 0, true, false),
+	STATE("ilacs_ri", OFSTED, 20, WATCH, 0, true, false),
+	STATE("apa_open", OFSTED, 30, PRIORITY, 18, true, false),
+	STATE_OR("improvement_notice", OFSTED, SEND, 35, PRIORITY, 0, false, false),
+	STATE_OR("statutory_direction", OFSTED, SEND, 60, INTENSIVE, 0, false, false),
+	STATE("send_outcome3", SEND, 35, PRIORITY, 0, false, true),
+	STATE("send_outcome2", SEND, 10, ROUTINE, 0, false, true),
+	STATE("wsoa_open", SEND, 15, WATCH, 0, false, true),
+	STATE("wsoa_revisit_failed", SEND, 30, PRIORITY, 0, false, true),
+	STATE("best_value_direction", SPECIFIC, 20, WATCH, 0, false, false),
+	/* A notice lapses after twelve months. */
+	STATE("best_value_notice", SPECIFIC, 10, ROUTINE, 12, false, false),
+	/* Announced in February for the financial year that ends on 31 March of the next: thirteen months. */
+	STATE("exceptional_financial_support", SPECIFIC, 8, ROUTINE, 13, false, false),
+	/* From vesting day; the successor's first own full inspection may come before. */
+	STATE("lgr_transition", SPECIFIC, 10, WATCH, 36, true, false),
+
+	IMPULSE_OR("judgement_fell", OFSTED, SEND, 15, 365, 0),
+	IMPULSE("monitoring_slow", OFSTED, 12, 270, 0),
+	IMPULSE("visit_weak_no_apa", OFSTED, 8, 270, 0),
+	IMPULSE("s114_notice", SPECIFIC, 25, 365, 0),
+	IMPULSE("court_systemic_criticism", SPECIFIC, 25, 365, 0),
+	IMPULSE("jr_policy_unlawful", SPECIFIC, 15, 365, 0),
+	IMPULSE("jr_case_lost", SPECIFIC, 6, 180, 0),
+	IMPULSE("dcs_change", LEADERSHIP, 8, 180, 0),
+	IMPULSE("dcs_second_in_12m", LEADERSHIP, 12, 270, 0),
+	IMPULSE("chief_exec_change", LEADERSHIP, 8, 180, 0),
+	IMPULSE("leader_change", LEADERSHIP, 5, 180, 0),
+	IMPULSE("control_change", LEADERSHIP, 8, 270, 0),
+	IMPULSE("lmcs_change", LEADERSHIP, 4, 180, 0),
+	IMPULSE("safeguarding_review", SPECIFIC, 6, 180, 0),
+	IMPULSE("lgsco_public_report", INTEL, 8, 365, 0),
+	/* Yearly data: the next release replaces it, and comes within 400 days. */
+	IMPULSE("workforce_outlier", INTEL, 8, 365, 400),
+	IMPULSE("ehcp_outlier", SEND, 8, 365, 400),
+	IMPULSE("news", INTEL, 4, 45, 0),
+};
+_Static_assert(CW_ARRAY_LEN(defaults) <= CW_SIGNALS_MAX, "CW_SIGNALS_MAX is too small");
+
+void cw_risk_defaults(struct cw_risk *risk)
+{
+	*risk = (struct cw_risk){
+		.n_signals = CW_ARRAY_LEN(defaults),
+		.cap = { [CW_CRIT_OFSTED] = 80,
+		         [CW_CRIT_SEND] = 60,
+		         [CW_CRIT_INTEL] = 25,
+		         [CW_CRIT_LEADERSHIP] = 30,
+		         [CW_CRIT_SPECIFIC] = 35 },
+		.breadth_points = 10,
+		.breadth_criteria = 3,
+		.breadth_minimum = 10,
+		.line_watch = 25,
+		.line_priority = 50,
+		.drop_below = 0.5,
+		.repeat_share = 0.25,
+		.confidence = { 0, 1.0, 0.8, 0.5, 0 },
+		.corroboration = 0.2,
+		.cluster_days = 14,
+		.step_down_share = 0.8,
+		.step_down_days = 60,
+		.hold_days = 365,
+		.new_evidence_points = 10,
+		.stale_ilacs_months = 42,
+		.stale_send_months = 66,
+		.outage_cadences = 3,
+		.same_cause_days = 30,
+	};
+	memcpy(risk->signals, defaults, sizeof(defaults));
+}
+
+const struct cw_signal_def *cw_risk_signal(const struct cw_risk *risk, struct cw_str name)
+{
+	for (size_t i = 0; i < risk->n_signals; i++)
+		if (cw_str_eq(name, risk->signals[i].name))
+			return &risk->signals[i];
+	return NULL;
+}
