@@ -1,0 +1,538 @@
+#include <errno.h>
+#include <string.h>
+
+#include <councilwatch/evidence.h>
+#include <councilwatch/limits.h>
+
+/* ---- vocabulary ---- */
+
+static const char *const status_words[] = { "open", "closed", "occurred", NULL };
+static const char *const criterion_words[] = { "ofsted", "send", "intel", "leadership", "specific", NULL };
+
+static const struct cw_value_def value_defs[CW_VAL_COUNT] = {
+	[CW_VAL_FRAMEWORK_ID] = { CW_VAL_FRAMEWORK_ID, "framework_id", CW_VALUE_TEXT, 0, 0, NULL },
+	[CW_VAL_OVERALL_EFFECTIVENESS] = { CW_VAL_OVERALL_EFFECTIVENESS, "overall_effectiveness", CW_VALUE_GRADE, 0, 0, NULL },
+	[CW_VAL_IMPACT_OF_LEADERS] = { CW_VAL_IMPACT_OF_LEADERS, "impact_of_leaders", CW_VALUE_GRADE, 0, 0, NULL },
+	[CW_VAL_HELP_AND_PROTECTION] = { CW_VAL_HELP_AND_PROTECTION, "help_and_protection", CW_VALUE_GRADE, 0, 0, NULL },
+	[CW_VAL_IN_CARE] = { CW_VAL_IN_CARE, "in_care", CW_VALUE_GRADE, 0, 0, NULL },
+	[CW_VAL_CARE_LEAVERS] = { CW_VAL_CARE_LEAVERS, "care_leavers", CW_VALUE_GRADE, 0, 0, NULL },
+	[CW_VAL_OUTCOME] = { CW_VAL_OUTCOME, "outcome", CW_VALUE_INTEGER, 1, 3, NULL },
+	[CW_VAL_SIGNAL] = { CW_VAL_SIGNAL, "signal", CW_VALUE_WORD, 0, 0, NULL },
+	[CW_VAL_STATUS] = { CW_VAL_STATUS, "status", CW_VALUE_WORD, 0, 0, status_words },
+	[CW_VAL_CRITERION] = { CW_VAL_CRITERION, "criterion", CW_VALUE_WORD, 0, 0, criterion_words },
+	[CW_VAL_THEME] = { CW_VAL_THEME, "theme", CW_VALUE_TEXT, 0, 0, NULL },
+	[CW_VAL_HEADLINE] = { CW_VAL_HEADLINE, "headline", CW_VALUE_GRADE, 0, 0, NULL },
+	[CW_VAL_INSPECTION_TYPE] = { CW_VAL_INSPECTION_TYPE, "inspection_type", CW_VALUE_TEXT, 0, 0, NULL },
+};
+
+static const enum cw_value_id ilacs_values[] = { CW_VAL_FRAMEWORK_ID, CW_VAL_OVERALL_EFFECTIVENESS,
+	                                         CW_VAL_IMPACT_OF_LEADERS, CW_VAL_HELP_AND_PROTECTION, CW_VAL_IN_CARE,
+	                                         CW_VAL_CARE_LEAVERS, CW_VAL_INSPECTION_TYPE, 0 };
+static const enum cw_value_id ilacs_outcome[] = { CW_VAL_OVERALL_EFFECTIVENESS, CW_VAL_IMPACT_OF_LEADERS,
+	                                          CW_VAL_HELP_AND_PROTECTION, CW_VAL_IN_CARE, CW_VAL_CARE_LEAVERS, 0 };
+static const enum cw_value_id send_values[] = { CW_VAL_OUTCOME, CW_VAL_INSPECTION_TYPE, 0 };
+static const enum cw_value_id send_outcome[] = { CW_VAL_OUTCOME, 0 };
+static const enum cw_value_id signal_values[] = { CW_VAL_SIGNAL, CW_VAL_STATUS, CW_VAL_CRITERION, 0 };
+static const enum cw_value_id signal_outcome[] = { CW_VAL_SIGNAL, 0 };
+static const enum cw_value_id jtai_values[] = { CW_VAL_THEME, CW_VAL_INSPECTION_TYPE, 0 };
+static const enum cw_value_id jtai_outcome[] = { CW_VAL_THEME, 0 };
+static const enum cw_value_id youth_values[] = { CW_VAL_HEADLINE, CW_VAL_INSPECTION_TYPE, 0 };
+static const enum cw_value_id youth_outcome[] = { CW_VAL_HEADLINE, 0 };
+static const enum cw_value_id news_values[] = { CW_VAL_THEME, 0 };
+static const enum cw_value_id no_values[] = { 0 };
+
+static const struct cw_kind_def kind_defs[CW_KIND_COUNT] = {
+	[CW_KIND_ILACS] = { CW_KIND_ILACS, "ilacs", ilacs_values, ilacs_outcome },
+	[CW_KIND_AREA_SEND] = { CW_KIND_AREA_SEND, "area_send", send_values, send_outcome },
+	[CW_KIND_SIGNAL] = { CW_KIND_SIGNAL, "signal", signal_values, signal_outcome },
+	[CW_KIND_JTAI] = { CW_KIND_JTAI, "jtai", jtai_values, jtai_outcome },
+	[CW_KIND_YOUTH_JUSTICE] = { CW_KIND_YOUTH_JUSTICE, "youth_justice", youth_values, youth_outcome },
+	[CW_KIND_NEWS] = { CW_KIND_NEWS, "news", news_values, no_values },
+};
+
+const struct cw_kind_def *cw_kind_def(enum cw_kind kind)
+{
+	return kind > CW_KIND_NONE && kind < CW_KIND_COUNT ? &kind_defs[kind] : NULL;
+}
+
+const struct cw_kind_def *cw_kind_by_name(struct cw_str name)
+{
+	for (size_t i = 1; i < CW_KIND_COUNT; i++)
+		if (cw_str_eq(name, kind_defs[i].name))
+			return &kind_defs[i];
+	return NULL;
+}
+
+const struct cw_value_def *cw_value_def(enum cw_value_id id)
+{
+	return id > 0 && id < CW_VAL_COUNT ? &value_defs[id] : NULL;
+}
+
+const struct cw_value_def *cw_value_by_name(struct cw_str name)
+{
+	for (size_t i = 1; i < CW_VAL_COUNT; i++)
+		if (cw_str_eq(name, value_defs[i].name))
+			return &value_defs[i];
+	return NULL;
+}
+
+bool cw_kind_allows(enum cw_kind kind, enum cw_value_id id)
+{
+	const struct cw_kind_def *def = cw_kind_def(kind);
+
+	for (const enum cw_value_id *v = def ? def->values : no_values; *v; v++)
+		if (*v == id)
+			return true;
+	return false;
+}
+
+const char *const *cw_kind_names(void)
+{
+	static const char *names[CW_KIND_COUNT];
+
+	for (size_t i = 1; i < CW_KIND_COUNT; i++)
+		names[i - 1] = kind_defs[i].name;
+	return names;
+}
+
+const char *const *cw_value_names(void)
+{
+	static const char *names[CW_VAL_COUNT];
+
+	for (size_t i = 1; i < CW_VAL_COUNT; i++)
+		names[i - 1] = value_defs[i].name;
+	return names;
+}
+
+/* ---- grades and tiers ---- */
+
+static const char *const grade_names[CW_GRADE_COUNT] = {
+	[CW_GRADE_NONE] = "",
+	[CW_GRADE_OUTSTANDING] = "outstanding",
+	[CW_GRADE_GOOD] = "good",
+	[CW_GRADE_REQUIRES_IMPROVEMENT] = "requires_improvement",
+	[CW_GRADE_INADEQUATE] = "inadequate",
+	[CW_GRADE_NOT_JUDGED] = "not_judged",
+};
+
+const char *cw_grade_name(enum cw_grade grade)
+{
+	return grade_names[grade];
+}
+
+/* Compares without regard to case, runs of white space and the '_' of our own names. */
+static bool same_words(struct cw_str text, const char *words)
+{
+	size_t i = 0;
+
+	text = cw_str_trim(text);
+	for (; *words; words++) {
+		if (*words == ' ') {
+			size_t start = i;
+
+			while (i < text.len && (strchr(" \t\r\n_", text.at[i]) || (unsigned char)text.at[i] == 0xc2 ||
+			                        (unsigned char)text.at[i] == 0xa0))
+				i++;
+			if (i == start)
+				return false;
+			continue;
+		}
+		if (i >= text.len || (text.at[i] | 0x20) != *words)
+			return false;
+		i++;
+	}
+	return i == text.len;
+}
+
+int cw_grade_parse(struct cw_str text, enum cw_grade *ret)
+{
+	static const struct {
+		const char *words;
+		enum cw_grade grade;
+	} wordings[] = {
+		{ "good", CW_GRADE_GOOD },
+		{ "outstanding", CW_GRADE_OUTSTANDING },
+		{ "requires improvement", CW_GRADE_REQUIRES_IMPROVEMENT },
+		{ "requires improvement to be good", CW_GRADE_REQUIRES_IMPROVEMENT },
+		{ "inadequate", CW_GRADE_INADEQUATE },
+		{ "not judged", CW_GRADE_NOT_JUDGED },
+	};
+
+	for (size_t i = 0; i < CW_ARRAY_LEN(wordings); i++) {
+		if (same_words(text, wordings[i].words)) {
+			*ret = wordings[i].grade;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+const char *cw_tier_name(enum cw_tier tier)
+{
+	static const char *const names[] = { "", "A", "B", "C", "D" };
+
+	return names[tier];
+}
+
+enum cw_tier cw_tier_by_name(struct cw_str name)
+{
+	return name.len == 1 && name.at[0] >= 'A' && name.at[0] <= 'D' ? (enum cw_tier)(name.at[0] - 'A' + 1) : CW_TIER_NONE;
+}
+
+/* ---- values ---- */
+
+struct cw_str cw_evidence_value(const struct cw_evidence *evidence, enum cw_value_id id)
+{
+	for (size_t i = 0; i < evidence->n_values; i++)
+		if (evidence->value[i].id == id)
+			return evidence->value[i].text;
+	return cw_str(NULL);
+}
+
+enum cw_grade cw_evidence_grade(const struct cw_evidence *evidence, enum cw_value_id id)
+{
+	struct cw_str text = cw_evidence_value(evidence, id);
+
+	for (int g = CW_GRADE_OUTSTANDING; g < CW_GRADE_COUNT; g++)
+		if (text.len && cw_str_eq(text, grade_names[g]))
+			return (enum cw_grade)g;
+	return CW_GRADE_NONE;
+}
+
+int cw_evidence_set(struct cw_evidence *evidence, enum cw_value_id id, struct cw_str text)
+{
+	size_t i = evidence->n_values;
+
+	while (i > 0 && evidence->value[i - 1].id >= id)
+		i--;
+	if (i < evidence->n_values && evidence->value[i].id == id) {
+		evidence->value[i].text = text;
+		return 0;
+	}
+	if (evidence->n_values == CW_VALUES_MAX)
+		return -E2BIG;
+	memmove(&evidence->value[i + 1], &evidence->value[i], (evidence->n_values - i) * sizeof(evidence->value[0]));
+	evidence->value[i] = (struct cw_value){ id, text };
+	evidence->n_values++;
+	return 0;
+}
+
+int cw_value_parse(enum cw_value_id id, struct cw_str text, struct cw_buf *out, struct cw_str *ret)
+{
+	const struct cw_value_def *def = cw_value_def(id);
+	int64_t integer;
+	double number;
+	enum cw_grade grade;
+	int r;
+
+	text = cw_str_trim(text);
+	if (!def || !text.len)
+		return -EINVAL;
+	switch (def->type) {
+	case CW_VALUE_GRADE:
+		r = cw_grade_parse(text, &grade);
+		if (r < 0)
+			return r;
+		*ret = cw_str(cw_grade_name(grade));
+		return 0;
+	case CW_VALUE_INTEGER:
+		r = cw_parse_integer(text, &integer);
+		if (r < 0)
+			return r;
+		if (integer < def->min || integer > def->max)
+			return -ERANGE;
+		cw_buf_reset(out);
+		r = cw_buf_printf(out, "%lld", (long long)integer);
+		*ret = (struct cw_str){ cw_buf_str(out), out->len };
+		return r;
+	case CW_VALUE_NUMBER:
+		r = cw_parse_double(text, &number);
+		if (r < 0)
+			return r;
+		break;
+	case CW_VALUE_WORD:
+		for (const char *const *word = def->words; word; word++) {
+			if (!*word)
+				return -EINVAL;
+			if (cw_str_eq(text, *word))
+				break;
+		}
+		break;
+	case CW_VALUE_TEXT:
+		break;
+	}
+	if (text.len > CW_FIELD_MAX)
+		return -ERANGE;
+	*ret = text;
+	return 0;
+}
+
+/* ---- ILACS ---- */
+
+const char *cw_ilacs_framework(int32_t event_day)
+{
+	if (event_day == CW_DAY_NONE)
+		return "ilacs";
+	if (event_day >= cw_day_make(2026, 4, 1))
+		return "ilacs_2026";
+	return event_day >= cw_day_make(2023, 1, 1) ? "ilacs_2023" : "ilacs_2018";
+}
+
+enum cw_grade cw_ilacs_derive(enum cw_grade leaders, enum cw_grade help, enum cw_grade in_care,
+                              enum cw_grade care_leavers, bool care_leavers_expected)
+{
+	const enum cw_grade all[] = { leaders, help, in_care, care_leavers };
+	unsigned ri = 0, graded = 0;
+
+	if (help == CW_GRADE_INADEQUATE || in_care == CW_GRADE_INADEQUATE || care_leavers == CW_GRADE_INADEQUATE)
+		return CW_GRADE_INADEQUATE;
+	for (size_t i = 0; i < CW_ARRAY_LEN(all); i++) {
+		ri += all[i] == CW_GRADE_REQUIRES_IMPROVEMENT;
+		graded += all[i] != CW_GRADE_NONE && all[i] != CW_GRADE_NOT_JUDGED;
+	}
+	if (leaders == CW_GRADE_INADEQUATE || ri >= 2)
+		return CW_GRADE_REQUIRES_IMPROVEMENT;
+	/* What is missing might have been adverse: calm needs every judgement. */
+	if (graded == 4 || (graded == 3 && !care_leavers_expected &&
+	                    (care_leavers == CW_GRADE_NONE || care_leavers == CW_GRADE_NOT_JUDGED)))
+		return CW_GRADE_GOOD;
+	return CW_GRADE_NONE;
+}
+
+enum cw_grade cw_ilacs_headline(const struct cw_evidence *evidence, bool *ret_derived)
+{
+	enum cw_grade overall = cw_evidence_grade(evidence, CW_VAL_OVERALL_EFFECTIVENESS);
+	bool care_leavers_expected;
+
+	*ret_derived = false;
+	if (overall != CW_GRADE_NONE && overall != CW_GRADE_NOT_JUDGED)
+		return overall;
+	*ret_derived = true;
+	care_leavers_expected = evidence->event_day == CW_DAY_NONE || evidence->event_day >= cw_day_make(2023, 1, 1);
+	return cw_ilacs_derive(cw_evidence_grade(evidence, CW_VAL_IMPACT_OF_LEADERS),
+	                       cw_evidence_grade(evidence, CW_VAL_HELP_AND_PROTECTION),
+	                       cw_evidence_grade(evidence, CW_VAL_IN_CARE),
+	                       cw_evidence_grade(evidence, CW_VAL_CARE_LEAVERS), care_leavers_expected);
+}
+
+/* ---- reasons ---- */
+
+static const struct {
+	const char *name;
+	bool quarantines;
+	bool document;
+	const char *mend;
+} reasons[CW_REASON_COUNT] = {
+	[CW_REASON_NONE] = { "none", false, false, "" },
+	[CW_REASON_BLANK_ROW] = { "blank_row", false, false, "Nothing to do: the row is empty." },
+	[CW_REASON_DUPLICATE_ROW] = { "duplicate_row", false, false, "Nothing to do: the document says the same twice." },
+	[CW_REASON_IGNORED] = { "ignored", false, false, "Nothing to do: the feed's configuration leaves such rows out." },
+	[CW_REASON_UNKNOWN_COUNCIL] = { "unknown_council", true, false,
+		"If this is a council with children's services, add the spelling or code to aliases.csv." },
+	[CW_REASON_AMBIGUOUS_COUNCIL] = { "ambiguous_council", true, false,
+		"Add a column with a code to the feed's record.council, or dates to the alias." },
+	[CW_REASON_COUNCIL_CONFLICT] = { "council_conflict", true, false,
+		"The row's codes and names point to different councils: tell the publisher, or leave the wrong column out of record.council." },
+	[CW_REASON_COUNCIL_NOT_THEN] = { "council_not_then", true, false,
+		"The council did not exist on that date: check the date, or the dates in councils.csv and aliases.csv." },
+	[CW_REASON_BAD_DATE] = { "bad_date", true, false, "Check the row's date and the feed's date_format." },
+	[CW_REASON_BAD_VALUE] = { "bad_value", true, false,
+		"Add the text to the feed's value table, or to its absent list if it means 'not stated'." },
+	[CW_REASON_NO_OUTCOME] = { "no_outcome", true, false, "The row says nothing about its council: check the publisher's page." },
+	[CW_REASON_BAD_ROW] = { "bad_row", true, false, "The row is not of this table's form: check the publisher's document." },
+	[CW_REASON_MISSING_COLUMN] = { "missing_column", true, true, "Add the publisher's new heading to the feed's record." },
+	[CW_REASON_NO_ROWS] = { "no_rows", true, true, "The document has no rows: check the publisher's page." },
+	[CW_REASON_UNPARSABLE] = { "unparsable", true, true, "The document is not of the feed's format: check the URL and format." },
+	[CW_REASON_TOO_LARGE] = { "too_large", true, true, "Raise the feed's max_size if the document is genuine." },
+	[CW_REASON_POISON] = { "poison", true, true, "The document ended its worker twice: keep it and report it as a defect." },
+};
+
+const char *cw_reason_name(enum cw_reason reason)
+{
+	return reason < CW_REASON_COUNT ? reasons[reason].name : "unknown";
+}
+
+const char *cw_reason_mend(enum cw_reason reason)
+{
+	return reason < CW_REASON_COUNT ? reasons[reason].mend : "";
+}
+
+bool cw_reason_quarantines(enum cw_reason reason)
+{
+	return reason < CW_REASON_COUNT && reasons[reason].quarantines;
+}
+
+bool cw_reason_is_document(enum cw_reason reason)
+{
+	return reason < CW_REASON_COUNT && reasons[reason].document;
+}
+
+/* ---- wire form ---- */
+
+/* Days and times travel shifted so that "not stated" is 0 and the rest positive: zigzag plus one. */
+static uint64_t shift_out(int64_t value, int64_t none)
+{
+	return value == none ? 0 : (((uint64_t)value << 1) ^ (uint64_t)(value >> 63)) + 1;
+}
+
+static int64_t shift_in(uint64_t wire, int64_t none)
+{
+	uint64_t z = wire - 1;
+
+	return wire == 0 ? none : (int64_t)(z >> 1) ^ -(int64_t)(z & 1);
+}
+
+static int put_str(struct cw_buf *buf, struct cw_str text)
+{
+	return cw_buf_put_bytes(buf, text.at, text.len);
+}
+
+static struct cw_str get_str(struct cw_cursor *cursor, size_t max)
+{
+	struct cw_str text;
+
+	text.at = cw_get_bytes(cursor, max, &text.len);
+	if (!text.at)
+		text.at = "";
+	if (!cw_utf8_valid(text.at, text.len))
+		cursor->bad = true;
+	return text;
+}
+
+/* Read by cw_evidence_get. */
+int cw_evidence_put(struct cw_buf *buf, const struct cw_evidence *evidence)
+{
+	cw_buf_put_u8(buf, (uint8_t)evidence->kind);
+	cw_buf_put_u8(buf, (uint8_t)evidence->tier);
+	put_str(buf, evidence->council_id);
+	cw_buf_put_varint(buf, shift_out(evidence->event_day, CW_DAY_NONE));
+	cw_buf_put_varint(buf, shift_out(evidence->published_at.ms, CW_WALL_NONE));
+	cw_buf_put_varint(buf, shift_out(evidence->fetched_at.ms, CW_WALL_NONE));
+	put_str(buf, evidence->publisher);
+	put_str(buf, evidence->url);
+	put_str(buf, evidence->title);
+	put_str(buf, evidence->quote);
+	put_str(buf, evidence->key);
+	cw_buf_put_varint(buf, evidence->row);
+	cw_buf_put_u8(buf, (uint8_t)evidence->n_values);
+	for (size_t i = 0; i < evidence->n_values; i++) {
+		cw_buf_put_u8(buf, (uint8_t)evidence->value[i].id);
+		put_str(buf, evidence->value[i].text);
+	}
+	return buf->failed;
+}
+
+/* Years 1 to 9999 as days and as milliseconds: what clock.h can print. */
+#define DAY_LEAST (-719162)
+#define DAY_MOST 2932896
+
+static bool day_sane(int64_t day)
+{
+	return day == CW_DAY_NONE || (day >= DAY_LEAST && day <= DAY_MOST);
+}
+
+static bool wall_sane(int64_t ms)
+{
+	return ms == CW_WALL_NONE || (ms >= DAY_LEAST * 86400000ll && ms <= DAY_MOST * 86400000ll);
+}
+
+/* A value must be what cw_value_parse would have made of it: the sender is not trusted to have asked. */
+static bool value_canonical(enum cw_value_id id, struct cw_str text)
+{
+	const struct cw_value_def *def = cw_value_def(id);
+	int64_t integer;
+
+	if (!text.len)
+		return false;
+	switch (def->type) {
+	case CW_VALUE_GRADE:
+		for (int g = CW_GRADE_OUTSTANDING; g < CW_GRADE_COUNT; g++)
+			if (cw_str_eq(text, grade_names[g]))
+				return true;
+		return false;
+	case CW_VALUE_INTEGER:
+		return text.len < 20 && cw_parse_integer(text, &integer) == 0 && !memchr(text.at, '.', text.len) &&
+		       text.at[0] != '+' && integer >= def->min && integer <= def->max;
+	case CW_VALUE_WORD:
+		if (!def->words)
+			return text.len <= CW_NAME_MAX;
+		for (const char *const *word = def->words; *word; word++)
+			if (cw_str_eq(text, *word))
+				return true;
+		return false;
+	case CW_VALUE_NUMBER:
+	case CW_VALUE_TEXT:
+		return true;
+	}
+	return false;
+}
+
+/* Written by cw_evidence_put. */
+int cw_evidence_get(struct cw_cursor *cursor, struct cw_evidence *ret, struct cw_error *err)
+{
+	struct cw_evidence e = { 0 };
+	int64_t day;
+	uint8_t tier;
+
+	e.kind = (enum cw_kind)cw_get_u8(cursor);
+	tier = cw_get_u8(cursor);
+	e.council_id = get_str(cursor, CW_NAME_MAX);
+	day = shift_in(cw_get_varint(cursor), CW_DAY_NONE);
+	e.published_at.ms = shift_in(cw_get_varint(cursor), CW_WALL_NONE);
+	e.fetched_at.ms = shift_in(cw_get_varint(cursor), CW_WALL_NONE);
+	e.publisher = get_str(cursor, 256);
+	e.url = get_str(cursor, CW_URL_MAX);
+	e.title = get_str(cursor, CW_FIELD_MAX);
+	e.quote = get_str(cursor, 4 * CW_QUOTE_MAX);
+	e.key = get_str(cursor, CW_FIELD_MAX);
+	e.row = cw_get_varint(cursor);
+	e.n_values = cw_get_u8(cursor);
+	if (cursor->bad || e.n_values > CW_VALUES_MAX || !cw_kind_def(e.kind) || tier > CW_TIER_D || !e.council_id.len ||
+	    !day_sane(day) || !wall_sane(e.published_at.ms) || !wall_sane(e.fetched_at.ms)) {
+		cursor->bad = true;
+		return cw_error_set(err, -EBADMSG, "malformed evidence record");
+	}
+	e.event_day = (int32_t)day;
+	e.tier = (enum cw_tier)tier;
+	for (size_t i = 0; i < e.n_values; i++) {
+		e.value[i].id = (enum cw_value_id)cw_get_u8(cursor);
+		e.value[i].text = get_str(cursor, CW_FIELD_MAX);
+		if (cursor->bad || !cw_kind_allows(e.kind, e.value[i].id) || (i && e.value[i].id <= e.value[i - 1].id) ||
+		    !value_canonical(e.value[i].id, e.value[i].text)) {
+			cursor->bad = true;
+			return cw_error_set(err, -EBADMSG, "malformed value in an evidence record of kind %s",
+			                    cw_kind_def(e.kind)->name);
+		}
+	}
+	*ret = e;
+	return 0;
+}
+
+/* Read by cw_reject_get. */
+int cw_reject_put(struct cw_buf *buf, const struct cw_reject *reject)
+{
+	cw_buf_put_u8(buf, (uint8_t)reject->reason);
+	cw_buf_put_varint(buf, reject->row);
+	put_str(buf, reject->field);
+	put_str(buf, reject->text);
+	return put_str(buf, reject->detail);
+}
+
+/* Written by cw_reject_put. */
+int cw_reject_get(struct cw_cursor *cursor, struct cw_reject *ret, struct cw_error *err)
+{
+	struct cw_reject reject;
+	uint8_t reason = cw_get_u8(cursor);
+
+	reject.row = cw_get_varint(cursor);
+	reject.field = get_str(cursor, 256);
+	reject.text = get_str(cursor, 256);
+	reject.detail = get_str(cursor, CW_ERROR_TEXT_MAX);
+	if (cursor->bad || reason == CW_REASON_NONE || reason >= CW_REASON_COUNT) {
+		cursor->bad = true;
+		return cw_error_set(err, -EBADMSG, "malformed rejected row");
+	}
+	reject.reason = (enum cw_reason)reason;
+	*ret = reject;
+	return 0;
+}
