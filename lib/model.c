@@ -1,0 +1,1415 @@
+/*
+ * The risk model as a fold over evidence in the order in which it was published.
+ *
+ * An "entry" is a fact at the moment it begins to speak. Folding an entry changes strands (what the latest
+ * inspection of a kind says) and instances (one event or state, clustered from evidence). Between entries the
+ * days pass: impulses fade, holds and step-downs end, judgements grow stale. Everything the model remembers is
+ * in struct sim, so the state on a day is the fold of all entries up to it.
+ */
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <councilwatch/model.h>
+
+#define EPSILON 1e-9
+/* A report is published within a year of its visit (the longest in domain section 2 is 214 days), so an inspection
+ * a year older than the first sight of an undated one is the earlier of the two. */
+#define REPORT_DELAY_MAX 365
+/* How far ahead the next change is looked for, days. Beyond it every impulse is nothing and every hold is over. */
+#define HORIZON_DAYS (20 * 366)
+
+struct entry {
+	const struct cw_fact *fact;
+	int32_t day;     /* when it begins to speak */
+	int64_t known;   /* ms; orders entries of a day */
+	bool again;      /* a correction taken back */
+};
+
+/* One event or state. */
+struct instance {
+	const struct cw_signal_def *def;
+	enum cw_criterion criterion;
+	int32_t event_day;  /* anchor of the cluster */
+	int32_t opened_day; /* published */
+	int32_t closed_day; /* CW_DAY_NONE = open; else the first day it no longer counts */
+	int32_t expires_day;
+	bool closed_by_statement;
+	bool derived;
+	int strand;         /* >= 0: made by that strand from its current inspection; -1: stated by evidence */
+	const struct cw_fact **facts;
+	size_t n_facts;
+};
+
+/* What one feed says about one inspection, latest word. */
+struct voice {
+	const struct cw_fact *fact;
+};
+
+struct inspection {
+	int32_t event_day;    /* CW_DAY_NONE while no voice dates it */
+	int32_t published_day; /* first */
+	int64_t known;        /* first */
+	struct cw_str url;
+	struct voice *voices;
+	size_t n_voices;
+};
+
+enum { STRAND_ILACS, STRAND_SEND, STRAND_COUNT };
+
+struct strand {
+	struct inspection *inspections;
+	size_t n;
+	size_t current; /* index; valid when n > 0 */
+};
+
+struct sim {
+	const struct cw_risk *risk;
+	int32_t day; /* evaluated up to and including this day; CW_DAY_NONE = nothing yet */
+	struct strand strand[STRAND_COUNT];
+	struct instance *instances;
+	size_t n_instances, cap_instances;
+	enum cw_level points_level;
+	int32_t under_since; /* points have been under the step-down line since; CW_DAY_NONE */
+	int32_t hold_from[CW_CRIT_COUNT]; /* a priority or intensive floor closed on this day; CW_DAY_NONE */
+	int32_t judged_by_signal; /* a full ILACS inspection known only through signals */
+	int32_t apa_lapsed;       /* an area for priority action ran out unanswered on this day */
+};
+
+/* What is compared to see a change. floors: bit per signal of the risk table and criterion, folded. */
+struct view {
+	enum cw_level level;
+	enum cw_knowledge knowledge;
+	double points;
+	bool floors[CW_SIGNALS_MAX][CW_CRIT_COUNT];
+};
+
+/* ---- small helpers ---- */
+
+static int32_t fact_published_day(const struct cw_fact *fact)
+{
+	return cw_wall_known(fact->evidence.published_at) ? cw_wall_day(fact->evidence.published_at)
+	                                                  : cw_wall_day(fact->known_at);
+}
+
+/* The day from which a judgement ages: publication when the publisher states it, else the visit. */
+static int32_t fact_judged_day(const struct cw_fact *fact)
+{
+	if (cw_wall_known(fact->evidence.published_at))
+		return cw_wall_day(fact->evidence.published_at);
+	if (fact->evidence.event_day != CW_DAY_NONE)
+		return fact->evidence.event_day;
+	return cw_wall_day(fact->known_at);
+}
+
+static int strand_of(enum cw_kind kind)
+{
+	return kind == CW_KIND_ILACS ? STRAND_ILACS : kind == CW_KIND_AREA_SEND ? STRAND_SEND : -1;
+}
+
+static const struct cw_signal_def *signal_named(const struct sim *sim, const char *name)
+{
+	return cw_risk_signal(sim->risk, cw_str(name));
+}
+
+static bool same_text(struct cw_str a, struct cw_str b)
+{
+	return a.len == b.len && memcmp(a.at, b.at, a.len) == 0;
+}
+
+/* Same address settles it only when dates do not contradict: publishers reuse addresses. */
+static bool same_inspection(int32_t day_a, struct cw_str url_a, int32_t day_b, struct cw_str url_b, int cluster_days)
+{
+	if (day_a != CW_DAY_NONE && day_b != CW_DAY_NONE)
+		return abs(day_a - day_b) <= cluster_days;
+	return url_a.len && same_text(url_a, url_b);
+}
+
+/* ---- instances ---- */
+
+static int instance_add_fact(struct instance *instance, const struct cw_fact *fact)
+{
+	const struct cw_fact **facts;
+
+	for (size_t i = 0; i < instance->n_facts; i++)
+		if (instance->facts[i] == fact)
+			return 0;
+	facts = realloc(instance->facts, (instance->n_facts + 1) * sizeof(*facts));
+	if (!facts)
+		return -ENOMEM;
+	instance->facts = facts;
+	instance->facts[instance->n_facts++] = fact;
+	return 0;
+}
+
+static struct instance *instance_open(struct sim *sim, const struct cw_signal_def *def, enum cw_criterion criterion,
+                                      int32_t event_day, int32_t opened_day, int strand)
+{
+	struct instance *instance;
+
+	if (sim->n_instances == sim->cap_instances) {
+		size_t cap = sim->cap_instances ? sim->cap_instances * 2 : 16;
+		struct instance *grown = realloc(sim->instances, cap * sizeof(*grown));
+
+		if (!grown)
+			return NULL;
+		sim->instances = grown;
+		sim->cap_instances = cap;
+	}
+	instance = &sim->instances[sim->n_instances++];
+	*instance = (struct instance){ .def = def, .criterion = criterion, .event_day = event_day,
+		                       .opened_day = opened_day, .closed_day = CW_DAY_NONE, .expires_day = CW_DAY_NONE,
+		                       .strand = strand };
+	if (def->state && def->expires_months)
+		instance->expires_day = cw_day_add_months(opened_day, def->expires_months);
+	else if (!def->state && def->expires_days)
+		instance->expires_day = opened_day + def->expires_days;
+	return instance;
+}
+
+static enum cw_tier instance_best_tier(const struct instance *instance)
+{
+	enum cw_tier best = CW_TIER_D;
+
+	for (size_t i = 0; i < instance->n_facts; i++)
+		if (instance->facts[i]->evidence.tier != CW_TIER_NONE && instance->facts[i]->evidence.tier < best)
+			best = instance->facts[i]->evidence.tier;
+	return best;
+}
+
+/* Domain 3.3: the best tier; a second independent publisher lifts a lesser one. */
+static double instance_confidence(const struct sim *sim, const struct instance *instance)
+{
+	enum cw_tier best = instance_best_tier(instance);
+	double confidence = sim->risk->confidence[best];
+
+	if (confidence <= 0)
+		return 0;
+	for (size_t i = 0; i < instance->n_facts; i++) {
+		const struct cw_evidence *a = &instance->facts[i]->evidence;
+
+		if (a->tier == CW_TIER_D)
+			continue;
+		for (size_t j = 0; j < i; j++) {
+			const struct cw_evidence *b = &instance->facts[j]->evidence;
+
+			if (b->tier != CW_TIER_D && !same_text(a->publisher, b->publisher))
+				return CW_MIN(1.0, confidence + sim->risk->corroboration);
+		}
+	}
+	return confidence;
+}
+
+/* A floor needs a source better than the media. */
+static enum cw_level instance_floor(const struct instance *instance)
+{
+	enum cw_tier best = instance_best_tier(instance);
+
+	return best == CW_TIER_A || best == CW_TIER_B ? instance->def->floor : CW_LEVEL_ROUTINE;
+}
+
+static bool instance_live(const struct instance *instance, int32_t day)
+{
+	return instance->opened_day <= day && (instance->closed_day == CW_DAY_NONE || instance->closed_day > day) &&
+	       (instance->expires_day == CW_DAY_NONE || instance->expires_day > day);
+}
+
+static void hold_from(struct sim *sim, const struct instance *instance, int32_t day)
+{
+	if (instance->def->state && instance_floor(instance) >= CW_LEVEL_PRIORITY &&
+	    (sim->hold_from[instance->criterion] == CW_DAY_NONE || sim->hold_from[instance->criterion] < day))
+		sim->hold_from[instance->criterion] = day;
+}
+
+static void instance_close(struct sim *sim, struct instance *instance, int32_t day)
+{
+	if (instance->closed_day != CW_DAY_NONE)
+		return;
+	if (instance->expires_day != CW_DAY_NONE && instance->expires_day <= day)
+		return;
+	instance->closed_day = day;
+	hold_from(sim, instance, day);
+}
+
+/* A full inspection answers whatever stood open from before it. */
+static void close_answered(struct sim *sim, bool ilacs, int32_t event_day, int32_t day, const struct instance *but)
+{
+	for (size_t i = 0; i < sim->n_instances; i++) {
+		struct instance *instance = &sim->instances[i];
+
+		if (instance != but && instance->strand < 0 && instance->def->state && instance->event_day < event_day &&
+		    (ilacs ? instance->def->closed_by_ilacs : instance->def->closed_by_area_send))
+			instance_close(sim, instance, day);
+	}
+}
+
+/* ---- inspections ---- */
+
+/* What an inspection says, over all its voices: the more adverse where A and B sources disagree (domain 3.7). */
+struct verdict {
+	int severity;            /* ILACS: enum cw_grade; SEND: outcome 1..3; 0 = not settled */
+	bool derived;
+	bool leaders_inadequate;
+	const struct cw_fact *fact; /* whose it is */
+};
+
+static struct verdict voice_verdict(enum cw_kind kind, const struct cw_fact *fact)
+{
+	struct verdict verdict = { .fact = fact };
+
+	if (kind == CW_KIND_ILACS) {
+		verdict.severity = (int)cw_ilacs_headline(&fact->evidence, &verdict.derived);
+		verdict.leaders_inadequate =
+		        cw_evidence_grade(&fact->evidence, CW_VAL_IMPACT_OF_LEADERS) == CW_GRADE_INADEQUATE;
+	} else {
+		struct cw_str outcome = cw_evidence_value(&fact->evidence, CW_VAL_OUTCOME);
+
+		verdict.severity = outcome.len ? outcome.at[0] - '0' : 0;
+	}
+	return verdict;
+}
+
+static struct verdict inspection_verdict(enum cw_kind kind, const struct inspection *inspection)
+{
+	struct verdict worst = { 0 };
+	bool official = false;
+
+	for (size_t i = 0; i < inspection->n_voices; i++)
+		official |= inspection->voices[i].fact->evidence.tier <= CW_TIER_B;
+	for (size_t i = 0; i < inspection->n_voices; i++) {
+		const struct cw_fact *fact = inspection->voices[i].fact;
+		struct verdict verdict = voice_verdict(kind, fact);
+
+		if (official && fact->evidence.tier > CW_TIER_B)
+			continue;
+		if (!worst.fact || verdict.severity > worst.severity)
+			worst = (struct verdict){ verdict.severity, verdict.derived,
+				                  worst.leaders_inadequate || verdict.leaders_inadequate, fact };
+		else
+			worst.leaders_inadequate |= verdict.leaders_inadequate;
+	}
+	return worst;
+}
+
+/* Is a the later inspection? */
+static bool inspection_later(const struct inspection *a, const struct inspection *b)
+{
+	const struct inspection *undated, *other;
+	bool other_older;
+
+	if (a->event_day != CW_DAY_NONE && b->event_day != CW_DAY_NONE)
+		return a->event_day != b->event_day ? a->event_day > b->event_day : a->known > b->known;
+	undated = a->event_day == CW_DAY_NONE ? a : b;
+	other = undated == a ? b : a;
+	if (other->event_day != CW_DAY_NONE && other->event_day > undated->published_day)
+		other_older = false;
+	else if (other->event_day != CW_DAY_NONE && other->event_day < undated->published_day - REPORT_DELAY_MAX)
+		other_older = true;
+	else
+		return a->known > b->known;
+	return other_older == (undated == a);
+}
+
+static int32_t inspection_day(const struct inspection *inspection)
+{
+	return inspection->event_day != CW_DAY_NONE ? inspection->event_day : inspection->published_day;
+}
+
+/* Indexes of the latest inspection and of the latest before it (SIZE_MAX = none). */
+static void strand_latest(const struct strand *strand, size_t *ret_current, size_t *ret_previous)
+{
+	size_t current = SIZE_MAX, previous = SIZE_MAX;
+
+	for (size_t i = 0; i < strand->n; i++)
+		if (current == SIZE_MAX || inspection_later(&strand->inspections[i], &strand->inspections[current]))
+			current = i;
+	for (size_t i = 0; i < strand->n; i++)
+		if (i != current &&
+		    (previous == SIZE_MAX || inspection_later(&strand->inspections[i], &strand->inspections[previous])))
+			previous = i;
+	*ret_current = current;
+	*ret_previous = previous;
+}
+
+/* Opens, keeps or closes the instance of one signal that a strand makes from its current inspection. */
+static int strand_state(struct sim *sim, int s, const char *name, bool wanted, const struct inspection *inspection,
+                        const struct verdict *verdict, int32_t opened_day, int32_t day)
+{
+	const struct cw_signal_def *def = signal_named(sim, name);
+	enum cw_criterion criterion = s == STRAND_ILACS ? CW_CRIT_OFSTED : CW_CRIT_SEND;
+	int32_t event_day = inspection_day(inspection);
+	struct instance *open = NULL;
+
+	if (!def)
+		return 0;
+	for (size_t i = 0; i < sim->n_instances; i++) {
+		struct instance *instance = &sim->instances[i];
+
+		if (instance->strand != s || instance->def != def || instance->closed_day != CW_DAY_NONE)
+			continue;
+		/* The same finding in a later inspection is a new state, opened with that inspection. */
+		if (wanted && instance->opened_day == opened_day) {
+			open = instance;
+			continue;
+		}
+		instance_close(sim, instance, day);
+	}
+	if (!wanted)
+		return 0;
+	if (!open)
+		open = instance_open(sim, def, criterion, event_day, opened_day, s);
+	if (!open)
+		return -ENOMEM;
+	open->event_day = event_day;
+	open->derived = verdict->derived;
+	open->n_facts = 0;
+	for (size_t i = 0; i < inspection->n_voices; i++)
+		if (instance_add_fact(open, inspection->voices[i].fact) < 0)
+			return -ENOMEM;
+	return 0;
+}
+
+/* "Fell" needs two settled headlines; a derived "good" may be outstanding, so it is no fall from there. */
+static bool verdict_fell(int s, const struct verdict *before, const struct verdict *now)
+{
+	if (!before->severity || !now->severity || now->severity <= before->severity)
+		return false;
+	if (s == STRAND_ILACS && (before->severity == CW_GRADE_NOT_JUDGED || now->severity == CW_GRADE_NOT_JUDGED))
+		return false;
+	return !(s == STRAND_ILACS && now->derived && now->severity == CW_GRADE_GOOD);
+}
+
+static int strand_update(struct sim *sim, int s, int32_t day)
+{
+	struct strand *strand = &sim->strand[s];
+	enum cw_kind kind = s == STRAND_ILACS ? CW_KIND_ILACS : CW_KIND_AREA_SEND;
+	size_t current, previous;
+	const struct inspection *inspection;
+	struct verdict verdict, before = { 0 };
+	int32_t opened_day;
+	int r;
+
+	strand_latest(strand, &current, &previous);
+	strand->current = current;
+	inspection = &strand->inspections[current];
+	verdict = inspection_verdict(kind, inspection);
+	/* Counted from publication; but an inspection that only now turns out to be the latest began to count today
+	 * at the earliest when others spoke before: its first publication is still the honest age. */
+	opened_day = inspection->published_day;
+	if (previous != SIZE_MAX)
+		before = inspection_verdict(kind, &strand->inspections[previous]);
+
+	if (s == STRAND_ILACS) {
+		r = strand_state(sim, s, "ilacs_inadequate", verdict.severity == CW_GRADE_INADEQUATE, inspection, &verdict,
+		                 opened_day, day);
+		if (r == 0)
+			r = strand_state(sim, s, "ilacs_ri", verdict.severity == CW_GRADE_REQUIRES_IMPROVEMENT, inspection,
+			                 &verdict, opened_day, day);
+		if (r == 0)
+			r = strand_state(sim, s, "ilacs_leaders_inadequate",
+			                 verdict.leaders_inadequate && verdict.severity != CW_GRADE_INADEQUATE, inspection,
+			                 &verdict, opened_day, day);
+	} else {
+		r = strand_state(sim, s, "send_outcome3", verdict.severity == 3, inspection, &verdict, opened_day, day);
+		if (r == 0)
+			r = strand_state(sim, s, "send_outcome2", verdict.severity == 2, inspection, &verdict, opened_day, day);
+	}
+	if (r == 0)
+		r = strand_state(sim, s, "judgement_fell", verdict_fell(s, &before, &verdict), inspection, &verdict,
+		                 opened_day, day);
+	if (r < 0)
+		return r;
+	close_answered(sim, s == STRAND_ILACS, inspection_day(inspection), day, NULL);
+	if (s == STRAND_ILACS && sim->apa_lapsed != CW_DAY_NONE && inspection_day(inspection) > sim->apa_lapsed)
+		sim->apa_lapsed = CW_DAY_NONE;
+	return 0;
+}
+
+static int enter_inspection(struct sim *sim, int s, const struct entry *entry)
+{
+	const struct cw_evidence *e = &entry->fact->evidence;
+	struct strand *strand = &sim->strand[s];
+	struct inspection *inspection = NULL;
+	size_t v;
+
+	for (size_t i = strand->n; i > 0 && !inspection; i--) {
+		struct inspection *candidate = &strand->inspections[i - 1];
+
+		if (same_inspection(e->event_day, e->url, candidate->event_day, candidate->url, sim->risk->cluster_days))
+			inspection = candidate;
+		for (size_t j = 0; j < candidate->n_voices && !inspection; j++)
+			if (candidate->voices[j].fact == entry->fact)
+				inspection = candidate;
+	}
+	if (!inspection) {
+		struct inspection *grown = realloc(strand->inspections, (strand->n + 1) * sizeof(*grown));
+
+		if (!grown)
+			return -ENOMEM;
+		strand->inspections = grown;
+		inspection = &grown[strand->n++];
+		*inspection = (struct inspection){ .event_day = e->event_day, .published_day = entry->day, .known = entry->known,
+			                           .url = e->url };
+	}
+	if (e->event_day != CW_DAY_NONE)
+		inspection->event_day = e->event_day;
+	if (!inspection->url.len)
+		inspection->url = e->url;
+
+	/* One voice per feed: its latest word replaces what it said before. */
+	for (v = 0; v < inspection->n_voices; v++)
+		if (same_text(inspection->voices[v].fact->feed, entry->fact->feed) &&
+		    same_text(inspection->voices[v].fact->evidence.publisher, e->publisher))
+			break;
+	if (v == inspection->n_voices) {
+		struct voice *voices = realloc(inspection->voices, (v + 1) * sizeof(*voices));
+
+		if (!voices)
+			return -ENOMEM;
+		inspection->voices = voices;
+		inspection->n_voices++;
+	}
+	inspection->voices[v].fact = entry->fact;
+	return strand_update(sim, s, entry->day);
+}
+
+/* ---- signals stated by evidence ---- */
+
+static void enter_closed(struct sim *sim, const struct cw_signal_def *def, enum cw_criterion criterion, int32_t day)
+{
+	struct instance *oldest = NULL;
+
+	/* A statement closes the oldest one still open. One that ran out by itself on this very day is the one meant,
+	 * not the next. */
+	for (size_t i = 0; i < sim->n_instances; i++) {
+		struct instance *instance = &sim->instances[i];
+
+		if (instance->def != def || instance->criterion != criterion || instance->strand >= 0 ||
+		    instance->closed_day != CW_DAY_NONE || instance->closed_by_statement ||
+		    (instance->expires_day != CW_DAY_NONE && instance->expires_day < day))
+			continue;
+		if (!oldest || instance->opened_day < oldest->opened_day)
+			oldest = instance;
+	}
+	if (!oldest)
+		return;
+	oldest->closed_by_statement = true;
+	instance_close(sim, oldest, day);
+}
+
+static int enter_signal(struct sim *sim, const struct entry *entry)
+{
+	const struct cw_evidence *e = &entry->fact->evidence;
+	const struct cw_signal_def *def = cw_risk_signal(sim->risk, cw_evidence_value(e, CW_VAL_SIGNAL));
+	struct cw_str word = cw_evidence_value(e, CW_VAL_CRITERION);
+	enum cw_criterion criterion;
+	struct instance *instance = NULL;
+	int32_t event_day = e->event_day != CW_DAY_NONE ? e->event_day : entry->day;
+	int32_t day = entry->day;
+	int r;
+
+	/* A row of a risk table that no longer has this signal: kept, not scored. */
+	if (!def || entry->again)
+		return 0;
+	criterion = def->criterion;
+	if (word.len && (cw_criterion_parse(word, &criterion) < 0 || !(def->criteria & (1u << criterion))))
+		criterion = def->criterion;
+
+	if (cw_str_eq(cw_evidence_value(e, CW_VAL_STATUS), "closed")) {
+		if (def->state)
+			enter_closed(sim, def, criterion, day);
+		/* ILACS states close only through a full inspection: it was judged then. */
+		if (def->closed_by_ilacs && strncmp(def->name, "ilacs_", 6) == 0)
+			sim->judged_by_signal = CW_MAX(sim->judged_by_signal, fact_judged_day(entry->fact));
+		return 0;
+	}
+	for (size_t i = sim->n_instances; i > 0 && !instance; i--) {
+		struct instance *candidate = &sim->instances[i - 1];
+
+		if (candidate->def == def && candidate->criterion == criterion && candidate->strand < 0 &&
+		    abs(candidate->event_day - event_day) <= sim->risk->cluster_days &&
+		    (candidate->closed_day == CW_DAY_NONE || event_day < candidate->closed_day))
+			instance = candidate;
+	}
+	if (!instance)
+		instance = instance_open(sim, def, criterion, event_day, day, -1);
+	if (!instance)
+		return -ENOMEM;
+	r = instance_add_fact(instance, entry->fact);
+	if (r < 0)
+		return r;
+	if (def->state && strncmp(def->name, "ilacs_", 6) == 0) {
+		sim->judged_by_signal = CW_MAX(sim->judged_by_signal, fact_judged_day(entry->fact));
+		sim->apa_lapsed = CW_DAY_NONE;
+		close_answered(sim, true, event_day, day, instance);
+	}
+	if (def->state && strncmp(def->name, "send_outcome", 12) == 0)
+		close_answered(sim, false, event_day, day, instance);
+	return 0;
+}
+
+/* ---- evaluating a day ---- */
+
+struct totals {
+	double criterion[CW_CRIT_COUNT]; /* before the cap */
+	double capped[CW_CRIT_COUNT];
+	double points;
+	bool breadth;
+	enum cw_level floor;
+	enum cw_level criterion_floor[CW_CRIT_COUNT];
+	bool fading; /* an impulse still counts, so the points change from day to day */
+};
+
+static double impulse_now(const struct sim *sim, const struct instance *instance, int32_t day)
+{
+	double v = instance->def->weight * instance_confidence(sim, instance) *
+	           exp2(-(double)(day - instance->opened_day) / instance->def->half_life);
+
+	return v < sim->risk->drop_below ? 0 : v;
+}
+
+/* Does an earlier live instance of the same state already count? "Each kind once". */
+static bool state_repeated(const struct sim *sim, size_t index, int32_t day)
+{
+	const struct instance *instance = &sim->instances[index];
+
+	for (size_t i = 0; i < index; i++)
+		if (sim->instances[i].def == instance->def && sim->instances[i].criterion == instance->criterion &&
+		    instance_live(&sim->instances[i], day) && instance_best_tier(&sim->instances[i]) != CW_TIER_D)
+			return true;
+	return false;
+}
+
+static void evaluate(const struct sim *sim, int32_t day, struct totals *ret)
+{
+	const struct cw_risk *risk = sim->risk;
+	double strongest[CW_SIGNALS_MAX][CW_CRIT_COUNT] = { { 0 } }, sum[CW_SIGNALS_MAX][CW_CRIT_COUNT] = { { 0 } };
+	struct totals t = { 0 };
+	int broad = 0;
+
+	for (size_t i = 0; i < sim->n_instances; i++) {
+		const struct instance *instance = &sim->instances[i];
+		enum cw_criterion c = instance->criterion;
+		size_t s = (size_t)(instance->def - risk->signals);
+
+		if (!instance_live(instance, day) || instance_best_tier(instance) == CW_TIER_D)
+			continue;
+		if (instance->def->state) {
+			enum cw_level floor = instance_floor(instance);
+
+			if (!state_repeated(sim, i, day))
+				t.criterion[c] += instance->def->weight;
+			t.floor = CW_MAX(t.floor, floor);
+			t.criterion_floor[c] = CW_MAX(t.criterion_floor[c], floor);
+		} else {
+			double v = impulse_now(sim, instance, day);
+
+			t.fading |= v > 0;
+			sum[s][c] += v;
+			strongest[s][c] = CW_MAX(strongest[s][c], v);
+		}
+	}
+	for (size_t s = 0; s < risk->n_signals; s++)
+		for (size_t c = 0; c < CW_CRIT_COUNT; c++)
+			t.criterion[c] += strongest[s][c] + risk->repeat_share * (sum[s][c] - strongest[s][c]);
+	for (size_t c = 0; c < CW_CRIT_COUNT; c++) {
+		t.capped[c] = CW_MIN(t.criterion[c], risk->cap[c]);
+		t.points += t.capped[c];
+		broad += t.capped[c] + EPSILON >= risk->breadth_minimum;
+	}
+	t.breadth = broad >= risk->breadth_criteria;
+	if (t.breadth)
+		t.points += risk->breadth_points;
+	*ret = t;
+}
+
+static enum cw_level points_line(const struct cw_risk *risk, double points)
+{
+	return points + EPSILON >= risk->line_priority ? CW_LEVEL_PRIORITY
+	       : points + EPSILON >= risk->line_watch  ? CW_LEVEL_WATCH
+	                                               : CW_LEVEL_ROUTINE;
+}
+
+static double level_line(const struct cw_risk *risk, enum cw_level level)
+{
+	return level == CW_LEVEL_PRIORITY ? risk->line_priority : level == CW_LEVEL_WATCH ? risk->line_watch : 0;
+}
+
+/* Domain 3.4: up at once, down one step after 60 days under 0.8 of the line. */
+static void step_points_level(struct sim *sim, double points, int32_t day)
+{
+	const struct cw_risk *risk = sim->risk;
+	enum cw_level now = points_line(risk, points);
+
+	if (now >= sim->points_level) {
+		sim->points_level = now;
+		sim->under_since = CW_DAY_NONE;
+		return;
+	}
+	if (points + EPSILON >= risk->step_down_share * level_line(risk, sim->points_level)) {
+		sim->under_since = CW_DAY_NONE;
+		return;
+	}
+	if (sim->under_since == CW_DAY_NONE)
+		sim->under_since = day;
+	if (day - sim->under_since >= risk->step_down_days) {
+		sim->points_level--;
+		sim->under_since = CW_DAY_NONE;
+		if (sim->points_level > now && points + EPSILON < risk->step_down_share * level_line(risk, sim->points_level))
+			sim->under_since = day;
+	}
+}
+
+/* Instances that ran out on or before this day; closing a floor starts the hold. */
+static void expire(struct sim *sim, int32_t day)
+{
+	for (size_t i = 0; i < sim->n_instances; i++) {
+		struct instance *instance = &sim->instances[i];
+
+		if (instance->expires_day == CW_DAY_NONE || instance->expires_day > day || instance->closed_day != CW_DAY_NONE)
+			continue;
+		instance->closed_day = instance->expires_day;
+		hold_from(sim, instance, instance->expires_day);
+		if (strcmp(instance->def->name, "apa_open") == 0)
+			sim->apa_lapsed = CW_MAX(sim->apa_lapsed, instance->expires_day);
+	}
+}
+
+static bool hold_active(const struct sim *sim, int criterion, int32_t day)
+{
+	int32_t from = sim->hold_from[criterion];
+
+	return from != CW_DAY_NONE && day >= from && day < from + sim->risk->hold_days;
+}
+
+static int32_t hold_until(const struct sim *sim, int32_t day)
+{
+	int32_t until = CW_DAY_NONE;
+
+	for (int c = 0; c < CW_CRIT_COUNT; c++)
+		if (hold_active(sim, c, day))
+			until = CW_MAX(until, sim->hold_from[c] + sim->risk->hold_days - 1);
+	return until;
+}
+
+struct knowledge {
+	enum cw_knowledge overall, ofsted, send;
+	int32_t judged_day; /* last full ILACS */
+	int32_t stale_day;
+	int32_t send_stale_day;
+};
+
+static void judge_knowledge(const struct sim *sim, int32_t day, struct knowledge *ret)
+{
+	const struct strand *ilacs = &sim->strand[STRAND_ILACS], *send = &sim->strand[STRAND_SEND];
+	struct knowledge k = { .judged_day = sim->judged_by_signal, .stale_day = CW_DAY_NONE, .send_stale_day = CW_DAY_NONE };
+	bool settled = sim->judged_by_signal != CW_DAY_NONE;
+
+	if (ilacs->n) {
+		struct verdict verdict = inspection_verdict(CW_KIND_ILACS, &ilacs->inspections[ilacs->current]);
+		int32_t judged = fact_judged_day(verdict.fact);
+
+		if (k.judged_day == CW_DAY_NONE || judged >= k.judged_day) {
+			k.judged_day = judged;
+			settled = verdict.severity != CW_GRADE_NONE && verdict.severity != CW_GRADE_NOT_JUDGED;
+		}
+	}
+	k.ofsted = settled ? CW_KNOWN : CW_UNKNOWN;
+	if (k.judged_day != CW_DAY_NONE)
+		k.stale_day = cw_day_add_months(k.judged_day, sim->risk->stale_ilacs_months);
+	if (settled && (day >= k.stale_day || sim->apa_lapsed != CW_DAY_NONE))
+		k.ofsted = CW_STALE;
+	k.send = CW_UNKNOWN;
+	if (send->n) {
+		struct verdict verdict = inspection_verdict(CW_KIND_AREA_SEND, &send->inspections[send->current]);
+
+		k.send_stale_day = cw_day_add_months(fact_judged_day(verdict.fact), sim->risk->stale_send_months);
+		k.send = !verdict.severity ? CW_UNKNOWN : day >= k.send_stale_day ? CW_STALE : CW_KNOWN;
+	}
+	/* Most areas have had no SEND inspection under the present framework: that alone is not ignorance. */
+	k.overall = k.ofsted == CW_KNOWN && k.send == CW_STALE ? CW_STALE : k.ofsted;
+	*ret = k;
+}
+
+static enum cw_level level_of(const struct sim *sim, const struct totals *t, int32_t day, bool *ret_held)
+{
+	enum cw_level level = CW_MAX(sim->points_level, t->floor);
+
+	*ret_held = level < CW_LEVEL_WATCH && hold_until(sim, day) != CW_DAY_NONE;
+	return *ret_held ? CW_LEVEL_WATCH : level;
+}
+
+static void take_view(const struct sim *sim, int32_t day, struct view *ret)
+{
+	struct totals t;
+	struct knowledge k;
+	bool held;
+
+	memset(ret, 0, sizeof(*ret));
+	evaluate(sim, day, &t);
+	judge_knowledge(sim, day, &k);
+	ret->level = level_of(sim, &t, day, &held);
+	ret->knowledge = k.overall;
+	ret->points = t.points;
+	for (size_t i = 0; i < sim->n_instances; i++) {
+		const struct instance *instance = &sim->instances[i];
+
+		if (instance_live(instance, day) && instance->def->state && instance_floor(instance) > CW_LEVEL_ROUTINE)
+			ret->floors[instance->def - sim->risk->signals][instance->criterion] = true;
+	}
+}
+
+/* ---- time passing ---- */
+
+/* The next day after sim->day on which time alone might change something. */
+static int32_t next_candidate(const struct sim *sim)
+{
+	int32_t day = sim->day, next = CW_DAY_NONE;
+	struct totals t;
+	struct knowledge k;
+
+#define CANDIDATE(d)                                                             \
+	do {                                                                     \
+		int32_t candidate_day = (d);                                     \
+		if (candidate_day > day && (next == CW_DAY_NONE || candidate_day < next)) \
+			next = candidate_day;                                    \
+	} while (0)
+
+	evaluate(sim, day, &t);
+	if (t.fading)
+		return day + 1;
+	for (size_t i = 0; i < sim->n_instances; i++)
+		if (sim->instances[i].expires_day != CW_DAY_NONE && sim->instances[i].closed_day == CW_DAY_NONE)
+			CANDIDATE(sim->instances[i].expires_day);
+	for (int c = 0; c < CW_CRIT_COUNT; c++)
+		if (sim->hold_from[c] != CW_DAY_NONE)
+			CANDIDATE(sim->hold_from[c] + sim->risk->hold_days);
+	if (sim->under_since != CW_DAY_NONE)
+		CANDIDATE(sim->under_since + sim->risk->step_down_days);
+	judge_knowledge(sim, day, &k);
+	CANDIDATE(k.stale_day);
+	CANDIDATE(k.send_stale_day);
+#undef CANDIDATE
+	return next;
+}
+
+/* What a strand closed on an earlier day has no more to say: its hold is noted, and nothing joins it. */
+static void forget_closed(struct sim *sim, int32_t day)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < sim->n_instances; i++) {
+		struct instance *instance = &sim->instances[i];
+
+		if (instance->strand >= 0 && instance->closed_day != CW_DAY_NONE && instance->closed_day < day)
+			free(instance->facts);
+		else
+			sim->instances[kept++] = *instance;
+	}
+	sim->n_instances = kept;
+}
+
+static void settle_day(struct sim *sim, int32_t day)
+{
+	struct totals t;
+
+	if (sim->day != day)
+		forget_closed(sim, day);
+	sim->day = day;
+	expire(sim, day);
+	evaluate(sim, day, &t);
+	step_points_level(sim, t.points, day);
+}
+
+typedef int step_fn(void *arg, struct sim *sim, const struct view *before, const struct view *after);
+
+/* Lets the days pass up to and including a day; step (may be NULL) sees every day that differs. Returns 1 when step
+ * asked to stop with a positive value. */
+static int pass_days(struct sim *sim, int32_t until, step_fn *step, void *arg)
+{
+	struct view before, after;
+
+	if (sim->day == CW_DAY_NONE)
+		return 0;
+	while (sim->day < until) {
+		int32_t next = next_candidate(sim);
+
+		if (next == CW_DAY_NONE || next > until) {
+			sim->day = until;
+			return 0;
+		}
+		if (step)
+			take_view(sim, sim->day, &before);
+		settle_day(sim, next);
+		if (step) {
+			int r;
+
+			take_view(sim, next, &after);
+			r = step(arg, sim, &before, &after);
+			if (r != 0)
+				return r;
+		}
+	}
+	return 0;
+}
+
+static int enter(struct sim *sim, const struct entry *entry)
+{
+	int s = strand_of(entry->fact->evidence.kind);
+	int r;
+
+	if (s >= 0)
+		r = enter_inspection(sim, s, entry);
+	else if (entry->fact->evidence.kind == CW_KIND_SIGNAL)
+		r = enter_signal(sim, entry);
+	else
+		return 0;
+	return r;
+}
+
+static void sim_init(struct sim *sim, const struct cw_risk *risk)
+{
+	*sim = (struct sim){ .risk = risk, .day = CW_DAY_NONE, .under_since = CW_DAY_NONE, .judged_by_signal = CW_DAY_NONE,
+		             .apa_lapsed = CW_DAY_NONE };
+	for (int c = 0; c < CW_CRIT_COUNT; c++)
+		sim->hold_from[c] = CW_DAY_NONE;
+}
+
+static void sim_clear(struct sim *sim)
+{
+	for (size_t i = 0; i < sim->n_instances; i++)
+		free(sim->instances[i].facts);
+	free(sim->instances);
+	for (int s = 0; s < STRAND_COUNT; s++) {
+		for (size_t i = 0; i < sim->strand[s].n; i++)
+			free(sim->strand[s].inspections[i].voices);
+		free(sim->strand[s].inspections);
+	}
+	sim_init(sim, sim->risk);
+}
+
+/* ---- entries ---- */
+
+static int by_speaking(const void *a, const void *b)
+{
+	const struct entry *x = a, *y = b;
+
+	if (x->day != y->day)
+		return x->day < y->day ? -1 : 1;
+	if (x->known != y->known)
+		return x->known < y->known ? -1 : 1;
+	if (x->fact != y->fact)
+		return strcmp(x->fact->id, y->fact->id);
+	return (x->again > y->again) - (x->again < y->again);
+}
+
+static int by_knowing(const void *a, const void *b)
+{
+	const struct entry *x = a, *y = b;
+
+	if (x->known != y->known)
+		return x->known < y->known ? -1 : 1;
+	return by_speaking(a, b);
+}
+
+/* Has the same feed spoken about the same inspection before? Then this is a correction, and speaks only from when it was
+ * known: earlier would be looking ahead. */
+static bool is_correction(const struct cw_fact *facts, size_t n, const struct cw_fact *fact, int cluster_days)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct cw_fact *other = &facts[i];
+
+		if (other->known_at.ms > fact->known_at.ms || other->evidence.kind != fact->evidence.kind || other == fact ||
+		    !same_inspection(other->evidence.event_day, other->evidence.url, fact->evidence.event_day,
+		                     fact->evidence.url, cluster_days))
+			continue;
+		if ((other->known_at.ms < fact->known_at.ms || fact_published_day(other) < fact_published_day(fact)) &&
+		    same_text(other->feed, fact->feed) &&
+		    same_text(other->evidence.publisher, fact->evidence.publisher))
+			return true;
+	}
+	return false;
+}
+
+static int list_entries(const struct cw_risk *risk, const struct cw_fact *facts, size_t n_facts, struct entry **ret,
+                        size_t *ret_n)
+{
+	struct entry *entries;
+	size_t n = 0;
+
+	for (size_t i = 0; i < n_facts; i++)
+		n += 1 + facts[i].n_again;
+	entries = calloc(n ? n : 1, sizeof(*entries));
+	if (!entries)
+		return -ENOMEM;
+	n = 0;
+	for (size_t i = 0; i < n_facts; i++) {
+		const struct cw_fact *fact = &facts[i];
+		int32_t day = fact_published_day(fact);
+
+		if (strand_of(fact->evidence.kind) < 0 && fact->evidence.kind != CW_KIND_SIGNAL)
+			continue;
+		if (strand_of(fact->evidence.kind) >= 0 && is_correction(facts, n_facts, fact, risk->cluster_days))
+			day = CW_MAX(day, cw_wall_day(fact->known_at));
+		entries[n++] = (struct entry){ fact, day, fact->known_at.ms, false };
+		for (size_t j = 0; j < fact->n_again; j++)
+			entries[n++] = (struct entry){ fact, cw_wall_day(fact->again[j]), fact->again[j].ms, true };
+	}
+	*ret = entries;
+	*ret_n = n;
+	return 0;
+}
+
+/* Folds entries (sorted by speaking) that speak by a day, and lets the days pass up to it. */
+static int fold(struct sim *sim, const struct entry *entries, size_t n, int32_t until)
+{
+	for (size_t i = 0; i < n && entries[i].day <= until; i++) {
+		int r;
+
+		pass_days(sim, entries[i].day - 1, NULL, NULL);
+		r = enter(sim, &entries[i]);
+		if (r < 0)
+			return r;
+		if (i + 1 == n || entries[i + 1].day != entries[i].day)
+			settle_day(sim, entries[i].day);
+	}
+	pass_days(sim, until, NULL, NULL);
+	return 0;
+}
+
+/* ---- the result ---- */
+
+static int by_points(const void *a, const void *b)
+{
+	const struct cw_contributor *x = a, *y = b;
+
+	if (x->floor != y->floor)
+		return x->floor > y->floor ? -1 : 1;
+	if (x->points != y->points)
+		return x->points > y->points ? -1 : 1;
+	if (x->opened_day != y->opened_day)
+		return x->opened_day > y->opened_day ? -1 : 1;
+	return strcmp(x->signal->name, y->signal->name);
+}
+
+static int add_contributor(const struct sim *sim, size_t index, int32_t day, struct cw_assessment *assessment)
+{
+	const struct instance *instance = &sim->instances[index];
+	struct cw_contributor *c = &assessment->contributors[assessment->n_contributors];
+
+	*c = (struct cw_contributor){ .signal = instance->def, .criterion = instance->criterion, .confidence = 1,
+		                      .opened_day = instance->opened_day, .age_days = day - instance->opened_day,
+		                      .derived = instance->derived, .closes_day = instance->expires_day };
+	if (instance->def->state) {
+		c->points = state_repeated(sim, index, day) ? 0 : instance->def->weight;
+		c->floor = instance_floor(instance);
+	} else {
+		double strongest = 0, mine = impulse_now(sim, instance, day);
+		bool first = true;
+
+		c->confidence = instance_confidence(sim, instance);
+		/* Repeats of one kind: the strongest whole, a quarter of each other. */
+		for (size_t i = 0; i < sim->n_instances; i++) {
+			const struct instance *other = &sim->instances[i];
+
+			if (i != index && other->def == instance->def && other->criterion == instance->criterion &&
+			    instance_live(other, day)) {
+				double v = impulse_now(sim, other, day);
+
+				strongest = CW_MAX(strongest, v);
+				if (v == mine && i < index)
+					first = false;
+			}
+		}
+		c->points = mine < strongest || (mine == strongest && !first) ? sim->risk->repeat_share * mine : mine;
+		if (mine <= 0)
+			return 0;
+	}
+	c->facts = calloc(instance->n_facts, sizeof(*c->facts));
+	if (!c->facts)
+		return -ENOMEM;
+	memcpy(c->facts, instance->facts, instance->n_facts * sizeof(*c->facts));
+	c->n_facts = instance->n_facts;
+	assessment->n_contributors++;
+	return 0;
+}
+
+void cw_assessment_clear(struct cw_assessment *assessment)
+{
+	for (size_t i = 0; i < assessment->n_contributors; i++)
+		free(assessment->contributors[i].facts);
+	free(assessment->contributors);
+	assessment->contributors = NULL;
+	assessment->n_contributors = 0;
+}
+
+static int build(const struct sim *sim, int32_t day, struct cw_assessment *ret)
+{
+	struct cw_assessment a = { .as_of = day, .points_level = sim->points_level, .step_down_day = CW_DAY_NONE };
+	struct totals t;
+	struct knowledge k;
+
+	evaluate(sim, day, &t);
+	judge_knowledge(sim, day, &k);
+	a.level = level_of(sim, &t, day, &a.held);
+	a.floor_level = t.floor;
+	a.hold_until = hold_until(sim, day);
+	if (sim->under_since != CW_DAY_NONE)
+		a.step_down_day = sim->under_since + sim->risk->step_down_days;
+	a.points = t.points;
+	a.breadth = t.breadth;
+	a.knowledge = k.overall;
+	a.last_judged_day = k.judged_day;
+	a.stale_day = k.stale_day;
+	a.next_day = CW_DAY_NONE;
+	for (int c = 0; c < CW_CRIT_COUNT; c++) {
+		struct cw_criterion_state *state = &a.criteria[c];
+
+		state->points = t.capped[c];
+		state->uncapped = t.criterion[c];
+		state->knowledge = c == CW_CRIT_OFSTED ? k.ofsted : c == CW_CRIT_SEND ? k.send : CW_KNOWN;
+		state->level = CW_MAX(points_line(sim->risk, t.capped[c]), t.criterion_floor[c]);
+		if (state->level < CW_LEVEL_WATCH && hold_active(sim, c, day))
+			state->level = CW_LEVEL_WATCH;
+	}
+	a.contributors = calloc(sim->n_instances ? sim->n_instances : 1, sizeof(*a.contributors));
+	if (!a.contributors)
+		return -ENOMEM;
+	for (size_t i = 0; i < sim->n_instances; i++) {
+		if (!instance_live(&sim->instances[i], day) || instance_best_tier(&sim->instances[i]) == CW_TIER_D)
+			continue;
+		if (add_contributor(sim, i, day, &a) < 0) {
+			cw_assessment_clear(&a);
+			return -ENOMEM;
+		}
+	}
+	qsort(a.contributors, a.n_contributors, sizeof(*a.contributors), by_points);
+	*ret = a;
+	return 0;
+}
+
+static int stop_at_change(void *arg, struct sim *sim, const struct view *before, const struct view *after)
+{
+	int32_t *day = arg;
+
+	if (before->level == after->level && before->knowledge == after->knowledge &&
+	    memcmp(before->floors, after->floors, sizeof(before->floors)) == 0)
+		return 0;
+	*day = sim->day;
+	return 1;
+}
+
+/* The next day on which level, knowledge or floors change through time alone. Leaves sim spent. */
+static int32_t find_next_day(struct sim *sim)
+{
+	int32_t day = CW_DAY_NONE;
+
+	if (sim->day != CW_DAY_NONE)
+		(void)pass_days(sim, sim->day + HORIZON_DAYS, stop_at_change, &day);
+	return day;
+}
+
+int cw_model_assess(const struct cw_risk *risk, const struct cw_fact *facts, size_t n_facts, int32_t as_of,
+                    struct cw_assessment *ret, struct cw_error *err)
+{
+	CW_CLEANUP(cw_freep) struct entry *entries = NULL;
+	struct cw_assessment assessment;
+	struct sim sim;
+	size_t n;
+	int r;
+
+	if (list_entries(risk, facts, n_facts, &entries, &n) < 0)
+		return cw_error_nomem(err);
+	qsort(entries, n, sizeof(*entries), by_speaking);
+	sim_init(&sim, risk);
+	r = fold(&sim, entries, n, as_of);
+	if (r == 0)
+		r = build(&sim, as_of, &assessment);
+	if (r == 0) {
+		assessment.next_day = find_next_day(&sim);
+		*ret = assessment;
+	}
+	sim_clear(&sim);
+	return r < 0 ? cw_error_nomem(err) : 0;
+}
+
+/* ---- changes ---- */
+
+static const char *const alert_kind_names[CW_ALERT_KIND_COUNT + 1] = {
+	[0] = "none",
+	[CW_ALERT_LEVEL_UP] = "level_up",
+	[CW_ALERT_FLOOR_OPENED] = "floor_opened",
+	[CW_ALERT_FLOOR_CLOSED] = "floor_closed",
+	[CW_ALERT_LEVEL_DOWN] = "level_down",
+	[CW_ALERT_NEW_EVIDENCE] = "new_evidence",
+	[CW_ALERT_KNOWLEDGE_LOST] = "knowledge_lost",
+	[CW_ALERT_SOURCE_OUTAGE] = "source_outage",
+	[CW_ALERT_CONFLICT] = "conflict",
+	[CW_ALERT_IDENTITY_UNRESOLVED] = "identity_unresolved",
+	[CW_ALERT_OVERRIDE_EXPIRING] = "override_expiring",
+};
+
+const char *cw_alert_kind_name(enum cw_alert_kind kind)
+{
+	return alert_kind_names[kind];
+}
+
+const char *const *cw_alert_kind_names(void)
+{
+	return alert_kind_names + 1;
+}
+
+void cw_change_clear(struct cw_change *change)
+{
+	cw_assessment_clear(&change->after);
+}
+
+/* What was told already, so that one cause is told once (domain 3.4). */
+struct told {
+	enum cw_alert_kind kind;
+	enum cw_level level;
+	int32_t day;
+	unsigned times;
+	char cause[80];
+};
+
+struct teller {
+	const struct cw_risk *risk;
+	cw_change_fn *emit;
+	void *arg;
+	struct cw_wall at; /* the moment of evidence entering; NONE while time passes */
+	struct told *told;
+	size_t n_told;
+};
+
+/* Did this event become known, or better known, at this moment? */
+static bool instance_news(const struct instance *instance, struct cw_wall at)
+{
+	for (size_t i = 0; i < instance->n_facts; i++)
+		if (cw_wall_known(at) && instance->facts[i]->known_at.ms == at.ms)
+			return true;
+	return false;
+}
+
+/* The opened instance that explains a rise best: highest floor, then most points. */
+static const struct instance *newest_cause(const struct sim *sim, const struct teller *teller, const struct view *before,
+                                           bool floors_only)
+{
+	const struct instance *best = NULL;
+	double best_points = -1;
+
+	for (size_t i = 0; i < sim->n_instances; i++) {
+		const struct instance *instance = &sim->instances[i];
+		bool floor = instance->def->state && instance_floor(instance) > CW_LEVEL_ROUTINE;
+		bool opened = floor ? !before->floors[instance->def - sim->risk->signals][instance->criterion]
+		                    : instance_news(instance, teller->at);
+		double points = instance->def->state ? instance->def->weight : impulse_now(sim, instance, sim->day);
+
+		if (!opened || !instance_live(instance, sim->day) || (floors_only && !floor))
+			continue;
+		if (!best || instance_floor(instance) > instance_floor(best) ||
+		    (instance_floor(instance) == instance_floor(best) && points > best_points)) {
+			best = instance;
+			best_points = points;
+		}
+	}
+	return best;
+}
+
+static const struct instance *closed_cause(const struct sim *sim, const struct view *before, const struct view *after)
+{
+	const struct instance *best = NULL;
+
+	for (size_t i = 0; i < sim->n_instances; i++) {
+		const struct instance *instance = &sim->instances[i];
+		size_t s = (size_t)(instance->def - sim->risk->signals);
+
+		if (instance->def->state && before->floors[s][instance->criterion] && !after->floors[s][instance->criterion] &&
+		    (!best || instance->def->floor > best->def->floor ||
+		     (instance->def->floor == best->def->floor && instance->opened_day > best->opened_day)))
+			best = instance;
+	}
+	return best;
+}
+
+static void name_instance(const struct instance *instance, char *out, size_t size)
+{
+	const struct cw_fact *fact = instance->n_facts ? instance->facts[0] : NULL;
+	char day[CW_WALL_TEXT];
+
+	/* An undated statement is named by its address: the day it was first seen depends on who looked. */
+	if (fact && fact->evidence.event_day == CW_DAY_NONE && fact->evidence.url.len) {
+		size_t n = CW_MIN(fact->evidence.url.len, 32u);
+
+		snprintf(out, size, "%s/%s/%.*s", instance->def->name, cw_criterion_name(instance->criterion), (int)n,
+		         fact->evidence.url.at + fact->evidence.url.len - n);
+	} else {
+		snprintf(out, size, "%s/%s/%s", instance->def->name, cw_criterion_name(instance->criterion),
+		         cw_day_format(instance->event_day, day));
+	}
+}
+
+/* 1: tell it; 0: told lately; -ENOMEM. *ret_times: how often this has happened. */
+static int worth_telling(struct teller *teller, enum cw_alert_kind kind, const struct view *after, const char *cause,
+                         int32_t day, unsigned *ret_times)
+{
+	struct told *grown;
+
+	for (size_t i = 0; i < teller->n_told; i++) {
+		struct told *told = &teller->told[i];
+		bool rose;
+
+		if (told->kind != kind || strcmp(told->cause, cause) != 0 || told->level != after->level)
+			continue;
+		rose = kind == CW_ALERT_LEVEL_UP;
+		if (!rose && day - told->day < teller->risk->same_cause_days)
+			return 0;
+		told->day = day;
+		*ret_times = ++told->times;
+		return 1;
+	}
+	grown = realloc(teller->told, (teller->n_told + 1) * sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	teller->told = grown;
+	grown[teller->n_told] = (struct told){ .kind = kind, .level = after->level, .day = day, .times = 1 };
+	snprintf(grown[teller->n_told].cause, sizeof(grown[0].cause), "%s", cause);
+	teller->n_told++;
+	*ret_times = 1;
+	return 1;
+}
+
+static int tell(struct teller *teller, struct sim *sim, enum cw_alert_kind kind, const char *cause,
+                const struct view *before, const struct view *after)
+{
+	struct cw_change change = { .kind = kind, .previous_level = before->level, .previous_knowledge = before->knowledge };
+	unsigned times;
+	int r;
+
+	r = worth_telling(teller, kind, after, cause, sim->day, &times);
+	if (r <= 0)
+		return r;
+	change.at = cw_wall_known(teller->at) ? teller->at : cw_day_start(sim->day);
+	snprintf(change.cause, sizeof(change.cause), times > 1 ? "%.80s#%u" : "%.80s", cause, times);
+	r = build(sim, sim->day, &change.after);
+	if (r < 0)
+		return r;
+	r = teller->emit(teller->arg, &change);
+	cw_change_clear(&change);
+	return r;
+}
+
+/* One moment gives at most one alert about the level, the weightiest, and one about knowledge. */
+static int compare_views(void *arg, struct sim *sim, const struct view *before, const struct view *after)
+{
+	struct teller *teller = arg;
+	const struct instance *opened = newest_cause(sim, teller, before, true);
+	const struct instance *closed = closed_cause(sim, before, after);
+	char cause[80], day[CW_WALL_TEXT];
+	int r = 0;
+
+	if (after->level > before->level) {
+		const struct instance *why = opened ? opened : newest_cause(sim, teller, before, false);
+
+		if (why)
+			name_instance(why, cause, sizeof(cause));
+		else
+			snprintf(cause, sizeof(cause), "up/%s", cw_day_format(sim->day, day));
+		r = tell(teller, sim, CW_ALERT_LEVEL_UP, cause, before, after);
+	} else if (opened) {
+		name_instance(opened, cause, sizeof(cause));
+		r = tell(teller, sim, CW_ALERT_FLOOR_OPENED, cause, before, after);
+	} else if (closed) {
+		name_instance(closed, cause, sizeof(cause));
+		r = tell(teller, sim, CW_ALERT_FLOOR_CLOSED, cause, before, after);
+	} else if (after->level < before->level) {
+		snprintf(cause, sizeof(cause), "down/%s", cw_day_format(sim->day, day));
+		r = tell(teller, sim, CW_ALERT_LEVEL_DOWN, cause, before, after);
+	} else if (cw_wall_known(teller->at) && after->points + EPSILON >= before->points + sim->risk->new_evidence_points) {
+		const struct instance *why = newest_cause(sim, teller, before, false);
+
+		if (why) {
+			name_instance(why, cause, sizeof(cause));
+			r = tell(teller, sim, CW_ALERT_NEW_EVIDENCE, cause, before, after);
+		}
+	}
+	if (r < 0)
+		return r;
+	if (before->knowledge == CW_KNOWN && after->knowledge != CW_KNOWN) {
+		snprintf(cause, sizeof(cause), "stale/%s", cw_day_format(sim->day, day));
+		r = tell(teller, sim, CW_ALERT_KNOWLEDGE_LOST, cause, before, after);
+	}
+	return r < 0 ? r : 0;
+}
+
+int cw_model_changes(const struct cw_risk *risk, const struct cw_fact *facts, size_t n_facts, struct cw_wall until,
+                     cw_change_fn *emit, void *arg, struct cw_assessment *ret_last, struct cw_error *err)
+{
+	CW_CLEANUP(cw_freep) struct entry *entries = NULL;
+	CW_CLEANUP(cw_freep) struct entry *known = NULL;
+	struct teller teller = { .risk = risk, .emit = emit, .arg = arg, .at = cw_wall_none() };
+	struct sim sim;
+	size_t n, i = 0, n_known = 0;
+	int r = 0;
+
+	if (list_entries(risk, facts, n_facts, &entries, &n) < 0)
+		return cw_error_nomem(err);
+	known = calloc(n ? n : 1, sizeof(*known));
+	if (!known)
+		return cw_error_nomem(err);
+	qsort(entries, n, sizeof(*entries), by_knowing);
+	sim_init(&sim, risk);
+
+	while (r == 0 && i < n && entries[i].known <= until.ms) {
+		struct view before = { .knowledge = CW_UNKNOWN }, after;
+		int64_t moment = entries[i].known;
+		int32_t day = cw_wall_day((struct cw_wall){ moment });
+		size_t from = n_known;
+		bool late = false;
+
+		teller.at = cw_wall_none();
+		/* Up to the day before: what enters on a day counts before that day's own step-downs. */
+		r = pass_days(&sim, day - 1, compare_views, &teller);
+		if (r < 0)
+			break;
+		for (; i < n && entries[i].known == moment; i++) {
+			late |= sim.day != CW_DAY_NONE && entries[i].day < day;
+			known[n_known++] = entries[i];
+		}
+		if (sim.day != CW_DAY_NONE)
+			take_view(&sim, sim.day, &before);
+		if (late || sim.day == CW_DAY_NONE) {
+			/* What became known now had been public for a while: the past is told anew, silently. */
+			sim_clear(&sim);
+			qsort(known, n_known, sizeof(*known), by_speaking);
+			r = fold(&sim, known, n_known, day);
+		} else {
+			for (size_t j = from; r == 0 && j < n_known; j++)
+				r = enter(&sim, &known[j]);
+			if (r == 0)
+				settle_day(&sim, day);
+		}
+		if (r < 0)
+			break;
+		take_view(&sim, day, &after);
+		teller.at = (struct cw_wall){ moment };
+		r = compare_views(&teller, &sim, &before, &after);
+	}
+	if (r == 0 && sim.day != CW_DAY_NONE) {
+		teller.at = cw_wall_none();
+		r = pass_days(&sim, cw_wall_day(until), compare_views, &teller);
+	}
+	if (r == 0 && ret_last) {
+		struct cw_assessment last;
+
+		r = build(&sim, cw_wall_day(until), &last);
+		if (r == 0) {
+			last.next_day = find_next_day(&sim);
+			*ret_last = last;
+		}
+	}
+	sim_clear(&sim);
+	free(teller.told);
+	return r == -ENOMEM ? cw_error_nomem(err) : r < 0 ? r : 0;
+}
