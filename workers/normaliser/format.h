@@ -1,0 +1,34 @@
+/*
+ * format.h: what a document format is to the rest of the normaliser.
+ *
+ * A format reads UTF-8 (encoding.h has seen to that) in pieces of any size and gives rows to the record
+ * (record.h). A new format is one file, one row in formats.c, one line in CMakeLists.txt and one directory
+ * of golden cases.
+ *
+ * Returns of feed: 0, 1 (settled: more bytes change nothing) or -errno. A malformed document is not an
+ * error: say cw_record_fail() and return 1.
+ */
+#ifndef CW_NORMALISER_FORMAT_H
+#define CW_NORMALISER_FORMAT_H
+
+#include "record.h"
+
+struct cw_format_ops {
+	enum cw_format format;
+	const char *noun;  /* "CSV", in "an HTML page, not CSV" */
+	bool markup;       /* a declaration of its character set may stand in it, and HTML is what is wanted */
+	int (*begin)(struct cw_record *record, void **ret_state);
+	int (*feed)(void *state, const char *text, size_t len);
+	int (*end)(void *state); /* 0 finished; 1 gave some rows, call again; or -errno */
+	void (*free)(void *state);
+};
+
+extern const struct cw_format_ops cw_format_csv;
+extern const struct cw_format_ops cw_format_html_table;
+extern const struct cw_format_ops cw_format_json;
+extern const struct cw_format_ops cw_format_ndjson;
+extern const struct cw_format_ops cw_format_evidence;
+
+const struct cw_format_ops *cw_format_ops(enum cw_format format); /* NULL when there is none */
+
+#endif

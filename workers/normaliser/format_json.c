@@ -1,0 +1,298 @@
+/*
+ * JSON (an array of objects) and NDJSON (an object per line): members are columns. "a.b" is member b of member a, or a
+ * member of that very name; names are compared folded, as headings are, when the exact one is not there.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <councilwatch/limits.h>
+
+#include "format.h"
+#include "json.h"
+
+#define NODES_DEEP 8u
+#define NUMBER_MAX 32
+
+struct path {
+	size_t n;
+	char *names[NODES_DEEP]; /* owned; as configured */
+	char *folded[NODES_DEEP];
+	char *found[NODES_DEEP]; /* the spelling that the last row had, NULL = none yet */
+};
+
+struct members {
+	struct cw_record *record;
+	struct cw_json_reader *reader;
+	bool lines;
+	bool named;           /* the names of the first row are kept, for a message */
+	size_t n_slots;
+	struct path *paths;
+	struct cw_cell *cells;
+	char (*numbers)[NUMBER_MAX];
+	struct cw_buf fold;
+};
+
+static int begin_path(struct members *members, struct path *path, const char *text)
+{
+	while (*text && path->n < NODES_DEEP) {
+		size_t len = strcspn(text, ".");
+		int r;
+
+		r = cw_text_fold((struct cw_str){ text, len }, &members->fold);
+		if (r == -ENOMEM)
+			return r;
+		path->names[path->n] = strndup(text, len);
+		path->folded[path->n] = strdup(cw_buf_str(&members->fold));
+		path->n++;
+		if (!path->names[path->n - 1] || !path->folded[path->n - 1])
+			return -ENOMEM;
+		text += len + (text[len] == '.');
+	}
+	return 0;
+}
+
+static void members_free(void *state)
+{
+	struct members *members = state;
+
+	if (!members)
+		return;
+	for (size_t i = 0; members->paths && i < members->n_slots; i++) {
+		for (size_t k = 0; k < members->paths[i].n; k++) {
+			free(members->paths[i].names[k]);
+			free(members->paths[i].folded[k]);
+			free(members->paths[i].found[k]);
+		}
+	}
+	free(members->paths);
+	free(members->cells);
+	free(members->numbers);
+	cw_buf_clear(&members->fold);
+	cw_json_reader_free(members->reader);
+	free(members);
+}
+
+/* A member of object by its folded name. NULL: there is none; *r -ENOMEM. */
+static const json_t *member(struct members *members, const json_t *object, struct path *path, size_t at, int *r)
+{
+	const json_t *value = json_object_get(object, path->names[at]);
+	const char *name;
+	json_t *each;
+
+	if (value || !json_is_object(object))
+		return value;
+	if (path->found[at]) {
+		value = json_object_get(object, path->found[at]);
+		if (value)
+			return value;
+	}
+	json_object_foreach((json_t *)(uintptr_t)object, name, each) {
+		int folded;
+
+		if (strlen(name) > 4u * CW_NAME_MAX)
+			continue;
+		folded = cw_text_fold(cw_str(name), &members->fold);
+		if (folded == -ENOMEM)
+			*r = folded;
+		if (folded < 0 || strcmp(cw_buf_str(&members->fold), path->folded[at]) != 0)
+			continue;
+		free(path->found[at]);
+		path->found[at] = strdup(name);
+		if (!path->found[at])
+			*r = -ENOMEM;
+		return each;
+	}
+	return NULL;
+}
+
+static const json_t *lookup(struct members *members, const json_t *object, size_t slot, int *r)
+{
+	struct path *path = &members->paths[slot];
+	const json_t *value = json_object_get(object, cw_record_slot_name(members->record, slot));
+
+	if (value)
+		return value;
+	value = object;
+	for (size_t i = 0; i < path->n && value; i++)
+		value = member(members, value, path, i, r);
+	return path->n ? value : NULL;
+}
+
+/* number: room for the digits of a number, as long as the cell lasts. */
+static void cell_of(const json_t *value, char number[NUMBER_MAX], struct cw_cell *ret)
+{
+	*ret = (struct cw_cell){ { "", 0 }, { "", 0 }, NULL };
+	switch (value ? json_typeof(value) : JSON_NULL) {
+	case JSON_STRING:
+		ret->text = (struct cw_str){ json_string_value(value), json_string_length(value) };
+		break;
+	case JSON_INTEGER:
+		snprintf(number, NUMBER_MAX, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+		ret->text = cw_str(number);
+		break;
+	case JSON_REAL:
+		/* The shortest digits that read back as the same number. */
+		snprintf(number, NUMBER_MAX, "%.15g", json_real_value(value));
+		if (strtod(number, NULL) != json_real_value(value))
+			snprintf(number, NUMBER_MAX, "%.17g", json_real_value(value));
+		ret->text = cw_str(number);
+		break;
+	case JSON_TRUE:
+		ret->text = cw_str("true");
+		break;
+	case JSON_FALSE:
+		ret->text = cw_str("false");
+		break;
+	case JSON_NULL:
+		break;
+	default:
+		ret->problem = cw_json_type_name(value);
+		break;
+	}
+}
+
+static int keep_names(struct members *members, const json_t *object)
+{
+	struct cw_str names[128];
+	const char *name;
+	json_t *each;
+	size_t n = 0;
+
+	if (members->named)
+		return 0;
+	members->named = true;
+	json_object_foreach((json_t *)(uintptr_t)object, name, each) {
+		if (n < CW_ARRAY_LEN(names))
+			names[n++] = cw_str(name);
+	}
+	return cw_record_names(members->record, names, n);
+}
+
+static int row(void *arg, uint64_t number, const json_t *object)
+{
+	struct members *members = arg;
+	bool blank = true;
+	int r;
+
+	r = keep_names(members, object);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < members->n_slots; i++) {
+		const json_t *value = lookup(members, object, i, &r);
+
+		if (r < 0)
+			return r;
+		if (value)
+			cw_record_seen(members->record, i);
+		cell_of(value, members->numbers[i], &members->cells[i]);
+		blank = blank && (!value || json_is_null(value));
+	}
+	if (blank && !json_object_size(object))
+		return cw_record_blank(members->record);
+	return cw_record_row(members->record, number, members->cells);
+}
+
+/* Before the first row of an array: is any needed member in none of them? */
+static int rows(void *arg, const json_t *array)
+{
+	struct members *members = arg;
+	size_t n = json_array_size(array);
+	int r = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const json_t *object = json_array_get(array, i);
+		size_t unseen = 0;
+
+		if (!json_is_object(object))
+			continue;
+		r = keep_names(members, object);
+		for (size_t k = 0; k < members->n_slots && r == 0; k++) {
+			if (lookup(members, object, k, &r))
+				cw_record_seen(members->record, k);
+			else
+				unseen++;
+		}
+		if (r < 0)
+			return r;
+		if (!unseen)
+			return 0;
+		if (i > 4096)
+			break; /* members that come and go; the end of the document will tell */
+	}
+	return n && members->named && cw_record_unseen(members->record);
+}
+
+static int begin_either(struct cw_record *record, bool lines, void **ret)
+{
+	struct members *members = calloc(1, sizeof(*members));
+	struct cw_json_options options = { .lines = lines, .row = row, .rows = rows, .arg = members };
+	int r;
+
+	*ret = members;
+	if (!members)
+		return -ENOMEM;
+	members->record = record;
+	members->lines = lines;
+	cw_buf_init(&members->fold, 4u * CW_FIELD_MAX);
+	options.rows_at = cw_record_feed(record)->rows_at;
+	if (options.rows_at && !*options.rows_at)
+		options.rows_at = NULL;
+	members->n_slots = cw_record_slots(record);
+	members->paths = calloc(members->n_slots + 1, sizeof(*members->paths));
+	members->cells = calloc(members->n_slots + 1, sizeof(*members->cells));
+	members->numbers = calloc(members->n_slots + 1, sizeof(*members->numbers));
+	if (!members->paths || !members->cells || !members->numbers)
+		return -ENOMEM;
+	for (size_t i = 0; i < members->n_slots; i++) {
+		r = begin_path(members, &members->paths[i], cw_record_slot_name(record, i));
+		if (r < 0)
+			return r;
+	}
+	return cw_json_reader_new(record, &options, &members->reader);
+}
+
+static int begin_json(struct cw_record *record, void **ret)
+{
+	return begin_either(record, false, ret);
+}
+
+static int begin_ndjson(struct cw_record *record, void **ret)
+{
+	return begin_either(record, true, ret);
+}
+
+static int feed(void *state, const char *text, size_t len)
+{
+	return cw_json_reader_feed(((struct members *)state)->reader, text, len);
+}
+
+static int end(void *state)
+{
+	struct members *members = state;
+	int r = cw_json_reader_end(members->reader);
+
+	if (r == 0 && members->named && !cw_record_failed(members->record))
+		(void)cw_record_unseen(members->record);
+	return r;
+}
+
+const struct cw_format_ops cw_format_json = {
+	.format = CW_FORMAT_JSON,
+	.noun = "JSON",
+	.begin = begin_json,
+	.feed = feed,
+	.end = end,
+	.free = members_free,
+};
+
+const struct cw_format_ops cw_format_ndjson = {
+	.format = CW_FORMAT_NDJSON,
+	.noun = "NDJSON",
+	.begin = begin_ndjson,
+	.feed = feed,
+	.end = end,
+	.free = members_free,
+};

@@ -1,0 +1,17 @@
+#include "format.h"
+
+static const struct cw_format_ops *const formats[] = {
+	&cw_format_csv,
+	&cw_format_html_table,
+	&cw_format_json,
+	&cw_format_ndjson,
+	&cw_format_evidence,
+};
+
+const struct cw_format_ops *cw_format_ops(enum cw_format format)
+{
+	for (size_t i = 0; i < CW_ARRAY_LEN(formats); i++)
+		if (formats[i]->format == format)
+			return formats[i];
+	return NULL;
+}

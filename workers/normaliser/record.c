@@ -1,0 +1,1421 @@
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include <libxml/uri.h>
+
+#include <councilwatch/limits.h>
+
+#include "record.h"
+
+/* Titles and texts are for people to recognise a statement by, not to read it in full. Characters. */
+#define TITLE_CHARACTERS 300u
+#define TEXT_CHARACTERS 4000u
+/* A councils' cache that is full is emptied: a document with this many distinct councils and days repeats few of them. */
+#define COUNCILS_CACHED 16384u
+#define COUNCIL_KEYS_MAX (4u * 1024u * 1024u)
+#define COUNCIL_PROBES 16u
+#define COUNCIL_TEXTS_MAX 16u
+#define MEMO_TEXT 46
+#define MEMO_OUT 32
+#define DETAIL_MAX 400
+
+/* Memory until the next row: a first block that stays, and others for rows that need more. */
+struct block {
+	struct block *next;
+	size_t used, size;
+	unsigned char data[];
+};
+
+enum memo_state { MEMO_NOTHING, MEMO_ABSENT, MEMO_GOOD, MEMO_BAD };
+
+/* What one distinct text of one field came to. */
+struct memo {
+	uint8_t state;
+	uint8_t len;
+	char text[MEMO_TEXT];
+	uint8_t out_len;
+	char out[MEMO_OUT]; /* values */
+	int32_t day;        /* dates */
+	int64_t ms;
+	int why;            /* -EINVAL, -ERANGE */
+};
+
+struct field {
+	const struct cw_field *config;
+	size_t n_slots;
+	size_t *slots;      /* owned */
+	bool needed;
+	bool outcome;       /* its value can be what the row says */
+	size_t n_maps;
+	char **maps;        /* owned; folded "from" of each value map */
+	size_t n_memo;      /* a power of two, 0 = none */
+	struct memo *memo;  /* owned */
+};
+
+struct slot {
+	const char *name;   /* borrowed from the configuration */
+	char *folded;       /* owned */
+	int place;
+	bool seen;
+};
+
+struct council_entry {
+	uint64_t hash;
+	uint32_t key, key_len; /* into keys; key_len 0 = free */
+	int32_t day;
+	const struct cw_council *council;
+};
+
+struct cw_record {
+	const struct cw_config *config;
+	const struct cw_feed *feed;
+	const struct cw_kind_def *kind;
+	struct cw_document_info info; /* its texts point into info_text */
+	struct cw_buf info_text;
+	struct cw_normalise_sink sink;
+	int32_t fetched_day, too_late;
+
+	size_t n_fields;
+	struct field *fields;
+	struct field *event, *published;
+	size_t n_slots;
+	struct slot *slots;
+	int *trial;             /* owned; one place per slot, for a row that may be the headings */
+	size_t last_column;
+
+	size_t n_absent;
+	char **absent;          /* folded */
+	bool absent_first[256]; /* first characters of those */
+	struct cw_buf fold;
+
+	struct council_entry *councils;
+	size_t n_councils;
+	struct cw_buf council_keys, council_key, council_why;
+
+	struct block *memory;
+
+	size_t best_fields;     /* of the nearest miss; 0 = none yet */
+	struct cw_buf best;     /* its cells, each ended by NUL */
+	char *base;             /* address that relative links start from; owned; NULL = none */
+
+	uint64_t row;
+	struct cw_document_tally tally;
+	char detail[DETAIL_MAX];
+};
+
+/* --- memory of a row --- */
+
+static void memory_reset(struct cw_record *record)
+{
+	while (record->memory && record->memory->next) {
+		struct block *block = record->memory;
+
+		record->memory = block->next;
+		free(block);
+	}
+	if (record->memory)
+		record->memory->used = 0;
+}
+
+void *cw_record_alloc(struct cw_record *record, size_t size)
+{
+	struct block *block = record->memory;
+	void *ret;
+
+	size = (size + 15) & ~(size_t)15;
+	if (!block || block->size - block->used < size) {
+		size_t want = CW_MAX(size, (size_t)16384);
+
+		block = malloc(sizeof(*block) + want);
+		if (!block)
+			return NULL;
+		block->next = record->memory;
+		block->used = 0;
+		block->size = want;
+		record->memory = block;
+	}
+	ret = block->data + block->used;
+	block->used += size;
+	return ret;
+}
+
+static int keep(struct cw_record *record, const void *data, size_t len, struct cw_str *ret)
+{
+	char *copy = cw_record_alloc(record, len);
+
+	if (!copy)
+		return -ENOMEM;
+	if (len)
+		memcpy(copy, data, len);
+	*ret = (struct cw_str){ copy, len };
+	return 0;
+}
+
+/* --- making and freeing --- */
+
+static int fold_copy(struct cw_record *record, const char *text, char **ret)
+{
+	int r = cw_text_fold(cw_str(text), &record->fold);
+
+	if (r == -EBADMSG) /* not UTF-8: matches nothing */
+		cw_buf_reset(&record->fold);
+	else if (r < 0)
+		return r;
+	*ret = strdup(cw_buf_str(&record->fold));
+	return *ret ? 0 : -ENOMEM;
+}
+
+static int slot_of(struct cw_record *record, const char *name, size_t *ret)
+{
+	CW_CLEANUP(cw_freep) char *folded = NULL;
+	int r = fold_copy(record, name, &folded);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < record->n_slots; i++) {
+		if (!strcmp(record->slots[i].folded, folded)) {
+			*ret = i;
+			return 0;
+		}
+	}
+	*ret = record->n_slots++;
+	record->slots[*ret] = (struct slot){ .name = name, .folded = cw_steal(folded), .place = -1 };
+	return 0;
+}
+
+static bool is_outcome(const struct cw_kind_def *kind, enum cw_value_id id)
+{
+	for (size_t i = 0; kind && kind->outcome && kind->outcome[i]; i++)
+		if (kind->outcome[i] == id)
+			return true;
+	return false;
+}
+
+static int set_up_field(struct cw_record *record, const struct cw_field *config, struct field *field)
+{
+	int r;
+
+	field->config = config;
+	field->needed = (config->required || config->role == CW_FIELD_COUNCIL) && !config->constant;
+	field->outcome = config->role == CW_FIELD_VALUE && is_outcome(record->kind, config->value_id);
+	field->slots = calloc(config->columns.n + 1, sizeof(*field->slots));
+	field->maps = calloc(config->n_maps + 1, sizeof(*field->maps));
+	if (!field->slots || !field->maps)
+		return -ENOMEM;
+	for (size_t i = 0; i < config->columns.n; i++) {
+		r = slot_of(record, config->columns.at[i], &field->slots[i]);
+		if (r < 0)
+			return r;
+		field->n_slots++;
+	}
+	for (size_t i = 0; i < config->n_maps; i++) {
+		r = fold_copy(record, config->maps[i].from, &field->maps[i]);
+		if (r < 0)
+			return r;
+		field->n_maps++;
+	}
+	if (config->role == CW_FIELD_EVENT_DATE || config->role == CW_FIELD_PUBLISHED_AT)
+		field->n_memo = 2048;
+	else if (config->role == CW_FIELD_VALUE && cw_value_def(config->value_id) &&
+	         cw_value_def(config->value_id)->type != CW_VALUE_TEXT)
+		field->n_memo = 64;
+	if (field->n_memo) {
+		field->memo = calloc(field->n_memo, sizeof(*field->memo));
+		if (!field->memo)
+			return -ENOMEM;
+	}
+	if (config->role == CW_FIELD_EVENT_DATE)
+		record->event = field;
+	else if (config->role == CW_FIELD_PUBLISHED_AT)
+		record->published = field;
+	return 0;
+}
+
+static int set_up_info(struct cw_record *record, const struct cw_document_info *info)
+{
+	struct cw_str *texts[] = { &record->info.feed, &record->info.url, &record->info.content_type };
+	size_t at[3];
+
+	record->info = *info;
+	cw_buf_init(&record->info_text, 4u * CW_FIELD_MAX);
+	for (size_t i = 0; i < 3; i++) {
+		at[i] = record->info_text.len;
+		cw_buf_append(&record->info_text, texts[i]->at, texts[i]->len);
+	}
+	if (record->info_text.failed)
+		return record->info_text.failed;
+	for (size_t i = 0; i < 3; i++)
+		texts[i]->at = cw_buf_str(&record->info_text) + at[i];
+	record->fetched_day = cw_wall_day(info->fetched_at);
+	record->too_late = record->fetched_day == CW_DAY_NONE ? CW_DAY_NONE : record->fetched_day + 1;
+	return 0;
+}
+
+static bool is_http(struct cw_str url)
+{
+	return (url.len > 7 && !strncasecmp(url.at, "http://", 7)) || (url.len > 8 && !strncasecmp(url.at, "https://", 8));
+}
+
+/* An imported file has no address of its own: what is in it was published where the feed is. */
+static int set_up_base(struct cw_record *record)
+{
+	struct cw_str base = record->info.url;
+
+	if (!is_http(base) && record->feed->url)
+		base = cw_str(record->feed->url);
+	if (!is_http(base) || base.len > CW_URL_MAX)
+		return 0;
+	record->base = strndup(base.at, base.len);
+	return record->base ? 0 : -ENOMEM;
+}
+
+static int set_up(struct cw_record *record, const struct cw_document_info *info)
+{
+	const struct cw_feed *feed = record->feed;
+	size_t n_columns = 0;
+	int r;
+
+	r = set_up_info(record, info);
+	if (r == 0)
+		r = set_up_base(record);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < feed->n_fields; i++)
+		n_columns += feed->fields[i].columns.n;
+	record->slots = calloc(n_columns + 1, sizeof(*record->slots));
+	record->trial = calloc(n_columns + 1, sizeof(*record->trial));
+	record->fields = calloc(feed->n_fields + 1, sizeof(*record->fields));
+	record->absent = calloc(feed->absent.n + 1, sizeof(*record->absent));
+	record->councils = calloc(COUNCILS_CACHED, sizeof(*record->councils));
+	if (!record->slots || !record->trial || !record->fields || !record->absent || !record->councils)
+		return -ENOMEM;
+	for (size_t i = 0; i < feed->n_fields; i++) {
+		record->n_fields++;
+		r = set_up_field(record, &feed->fields[i], &record->fields[i]);
+		if (r < 0)
+			return r;
+	}
+	for (size_t i = 0; i < feed->absent.n; i++) {
+		r = fold_copy(record, feed->absent.at[i], &record->absent[i]);
+		if (r < 0)
+			return r;
+		record->n_absent++;
+		record->absent_first[(unsigned char)record->absent[i][0]] = true;
+	}
+	return 0;
+}
+
+int cw_record_new(const struct cw_config *config, const struct cw_feed *feed, const struct cw_document_info *info,
+                  const struct cw_normalise_sink *sink, struct cw_record **ret)
+{
+	struct cw_record *record = calloc(1, sizeof(*record));
+	int r;
+
+	if (!record)
+		return -ENOMEM;
+	record->config = config;
+	record->feed = feed;
+	record->kind = cw_kind_def(feed->kind);
+	record->sink = *sink;
+	cw_buf_init(&record->fold, 4u * CW_FIELD_MAX);
+	cw_buf_init(&record->council_keys, COUNCIL_KEYS_MAX);
+	cw_buf_init(&record->council_key, (COUNCIL_TEXTS_MAX + 1) * (CW_FIELD_MAX + 1));
+	cw_buf_init(&record->council_why, CW_FIELD_MAX);
+	cw_buf_init(&record->best, CW_FIELD_MAX);
+	r = set_up(record, info);
+	if (r < 0) {
+		cw_record_free(record);
+		return r;
+	}
+	*ret = record;
+	return 0;
+}
+
+void cw_record_free(struct cw_record *record)
+{
+	if (!record)
+		return;
+	for (size_t i = 0; i < record->n_fields; i++) {
+		for (size_t k = 0; k < record->fields[i].n_maps; k++)
+			free(record->fields[i].maps[k]);
+		free(record->fields[i].maps);
+		free(record->fields[i].slots);
+		free(record->fields[i].memo);
+	}
+	free(record->fields);
+	for (size_t i = 0; i < record->n_slots; i++)
+		free(record->slots[i].folded);
+	free(record->slots);
+	free(record->trial);
+	for (size_t i = 0; i < record->n_absent; i++)
+		free(record->absent[i]);
+	free(record->absent);
+	free(record->councils);
+	cw_buf_clear(&record->info_text);
+	cw_buf_clear(&record->fold);
+	cw_buf_clear(&record->council_keys);
+	cw_buf_clear(&record->council_key);
+	cw_buf_clear(&record->council_why);
+	cw_buf_clear(&record->best);
+	free(record->base);
+	memory_reset(record);
+	free(record->memory);
+	free(record);
+}
+
+const struct cw_feed *cw_record_feed(const struct cw_record *record)
+{
+	return record->feed;
+}
+
+const struct cw_config *cw_record_config(const struct cw_record *record)
+{
+	return record->config;
+}
+
+const struct cw_document_info *cw_record_info(const struct cw_record *record)
+{
+	return &record->info;
+}
+
+size_t cw_record_slots(const struct cw_record *record)
+{
+	return record->n_slots;
+}
+
+const char *cw_record_slot_name(const struct cw_record *record, size_t slot)
+{
+	return record->slots[slot].name;
+}
+
+int cw_record_place(const struct cw_record *record, size_t slot)
+{
+	return record->slots[slot].place;
+}
+
+size_t cw_record_last_column(const struct cw_record *record)
+{
+	return record->last_column;
+}
+
+uint64_t cw_record_rows(const struct cw_record *record)
+{
+	return record->tally.rows;
+}
+
+int32_t cw_record_too_late(const struct cw_record *record)
+{
+	return record->too_late;
+}
+
+/* --- headings --- */
+
+int cw_record_slot_is(struct cw_record *record, size_t slot, struct cw_str heading)
+{
+	unsigned char c = heading.len ? (unsigned char)heading.at[0] : 0;
+	int r;
+
+	/* Most are told apart by their first letter. */
+	if (c >= 'A' && c <= 'Z')
+		c = (unsigned char)(c - 'A' + 'a');
+	if (((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')) && (char)c != record->slots[slot].folded[0])
+		return 0;
+	r = cw_text_fold(heading, &record->fold);
+	if (r == -ENOMEM)
+		return r;
+	return r == 0 && cw_str_eq((struct cw_str){ cw_buf_str(&record->fold), record->fold.len }, record->slots[slot].folded);
+}
+
+/* Has this field a column among those whose slot is marked? */
+static bool has_column(const struct field *field, const int *places)
+{
+	for (size_t i = 0; i < field->n_slots; i++)
+		if (places[field->slots[i]] >= 0)
+			return true;
+	return false;
+}
+
+/* The first field that the feed cannot do without and that has no column, NULL when none is lacking. A table
+ * without any column for what the rows are to say is another table. */
+static const struct field *lacking(const struct cw_record *record, const int *places)
+{
+	const struct field *outcome = NULL;
+	bool says = false;
+
+	for (size_t i = 0; i < record->n_fields; i++) {
+		const struct field *field = &record->fields[i];
+
+		if (field->needed && !has_column(field, places))
+			return field;
+		if (!field->outcome)
+			continue;
+		says = says || field->config->constant || has_column(field, places);
+		outcome = outcome ? outcome : field;
+	}
+	return says ? NULL : outcome;
+}
+
+static int keep_best(struct cw_record *record, const struct cw_str *cells, size_t n, const int *places)
+{
+	size_t fields = 1; /* any row is better than none */
+
+	for (size_t i = 0; i < record->n_fields; i++)
+		fields += has_column(&record->fields[i], places);
+	if (fields <= record->best_fields)
+		return 0;
+	record->best_fields = fields;
+	cw_buf_reset(&record->best);
+	for (size_t i = 0; i < n; i++) {
+		struct cw_str cell = cw_str_trim(cells[i]);
+
+		if (!cell.len || memchr(cell.at, 0, cell.len))
+			continue;
+		cell.len = CW_MIN(cell.len, (size_t)CW_NAME_MAX);
+		if (record->best.len + cell.len + 1 > 8192)
+			break;
+		cw_buf_append(&record->best, cell.at, cell.len);
+		cw_buf_putc(&record->best, 0);
+	}
+	return record->best.failed;
+}
+
+int cw_record_headings(struct cw_record *record, const struct cw_str *cells, size_t n)
+{
+	int *places = record->trial;
+	size_t last = 0;
+
+	for (size_t i = 0; i < record->n_slots; i++)
+		places[i] = -1;
+	for (size_t i = 0; i < n; i++) {
+		struct cw_str text = cw_str_trim(cells[i]);
+		int r;
+
+		if (!text.len || text.len > 4u * CW_NAME_MAX)
+			continue;
+		r = cw_text_fold(text, &record->fold);
+		if (r == -ENOMEM)
+			return r;
+		if (r < 0 || !record->fold.len)
+			continue;
+		for (size_t k = 0; k < record->n_slots; k++) {
+			/* Of two columns with one heading the first counts. */
+			if (places[k] < 0 && !strcmp(record->slots[k].folded, cw_buf_str(&record->fold))) {
+				places[k] = (int)i;
+				last = i;
+			}
+		}
+	}
+	if (lacking(record, places)) {
+		int r = keep_best(record, cells, n, places);
+
+		return r < 0 ? r : 0;
+	}
+	for (size_t i = 0; i < record->n_slots; i++)
+		record->slots[i].place = places[i];
+	record->last_column = last;
+	return 1;
+}
+
+int cw_record_repeats(struct cw_record *record, const struct cw_cell *cells)
+{
+	for (size_t i = 0; i < record->n_slots; i++) {
+		int r;
+
+		if (record->slots[i].place < 0)
+			continue;
+		r = cw_record_slot_is(record, i, cw_str_trim(cells[i].text));
+		if (r <= 0)
+			return r;
+	}
+	return 1;
+}
+
+int cw_record_names(struct cw_record *record, const struct cw_str *names, size_t n)
+{
+	int *places = record->trial;
+
+	for (size_t i = 0; i < record->n_slots; i++)
+		places[i] = -1;
+	return keep_best(record, names, n, places);
+}
+
+static void fail_lacking(struct cw_record *record, const struct field *field)
+{
+	CW_CLEANUP(cw_freep) char *list = NULL;
+	const char *names[129], *wanted, *near = NULL;
+	const char *folded[129];
+	struct cw_buf text;
+	size_t n = 0;
+
+	wanted = field->n_slots ? record->slots[field->slots[0]].name : "council";
+	cw_buf_init(&text, CW_FIELD_MAX);
+	for (size_t at = 0; at < record->best.len && n < 128; n++) {
+		names[n] = (const char *)record->best.data + at;
+		at += strlen(names[n]) + 1;
+		/* Compared folded, shown as found. */
+		if (cw_text_fold(cw_str(names[n]), &record->fold) < 0)
+			cw_buf_reset(&record->fold);
+		cw_buf_append(&text, cw_buf_str(&record->fold), record->fold.len);
+		cw_buf_putc(&text, 0);
+	}
+	list = text.failed ? NULL : cw_buf_steal(&text, NULL);
+	cw_buf_clear(&text);
+	if (list) {
+		const char *at = list;
+
+		for (size_t i = 0; i < n; i++, at += strlen(at) + 1)
+			folded[i] = at;
+		folded[n] = NULL;
+		for (size_t s = 0; s < field->n_slots && !near; s++)
+			near = cw_nearest(record->slots[field->slots[s]].folded, folded);
+		for (size_t i = 0; near && i < n; i++) {
+			if (folded[i] == near) {
+				near = names[i];
+				break;
+			}
+		}
+	}
+	if (near) {
+		cw_record_fail(record, CW_REASON_MISSING_COLUMN, "no column \"%s\"; the nearest is \"%s\"", wanted, near);
+	} else if (n) {
+		char found[200] = "";
+		size_t used = 0;
+
+		for (size_t i = 0; i < n && used + strlen(names[i]) + 5 < sizeof(found); i++)
+			used += (size_t)snprintf(found + used, sizeof(found) - used, "%s\"%s\"", i ? ", " : "", names[i]);
+		cw_record_fail(record, CW_REASON_MISSING_COLUMN, "no column \"%s\"; there are %s", wanted, found);
+	} else {
+		cw_record_fail(record, CW_REASON_MISSING_COLUMN, "no column \"%s\", and no row of headings", wanted);
+	}
+}
+
+static const struct field *first_needed(const struct cw_record *record)
+{
+	int *places = record->trial;
+
+	for (size_t i = 0; i < record->n_slots; i++)
+		places[i] = -1;
+	/* Of the fields lacking in the nearest miss: what its cells do name is not lacking. */
+	for (size_t at = 0; at < record->best.len;) {
+		const char *name = (const char *)record->best.data + at;
+
+		for (size_t i = 0; i < record->n_slots; i++) {
+			struct cw_buf fold;
+
+			cw_buf_init(&fold, CW_FIELD_MAX);
+			if (cw_text_fold(cw_str(name), &fold) == 0 && !strcmp(cw_buf_str(&fold), record->slots[i].folded))
+				places[i] = 0;
+			cw_buf_clear(&fold);
+		}
+		at += strlen(name) + 1;
+	}
+	return lacking(record, places);
+}
+
+void cw_record_no_headings(struct cw_record *record)
+{
+	const struct field *field = first_needed(record);
+
+	if (field)
+		fail_lacking(record, field);
+	else
+		cw_record_fail(record, CW_REASON_MISSING_COLUMN, "the headings are not in one row");
+}
+
+void cw_record_seen(struct cw_record *record, size_t slot)
+{
+	record->slots[slot].seen = true;
+}
+
+bool cw_record_unseen(struct cw_record *record)
+{
+	int *places = record->trial;
+	const struct field *field;
+
+	for (size_t i = 0; i < record->n_slots; i++)
+		places[i] = record->slots[i].seen ? 0 : -1;
+	field = lacking(record, places);
+	if (field)
+		fail_lacking(record, field);
+	return field != NULL;
+}
+
+/* --- outcomes --- */
+
+void cw_record_fail(struct cw_record *record, enum cw_reason reason, const char *fmt, ...)
+{
+	va_list args;
+
+	if (record->tally.outcome != CW_REASON_NONE)
+		return;
+	record->tally.outcome = reason;
+	va_start(args, fmt);
+	vsnprintf(record->detail, sizeof(record->detail), fmt, args);
+	va_end(args);
+}
+
+bool cw_record_failed(const struct cw_record *record)
+{
+	return record->tally.outcome != CW_REASON_NONE;
+}
+
+/* At most max bytes, whole characters. */
+static struct cw_str cut(struct cw_str text, size_t max)
+{
+	if (text.len <= max)
+		return text;
+	while (max && ((unsigned char)text.at[max] & 0xc0) == 0x80)
+		max--;
+	text.len = max;
+	return text;
+}
+
+/* Text made by printf from outside text: parsers quote bytes and printf cuts where it must. */
+static void mend_utf8(char *text)
+{
+	if (cw_utf8_valid(text, strlen(text)))
+		return;
+	for (; *text; text++)
+		if ((unsigned char)*text >= 0x80)
+			*text = '?';
+}
+
+void cw_record_tally(struct cw_record *record, struct cw_document_tally *ret)
+{
+	mend_utf8(record->detail);
+	*ret = record->tally;
+	ret->detail = cw_str(record->detail);
+}
+
+static int reject_v(struct cw_record *record, enum cw_reason reason, struct cw_str field, struct cw_str text,
+                    const char *fmt, va_list args)
+{
+	char detail[DETAIL_MAX];
+	struct cw_reject reject = { .reason = reason, .row = record->row, .field = cut(field, 200) };
+
+	record->tally.reasons[reason]++;
+	if (!cw_reason_quarantines(reason) || !record->sink.reject)
+		return 0;
+	detail[0] = '\0';
+	if (fmt)
+		vsnprintf(detail, sizeof(detail), fmt, args);
+	mend_utf8(detail);
+	reject.text = cut(text, 200);
+	if (memchr(reject.text.at, 0, reject.text.len))
+		reject.text = (struct cw_str){ "", 0 };
+	reject.detail = cw_str(detail);
+	return record->sink.reject(record->sink.arg, &reject);
+}
+
+static int reject(struct cw_record *record, enum cw_reason reason, struct cw_str field, struct cw_str text,
+                  const char *fmt, ...) CW_PRINTF(5, 6);
+static int reject(struct cw_record *record, enum cw_reason reason, struct cw_str field, struct cw_str text,
+                  const char *fmt, ...)
+{
+	va_list args;
+	int r;
+
+	va_start(args, fmt);
+	r = reject_v(record, reason, field, text, fmt, args);
+	va_end(args);
+	return r;
+}
+
+int cw_record_reject(struct cw_record *record, enum cw_reason reason, const char *field, struct cw_str text,
+                     const char *fmt, ...)
+{
+	va_list args;
+	int r;
+
+	va_start(args, fmt);
+	r = reject_v(record, reason, cw_str(field), text, fmt, args);
+	va_end(args);
+	return r;
+}
+
+void cw_record_start_row(struct cw_record *record, uint64_t row)
+{
+	memory_reset(record);
+	record->row = row;
+	record->tally.rows++;
+}
+
+int cw_record_blank(struct cw_record *record)
+{
+	record->tally.rows++;
+	record->tally.reasons[CW_REASON_BLANK_ROW]++;
+	return 0;
+}
+
+int cw_record_bad_row(struct cw_record *record, uint64_t row, struct cw_str text, const char *fmt, ...)
+{
+	va_list args;
+	int r;
+
+	cw_record_start_row(record, row);
+	va_start(args, fmt);
+	r = reject_v(record, CW_REASON_BAD_ROW, cw_str(""), text, fmt, args);
+	va_end(args);
+	return r;
+}
+
+/* --- texts --- */
+
+/* Bytes of white space at the front: as cw_str_trim has it. */
+static size_t blank_at(const char *at, size_t left)
+{
+	unsigned char c = left ? (unsigned char)*at : 'x';
+
+	if (c == ' ' || (c >= '\t' && c <= '\r'))
+		return 1;
+	return left >= 2 && c == 0xc2 && (unsigned char)at[1] == 0xa0 ? 2 : 0;
+}
+
+/* Most texts need no change: no run of blanks, no other white space in them. */
+static bool single_spaced(struct cw_str text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		unsigned char c = (unsigned char)text.at[i];
+
+		if ((c >= '\t' && c <= '\r') || (c == ' ' && i + 1 < text.len && text.at[i + 1] == ' ') ||
+		    (c == 0xc2 && i + 1 < text.len && (unsigned char)text.at[i + 1] == 0xa0))
+			return false;
+	}
+	return true;
+}
+
+/* Where to cut after max characters: at the end of a word when one ends within the last fifth. */
+static size_t cut_at(struct cw_str text, size_t max)
+{
+	size_t characters = 0, word = 0, i;
+
+	if (!max || text.len <= max)
+		return text.len;
+	for (i = 0; i < text.len; i++) {
+		if (((unsigned char)text.at[i] & 0xc0) == 0x80)
+			continue;
+		if (text.at[i] == ' ' && characters >= max - max / 5)
+			word = i;
+		if (characters++ == max)
+			return text.at[i] == ' ' ? i : word ? word : i;
+	}
+	return text.len;
+}
+
+int cw_record_text(struct cw_record *record, struct cw_str text, size_t max, struct cw_str *ret)
+{
+	text = cw_str_trim(text);
+	if (!single_spaced(text)) {
+		char *out = cw_record_alloc(record, text.len);
+		size_t n = 0, blank;
+
+		if (!out)
+			return -ENOMEM;
+		for (size_t i = 0; i < text.len;) {
+			blank = blank_at(text.at + i, text.len - i);
+			if (!blank) {
+				out[n++] = text.at[i++];
+				continue;
+			}
+			i += blank;
+			if (n && out[n - 1] != ' ')
+				out[n++] = ' ';
+		}
+		text = (struct cw_str){ out, n };
+	}
+	text.len = cut_at(text, max);
+	*ret = text;
+	return 0;
+}
+
+int cw_record_url(struct cw_record *record, struct cw_str href, struct cw_str *ret)
+{
+	CW_CLEANUP(cw_freep) char *copy = NULL;
+	xmlChar *built;
+	struct cw_str url;
+	int r;
+
+	href = cw_str_trim(href);
+	if (!href.len || href.len > CW_URL_MAX || memchr(href.at, 0, href.len))
+		return 1;
+	for (size_t i = 0; i < href.len; i++)
+		if ((unsigned char)href.at[i] <= ' ' || href.at[i] == 0x7f)
+			return 1;
+	if (is_http(href)) {
+		*ret = href;
+		return 0;
+	}
+	if (!record->base)
+		return 1;
+	copy = strndup(href.at, href.len);
+	if (!copy)
+		return -ENOMEM;
+	built = xmlBuildURI((const xmlChar *)copy, (const xmlChar *)record->base);
+	if (!built)
+		return 1;
+	url = cw_str((const char *)built);
+	r = is_http(url) && url.len <= CW_URL_MAX ? keep(record, url.at, url.len, ret) : 1;
+	xmlFree(built);
+	return r;
+}
+
+/* Does the feed say that this text means "not stated"? text is trimmed. 1, 0 or -ENOMEM. */
+static int is_absent(struct cw_record *record, struct cw_str text)
+{
+	unsigned char c;
+	int r;
+
+	if (!text.len)
+		return 1;
+	/* Most texts begin with a letter or digit that no absent text begins with. */
+	c = (unsigned char)text.at[0];
+	if (c >= 'A' && c <= 'Z')
+		c = (unsigned char)(c - 'A' + 'a');
+	if (((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')) && !record->absent_first[c])
+		return 0;
+	if (text.len > 1024)
+		return 0;
+	r = cw_text_fold(text, &record->fold);
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0)
+		return 0;
+	/* Dashes and dots alone fold to nothing, which is how tables say nothing. */
+	if (!record->fold.len)
+		return 1;
+	for (size_t i = 0; i < record->n_absent; i++)
+		if (!strcmp(record->absent[i], cw_buf_str(&record->fold)))
+			return 1;
+	return 0;
+}
+
+static uint64_t hash_text(struct cw_str text, uint64_t seed)
+{
+	uint64_t hash = seed ^ (text.len * 0x9e3779b97f4a7c15ull), word;
+	size_t i = 0;
+
+	for (; i + 8 <= text.len; i += 8) {
+		memcpy(&word, text.at + i, 8);
+		hash = (hash ^ word) * 0xff51afd7ed558ccdull;
+		hash ^= hash >> 32;
+	}
+	if (i < text.len) {
+		word = 0;
+		memcpy(&word, text.at + i, text.len - i);
+		hash = (hash ^ word) * 0xff51afd7ed558ccdull;
+		hash ^= hash >> 32;
+	}
+	return hash * 0xc4ceb9fe1a85ec53ull;
+}
+
+/* The place for this text: holding it, or to be filled. NULL when it is too long to keep. */
+static struct memo *memo_of(struct field *field, struct cw_str text)
+{
+	struct memo *memo;
+
+	if (!field->n_memo || text.len > MEMO_TEXT)
+		return NULL;
+	memo = &field->memo[(hash_text(text, 0) >> 40) & (field->n_memo - 1)];
+	if (memo->state != MEMO_NOTHING && memo->len == text.len && !memcmp(memo->text, text.at, text.len))
+		return memo;
+	memo->state = MEMO_NOTHING;
+	memo->len = (uint8_t)text.len;
+	memcpy(memo->text, text.at, text.len);
+	return memo;
+}
+
+/* --- the fields of a row --- */
+
+static struct cw_str slot_heading(const struct cw_record *record, const struct field *field, size_t slot)
+{
+	return cw_str(slot == SIZE_MAX ? (field->n_slots ? record->slots[field->slots[0]].name : "")
+	                               : record->slots[slot].name);
+}
+
+/*
+ * The first column of the field that has text which does not mean "not stated". 1 found, 0 none; a column
+ * whose cell is not text is reported and passed over.
+ */
+static int pick(struct cw_record *record, struct field *field, const struct cw_cell *cells, struct cw_str *ret,
+                size_t *ret_slot)
+{
+	if (field->config->constant) {
+		*ret = cw_str(field->config->constant);
+		*ret_slot = SIZE_MAX;
+		return 1;
+	}
+	for (size_t i = 0; i < field->n_slots; i++) {
+		const struct cw_cell *cell = &cells[field->slots[i]];
+		struct cw_str text = cw_str_trim(cell->text);
+		struct memo *memo;
+		int r;
+
+		if (cell->problem) {
+			r = reject(record, CW_REASON_BAD_VALUE, slot_heading(record, field, field->slots[i]), cell->text,
+			           "%s, not a text or number", cell->problem);
+			if (r < 0)
+				return r;
+			continue;
+		}
+		if (!text.len)
+			continue;
+		memo = memo_of(field, text);
+		if (memo && memo->state == MEMO_ABSENT)
+			continue;
+		if (!memo || memo->state == MEMO_NOTHING) {
+			r = is_absent(record, text);
+			if (r < 0)
+				return r;
+			if (r) {
+				if (memo)
+					memo->state = MEMO_ABSENT;
+				continue;
+			}
+		}
+		*ret = text;
+		*ret_slot = field->slots[i];
+		return 1;
+	}
+	return 0;
+}
+
+static int parse_date(const struct field *field, struct cw_str text, int32_t *ret_day, int64_t *ret_ms)
+{
+	struct cw_wall wall;
+	int r, range = 0;
+
+	for (size_t i = 0; i < field->config->date_format.n; i++) {
+		r = cw_date_parse(text.at, text.len, field->config->date_format.at[i], ret_day);
+		if (r == 0) {
+			*ret_ms = cw_day_start(*ret_day).ms;
+			return 0;
+		}
+		range = r == -ERANGE ? r : range;
+	}
+	if (field->config->date_format.n)
+		return range ? range : -EINVAL;
+	r = cw_wall_parse(text.at, text.len, &wall, NULL);
+	if (r < 0)
+		return r;
+	*ret_day = cw_wall_day(wall);
+	*ret_ms = wall.ms;
+	return 0;
+}
+
+/* 0; 1: the row is rejected; -errno. NONE in *ret_day when the field has no text. */
+static int take_date(struct cw_record *record, struct field *field, const struct cw_cell *cells, int32_t *ret_day,
+                     int64_t *ret_ms)
+{
+	struct memo spare, *memo;
+	struct cw_str text;
+	size_t slot;
+	int r;
+
+	*ret_day = CW_DAY_NONE;
+	*ret_ms = CW_WALL_NONE;
+	if (!field)
+		return 0;
+	r = pick(record, field, cells, &text, &slot);
+	if (r <= 0)
+		return r;
+	memo = memo_of(field, text);
+	if (!memo) {
+		memo = &spare;
+		memo->state = MEMO_NOTHING;
+	}
+	if (memo->state == MEMO_NOTHING) {
+		memo->why = parse_date(field, text, &memo->day, &memo->ms);
+		memo->state = memo->why < 0 ? MEMO_BAD : MEMO_GOOD;
+	}
+	if (memo->state == MEMO_BAD) {
+		r = reject(record, CW_REASON_BAD_DATE, slot_heading(record, field, slot), text,
+		           memo->why == -ERANGE ? "there is no such date" : "not a date in the form expected");
+		return r < 0 ? r : 1;
+	}
+	if (record->too_late != CW_DAY_NONE && memo->day > record->too_late) {
+		char day[CW_WALL_TEXT];
+
+		r = reject(record, CW_REASON_BAD_DATE, slot_heading(record, field, slot), text,
+		           "after the document was fetched (%s)", cw_day_format(record->fetched_day, day));
+		return r < 0 ? r : 1;
+	}
+	*ret_day = memo->day;
+	*ret_ms = memo->ms;
+	return 0;
+}
+
+/* --- councils --- */
+
+static void councils_forget(struct cw_record *record)
+{
+	memset(record->councils, 0, COUNCILS_CACHED * sizeof(*record->councils));
+	cw_buf_reset(&record->council_keys);
+	record->n_councils = 0;
+}
+
+/* The entry for this key and day: found (key_len set), free, or NULL when there is no room near. */
+static struct council_entry *council_entry(struct cw_record *record, uint64_t hash, int32_t day)
+{
+	const struct cw_buf *key = &record->council_key;
+
+	for (size_t i = 0; i < COUNCIL_PROBES; i++) {
+		struct council_entry *entry = &record->councils[(hash + i) & (COUNCILS_CACHED - 1)];
+
+		if (!entry->key_len || (entry->hash == hash && entry->day == day && entry->key_len == key->len &&
+		                        !memcmp(record->council_keys.data + entry->key, key->data, key->len)))
+			return entry;
+	}
+	return NULL;
+}
+
+static int council_failed(struct cw_record *record, int outcome, struct cw_str field, struct cw_str text)
+{
+	enum cw_reason reason = outcome == CW_COUNCIL_AMBIGUOUS  ? CW_REASON_AMBIGUOUS_COUNCIL
+	                        : outcome == CW_COUNCIL_CONFLICT ? CW_REASON_COUNCIL_CONFLICT
+	                        : outcome == CW_COUNCIL_NOT_THEN ? CW_REASON_COUNCIL_NOT_THEN
+	                                                         : CW_REASON_UNKNOWN_COUNCIL;
+	int r = reject(record, reason, field, text, "%s", cw_buf_str(&record->council_why));
+
+	return r < 0 ? r : 1;
+}
+
+/* "80426.0" is how a spreadsheet writes 80426. */
+static struct cw_str without_fraction(struct cw_str text)
+{
+	size_t n = text.len, i;
+
+	while (n && text.at[n - 1] == '0')
+		n--;
+	if (n == text.len || n < 2 || text.at[n - 1] != '.')
+		return text;
+	for (i = 0; i < n - 1; i++)
+		if (text.at[i] < '0' || text.at[i] > '9')
+			return text;
+	text.len = n - 1;
+	return text;
+}
+
+static int resolve(struct cw_record *record, struct cw_str field, const struct cw_str *texts, size_t n, int32_t day,
+                   struct cw_str *ret_id)
+{
+	struct cw_buf *key = &record->council_key;
+	const struct cw_council *council = NULL;
+	struct council_entry *entry;
+	uint64_t hash;
+	int r;
+
+	if (!n) {
+		cw_buf_reset(&record->council_why);
+		cw_buf_puts(&record->council_why, "the row names no council");
+		return council_failed(record, CW_COUNCIL_UNKNOWN, field, cw_str(""));
+	}
+	if (day == CW_DAY_NONE)
+		day = record->fetched_day;
+	if (day == CW_DAY_NONE)
+		day = cw_wall_day(cw_wall_now());
+
+	cw_buf_reset(key);
+	for (size_t i = 0; i < n; i++) {
+		cw_buf_append(key, texts[i].at, texts[i].len);
+		cw_buf_putc(key, 0);
+	}
+	if (key->failed)
+		return key->failed;
+	hash = hash_text((struct cw_str){ (const char *)key->data, key->len }, (uint64_t)(uint32_t)day);
+	entry = council_entry(record, hash, day);
+	if (entry && entry->key_len) {
+		*ret_id = cw_str(entry->council->id);
+		return 0;
+	}
+
+	r = cw_council_resolve(record->config->councils, texts, n, day, &council, &record->council_why);
+	if (r < 0)
+		return r;
+	if (r > 0)
+		return council_failed(record, r, field, texts[0]);
+	if (!entry || record->council_keys.len + key->len > COUNCIL_KEYS_MAX) {
+		councils_forget(record);
+		entry = council_entry(record, hash, day);
+	}
+	*entry = (struct council_entry){ hash, (uint32_t)record->council_keys.len, (uint32_t)key->len, day, council };
+	r = cw_buf_append(&record->council_keys, key->data, key->len);
+	if (r < 0) {
+		entry->key_len = 0;
+		return r;
+	}
+	*ret_id = cw_str(council->id);
+	return 0;
+}
+
+int cw_record_council(struct cw_record *record, const struct cw_str *texts, size_t n, int32_t day, struct cw_str *ret_id)
+{
+	return resolve(record, cw_str("council_id"), texts, n, day, ret_id);
+}
+
+static int take_council(struct cw_record *record, const struct cw_cell *cells, int32_t day, struct cw_str *ret_id)
+{
+	struct cw_str texts[COUNCIL_TEXTS_MAX], heading = cw_str("council");
+	size_t n = 0;
+
+	for (size_t i = 0; i < record->n_fields; i++) {
+		struct field *field = &record->fields[i];
+
+		if (field->config->role != CW_FIELD_COUNCIL)
+			continue;
+		if (field->config->constant && n < COUNCIL_TEXTS_MAX)
+			texts[n++] = cw_str(field->config->constant);
+		if (field->n_slots)
+			heading = cw_str(record->slots[field->slots[field->n_slots - 1]].name);
+		for (size_t k = 0; k < field->n_slots && n < COUNCIL_TEXTS_MAX; k++) {
+			const struct cw_cell *cell = &cells[field->slots[k]];
+			struct cw_str text = cw_str_trim(cell->text);
+			int r;
+
+			if (cell->problem) {
+				r = reject(record, CW_REASON_BAD_VALUE, slot_heading(record, field, field->slots[k]),
+				           cell->text, "%s, not a text or number", cell->problem);
+				if (r < 0)
+					return r;
+				continue;
+			}
+			r = is_absent(record, text);
+			if (r < 0)
+				return r;
+			if (!r)
+				texts[n++] = without_fraction(text);
+		}
+	}
+	return resolve(record, heading, texts, n, day, ret_id);
+}
+
+/* --- values --- */
+
+static int parse_value(struct cw_record *record, struct field *field, struct cw_str text, struct cw_str *ret)
+{
+	enum cw_value_id id = field->config->value_id;
+	struct cw_buf out;
+	struct cw_str value;
+	int r;
+
+	if (field->n_maps) {
+		r = cw_text_fold(text, &record->fold);
+		if (r == -ENOMEM)
+			return r;
+		for (size_t i = 0; r == 0 && i < field->n_maps; i++) {
+			if (strcmp(field->maps[i], cw_buf_str(&record->fold)) != 0)
+				continue;
+			text = cw_str(field->config->maps[i].to);
+			break;
+		}
+	}
+	if (id == CW_VAL_SIGNAL) {
+		if (!cw_risk_signal(&record->config->risk, text))
+			return -EINVAL;
+		return keep(record, text.at, text.len, ret);
+	}
+	cw_buf_init(&out, CW_FIELD_MAX);
+	r = cw_value_parse(id, text, &out, &value);
+	if (r == 0)
+		r = keep(record, value.at, value.len, ret);
+	cw_buf_clear(&out);
+	return r;
+}
+
+static int take_value(struct cw_record *record, struct field *field, const struct cw_cell *cells,
+                      struct cw_evidence *evidence)
+{
+	enum cw_value_id id = field->config->value_id;
+	struct memo *memo;
+	struct cw_str text;
+	size_t slot;
+	int r;
+
+	r = pick(record, field, cells, &text, &slot);
+	if (r <= 0)
+		return r;
+	if (cw_value_def(id) && cw_value_def(id)->type == CW_VALUE_TEXT) {
+		r = cw_record_text(record, text, TEXT_CHARACTERS, &text);
+		return r < 0 ? r : cw_evidence_set(evidence, id, text);
+	}
+	memo = memo_of(field, text);
+	if (memo && memo->state == MEMO_GOOD)
+		return cw_evidence_set(evidence, id, (struct cw_str){ memo->out, memo->out_len });
+	if (!memo || memo->state == MEMO_NOTHING) {
+		struct cw_str value;
+
+		r = parse_value(record, field, text, &value);
+		if (r == -ENOMEM)
+			return r;
+		if (r == 0) {
+			if (memo && value.len <= MEMO_OUT) {
+				memo->state = MEMO_GOOD;
+				memo->out_len = (uint8_t)value.len;
+				memcpy(memo->out, value.at, value.len);
+				value.at = memo->out;
+			}
+			return cw_evidence_set(evidence, id, value);
+		}
+		if (memo) {
+			memo->state = MEMO_BAD;
+			memo->why = r;
+		}
+	} else {
+		r = memo->why;
+	}
+	r = reject(record, CW_REASON_BAD_VALUE, slot_heading(record, field, slot), text,
+	           r == -ERANGE ? "out of range for %s" : "not a value of %s", cw_value_def(id)->name);
+	return r < 0 ? r : 0;
+}
+
+static int take_url(struct cw_record *record, struct field *field, const struct cw_cell *cells,
+                    struct cw_evidence *evidence)
+{
+	struct cw_str text = { "", 0 };
+	size_t slot = SIZE_MAX;
+	int r = 1;
+
+	for (size_t i = 0; i < field->n_slots && !text.len; i++) {
+		text = cells[field->slots[i]].href;
+		slot = field->slots[i];
+	}
+	if (!text.len) {
+		r = pick(record, field, cells, &text, &slot);
+		if (r <= 0)
+			return r;
+		/* Relative addresses are for links; words are no address. */
+		r = is_http(text) || text.at[0] == '/' ? cw_record_url(record, text, &evidence->url) : 1;
+	} else {
+		r = cw_record_url(record, text, &evidence->url);
+	}
+	if (r <= 0)
+		return r;
+	r = reject(record, CW_REASON_BAD_VALUE, slot_heading(record, field, slot), text, "not an http or https address");
+	return r < 0 ? r : 0;
+}
+
+static int take_key(struct cw_record *record, struct field *field, const struct cw_cell *cells,
+                    struct cw_evidence *evidence)
+{
+	size_t len = 0, n = 0;
+	char *key;
+	int r;
+
+	for (size_t i = 0; i < field->n_slots; i++)
+		len += cells[field->slots[i]].text.len + 1;
+	key = cw_record_alloc(record, len + 1);
+	if (!key)
+		return -ENOMEM;
+	for (size_t i = 0; i < field->n_slots; i++) {
+		struct cw_str text = cw_str_trim(cells[field->slots[i]].text);
+
+		r = is_absent(record, text);
+		if (r < 0)
+			return r;
+		if (i)
+			key[n++] = '|';
+		if (!r && !cells[field->slots[i]].problem) {
+			memcpy(key + n, text.at, text.len);
+			n += text.len;
+		}
+	}
+	if (field->config->constant)
+		evidence->key = cw_str(field->config->constant);
+	else if (n >= field->n_slots && n) /* more than the bars between them */
+		evidence->key = cut((struct cw_str){ key, n }, 1024);
+	return 0;
+}
+
+static int take_field(struct cw_record *record, struct field *field, const struct cw_cell *cells,
+                      struct cw_evidence *evidence)
+{
+	struct cw_str text;
+	size_t slot;
+	int r;
+
+	switch (field->config->role) {
+	case CW_FIELD_VALUE:
+		return take_value(record, field, cells, evidence);
+	case CW_FIELD_URL:
+		return take_url(record, field, cells, evidence);
+	case CW_FIELD_KEY:
+		return take_key(record, field, cells, evidence);
+	case CW_FIELD_TITLE:
+		r = pick(record, field, cells, &text, &slot);
+		return r <= 0 ? r : cw_record_text(record, text, TITLE_CHARACTERS, &evidence->title);
+	case CW_FIELD_QUOTE:
+		r = pick(record, field, cells, &text, &slot);
+		return r <= 0 ? r : cw_record_text(record, text, CW_QUOTE_MAX, &evidence->quote);
+	default:
+		return 0; /* dates and councils were taken first */
+	}
+}
+
+int cw_record_evidence(struct cw_record *record, struct cw_evidence *evidence)
+{
+	const struct cw_kind_def *kind = cw_kind_def(evidence->kind);
+	bool says = !kind || !kind->outcome || !kind->outcome[0];
+	int r;
+
+	for (size_t i = 0; !says && kind->outcome[i]; i++)
+		says = cw_evidence_value(evidence, kind->outcome[i]).len > 0;
+	if (!says)
+		return reject(record, CW_REASON_NO_OUTCOME, cw_str(""), evidence->council_id,
+		              "the row names a council and says nothing about it");
+	if (evidence->kind == CW_KIND_ILACS && !cw_evidence_value(evidence, CW_VAL_FRAMEWORK_ID).len) {
+		r = cw_evidence_set(evidence, CW_VAL_FRAMEWORK_ID, cw_str(cw_ilacs_framework(evidence->event_day)));
+		if (r < 0)
+			return r;
+	}
+	evidence->row = record->row;
+	record->tally.evidence++;
+	return record->sink.evidence ? record->sink.evidence(record->sink.arg, evidence) : 0;
+}
+
+static void evidence_start(struct cw_evidence *evidence, enum cw_kind kind)
+{
+	static const struct cw_str empty = { "", 0 };
+
+	/* Field by field: value[] is large and holds nothing yet. */
+	evidence->kind = kind;
+	evidence->council_id = empty;
+	evidence->event_day = CW_DAY_NONE;
+	evidence->published_at = cw_wall_none();
+	evidence->fetched_at = cw_wall_none();
+	evidence->tier = CW_TIER_NONE;
+	evidence->publisher = empty;
+	evidence->url = empty;
+	evidence->title = empty;
+	evidence->quote = empty;
+	evidence->key = empty;
+	evidence->n_values = 0;
+}
+
+int cw_record_row(struct cw_record *record, uint64_t row, const struct cw_cell *cells)
+{
+	struct cw_evidence evidence;
+	int32_t published_day;
+	int64_t ms;
+	int r;
+
+	for (size_t i = 0; i < record->n_slots; i++)
+		if (cells[i].text.len > CW_FIELD_MAX)
+			return cw_record_bad_row(record, row, cells[i].text, "\"%s\" is over %u bytes long",
+			                         record->slots[i].name, CW_FIELD_MAX);
+	cw_record_start_row(record, row);
+	evidence_start(&evidence, record->feed->kind);
+
+	r = take_date(record, record->event, cells, &evidence.event_day, &ms);
+	if (r == 0)
+		r = take_date(record, record->published, cells, &published_day, &evidence.published_at.ms);
+	if (r == 0)
+		r = take_council(record, cells, evidence.event_day != CW_DAY_NONE ? evidence.event_day : published_day,
+		                 &evidence.council_id);
+	for (size_t i = 0; i < record->n_fields && r == 0; i++)
+		r = take_field(record, &record->fields[i], cells, &evidence);
+	if (r)
+		return r < 0 ? r : 0;
+	return cw_record_evidence(record, &evidence);
+}
