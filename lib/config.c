@@ -1,0 +1,519 @@
+#include <errno.h>
+#include <glob.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <councilwatch/paths.h>
+
+#include "config_private.h"
+
+/* sun_path holds 108 bytes, the last of them NUL (unix(7)). */
+#define SOCKET_PATH_MAX 107u
+
+const char *const cw_config_default_file = CW_SYSCONFDIR "/councilwatch.conf";
+
+struct loader {
+	struct cw_config *config;
+	struct conf_mistakes mistakes;
+	struct conf_section *main;
+	char *feeds_parent;       /* directory above that of the first feed file; NULL = no feed file */
+	size_t n_paths;
+	char **paths;             /* feed files */
+	size_t n_trees;
+	struct conf_section **trees; /* of the feed files */
+};
+
+static unsigned line_of(const struct conf_section *section, const char *key)
+{
+	const struct conf_entry *entry = conf_entry(section, key);
+
+	return entry ? entry->line : 0;
+}
+
+#define COMPLAIN(loader, key, ...) \
+	conf_mistake(&(loader)->mistakes, (loader)->config->file, line_of((loader)->main, key), __VA_ARGS__)
+
+static char *absolute(const char *file)
+{
+	char cwd[PATH_MAX], *path;
+
+	if (file[0] == '/' || !getcwd(cwd, sizeof(cwd)))
+		return strdup(file);
+	if (asprintf(&path, "%s/%s", cwd, strncmp(file, "./", 2) == 0 ? file + 2 : file) < 0)
+		return NULL;
+	return path;
+}
+
+/* The directory above a path's own: /etc/councilwatch for /etc/councilwatch/feeds.d/x.conf. Owned. */
+static char *grandparent(const char *path)
+{
+	const char *end = path + strlen(path);
+
+	for (unsigned up = 0; up < 2; up++) {
+		while (end > path && end[-1] != '/')
+			end--;
+		while (end > path && end[-1] == '/')
+			end--;
+	}
+	return end > path ? strndup(path, (size_t)(end - path)) : strdup("/");
+}
+
+/*
+ * Feed files
+ */
+
+static int add_path(struct loader *loader, const char *path)
+{
+	char **paths;
+
+	for (size_t i = 0; i < loader->n_paths; i++)
+		if (strcmp(loader->paths[i], path) == 0)
+			return 0;
+	paths = reallocarray(loader->paths, loader->n_paths + 1, sizeof(*paths));
+	if (!paths)
+		return -ENOMEM;
+	loader->paths = paths;
+	paths[loader->n_paths] = strdup(path);
+	if (!paths[loader->n_paths])
+		return -ENOMEM;
+	loader->n_paths++;
+	return 0;
+}
+
+static int expand_pattern(struct loader *loader, const char *text, unsigned line, bool wanted)
+{
+	CW_CLEANUP(cw_freep) char *pattern = conf_resolve(loader->config->file, text);
+	glob_t found = { 0 };
+	int r;
+
+	if (!pattern)
+		return -ENOMEM;
+	if (!loader->feeds_parent) {
+		loader->feeds_parent = grandparent(pattern);
+		if (!loader->feeds_parent)
+			return -ENOMEM;
+	}
+	r = glob(pattern, 0, NULL, &found);
+	if (r == GLOB_NOSPACE) {
+		globfree(&found);
+		return -ENOMEM;
+	}
+	if (r == 0) {
+		for (size_t i = 0; r == 0 && i < found.gl_pathc; i++)
+			r = add_path(loader, found.gl_pathv[i]);
+		globfree(&found);
+		return r;
+	}
+	globfree(&found);
+	if (wanted)
+		conf_mistake(&loader->mistakes, loader->config->file, line,
+		             "include_feeds matches no file: %s; correct it, or write include_feeds = {} for none", pattern);
+	return 0;
+}
+
+static int find_feed_files(struct loader *loader)
+{
+	const struct conf_entry *entry = conf_entry(loader->main, "include_feeds");
+	int r = 0;
+
+	/* Without the key, feeds.d beside the file is read; it may be missing when the file holds feeds itself. */
+	if (!entry)
+		return expand_pattern(loader, "feeds.d/*.conf", 0, !conf_child(loader->main, "feed"));
+	for (size_t i = 0; r == 0 && i < entry->n; i++)
+		if (entry->values[i].text[0])
+			r = expand_pattern(loader, entry->values[i].text, entry->values[i].line, true);
+	return r;
+}
+
+static int read_feed_files(struct loader *loader)
+{
+	int r = 0;
+
+	if (!loader->n_paths)
+		return 0;
+	loader->trees = calloc(loader->n_paths, sizeof(struct conf_section *));
+	if (!loader->trees)
+		return -ENOMEM;
+	for (size_t i = 0; r == 0 && i < loader->n_paths; i++) {
+		r = conf_read(loader->paths[i], conf_grammar_feeds(), &loader->mistakes, &loader->trees[i]);
+		loader->n_trees += r == 0;
+	}
+	return r;
+}
+
+static int read_feeds_of(struct loader *loader, const struct conf_section *tree)
+{
+	struct cw_config *config = loader->config;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < tree->n_sections; i++) {
+		const struct conf_section *section = tree->sections[i];
+		struct cw_feed *feeds;
+
+		if (!section->known || strcmp(section->name, "feed") != 0)
+			continue;
+		for (size_t k = 0; k < config->n_feeds; k++)
+			if (strcmp(config->feeds[k].name, section->title) == 0)
+				conf_mistake(&loader->mistakes, section->file, section->line,
+				             "feed \"%s\" is configured twice, first at %s:%u; rename or remove one",
+				             section->title, config->feeds[k].file, config->feeds[k].line);
+		feeds = reallocarray(config->feeds, config->n_feeds + 1, sizeof(*feeds));
+		if (!feeds)
+			return -ENOMEM;
+		config->feeds = feeds;
+		feeds[config->n_feeds] = (struct cw_feed){ 0 };
+		r = conf_feed_read(section, &config->risk, config->councils, &loader->mistakes, &feeds[config->n_feeds++]);
+	}
+	return r;
+}
+
+static int compare_feeds(const void *a, const void *b)
+{
+	const struct cw_feed *x = a, *y = b;
+
+	return strcmp(x->name, y->name);
+}
+
+/*
+ * Tables beside the main file
+ */
+
+/* Where a table is when no key says: beside the main file, beside the feeds' directory, where it is installed. */
+static char *find_table(const struct loader *loader, const char *name)
+{
+	const char *directories[] = { NULL, loader->feeds_parent, CW_SYSCONFDIR };
+	CW_CLEANUP(cw_freep) char *beside = conf_resolve(loader->config->file, name);
+	char *path;
+
+	if (!beside || access(beside, R_OK) == 0)
+		return cw_steal(beside);
+	for (size_t i = 1; i < CW_ARRAY_LEN(directories); i++) {
+		if (!directories[i])
+			continue;
+		if (asprintf(&path, "%s/%s", directories[i], name) < 0)
+			return NULL;
+		if (access(path, R_OK) == 0)
+			return path;
+		free(path);
+	}
+	return NULL;
+}
+
+/* Fills *at when the key is not set. A table that must be there and is nowhere is a mistake. */
+static int default_table(struct loader *loader, const char *key, const char *name, bool needed, char **at)
+{
+	if (conf_entry(loader->main, key)) {
+		if (*at && **at)
+			return 0;
+		free(*at);
+		*at = NULL;
+		if (needed)
+			COMPLAIN(loader, key, "%s is empty; name the file", key);
+		return 0;
+	}
+	free(*at);
+	*at = find_table(loader, name);
+	if (!*at && needed)
+		COMPLAIN(loader, key, "there is no %s beside this file, beside the feeds or in %s; set %s", name,
+		         CW_SYSCONFDIR, key);
+	return 0;
+}
+
+static void take_report(void *arg, const struct cw_error *err)
+{
+	conf_mistake(arg, err->source, err->line, "%s", err->text);
+}
+
+static int read_councils(struct loader *loader)
+{
+	struct cw_config *config = loader->config;
+	struct cw_error err;
+	int r;
+
+	if (!config->councils_file || !config->aliases_file)
+		return 0;
+	conf_mistakes_file(&loader->mistakes, config->councils_file);
+	r = cw_councils_load(config->councils_file, config->aliases_file, take_report, &loader->mistakes,
+	                     &config->councils, &err);
+	return r == -ENOMEM ? r : 0;
+}
+
+static int read_risk(struct loader *loader)
+{
+	struct cw_config *config = loader->config;
+	struct conf_section *tree = NULL;
+	const struct conf_section *in_main = conf_child(loader->main, "risk");
+	int r = 0;
+
+	cw_risk_defaults(&config->risk);
+	if (config->risk_file) {
+		r = conf_read(config->risk_file, conf_grammar_risk(), &loader->mistakes, &tree);
+		if (r == 0)
+			r = conf_risk_apply(tree, &config->risk, &loader->mistakes);
+	}
+	if (r == 0 && in_main)
+		r = conf_risk_apply(in_main, &config->risk, &loader->mistakes);
+	if (r == 0)
+		conf_risk_check(&config->risk, in_main || !tree ? (in_main ? in_main : loader->main) : tree,
+		                &loader->mistakes);
+	conf_section_free(tree);
+	return r;
+}
+
+/*
+ * The main file's own keys
+ */
+
+static bool plain_name(const char *text)
+{
+	return *text && strlen(text) < CW_NAME_MAX &&
+	       strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") == strlen(text);
+}
+
+static int default_endpoint(struct loader *loader, const char *name, char **at)
+{
+	char key[CW_NAME_MAX];
+
+	snprintf(key, sizeof(key), "endpoint_%s", name);
+	if (!*at && asprintf(at, "ipc://%s/%s", loader->config->runtime_dir, name) < 0) {
+		*at = NULL;
+		return -ENOMEM;
+	}
+	if (strncmp(*at, "ipc://", 6) == 0) {
+		size_t len = strlen(*at + 6);
+
+		if (len > SOCKET_PATH_MAX && conf_entry(loader->main, key))
+			COMPLAIN(loader, key, "%s is a path of %zu bytes; a socket's may have %u", key, len, SOCKET_PATH_MAX);
+		else if (len > SOCKET_PATH_MAX)
+			COMPLAIN(loader, "runtime_dir",
+			         "runtime_dir is too long: a socket in it would have a path of %zu bytes, and may have %u", len,
+			         SOCKET_PATH_MAX);
+	} else if (strncmp(*at, "tcp://", 6) != 0) {
+		COMPLAIN(loader, key, "%s is '%s'; write ipc:///path or tcp://address:port", key, *at);
+	}
+	return 0;
+}
+
+/* The workers stand beside the program in a build directory, and in their own directory when installed. */
+static char *find_workers(void)
+{
+	char self[PATH_MAX], *slash, *path;
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	if (n > 0) {
+		self[n] = '\0';
+		slash = strrchr(self, '/');
+		if (slash) {
+			*slash = '\0';
+			if (asprintf(&path, "%s/councilwatch-normaliser", self) < 0)
+				return NULL;
+			n = access(path, X_OK);
+			free(path);
+			if (n == 0)
+				return strdup(self);
+		}
+	}
+	return strdup(CW_LIBEXECDIR);
+}
+
+static int finish_main(struct loader *loader)
+{
+	struct cw_config *config = loader->config;
+	const struct {
+		const char *name;
+		char **at;
+	} endpoints[] = { { "work", &config->endpoint_work },         { "commit", &config->endpoint_commit },
+		          { "evidence", &config->endpoint_evidence }, { "alerts", &config->endpoint_alerts },
+		          { "query", &config->endpoint_query },       { "control", &config->endpoint_control } };
+	int r = 0;
+
+	if (!plain_name(config->instance))
+		COMPLAIN(loader, "instance", "instance is '%s'; use letters, digits, '-', '_' and '.'", config->instance);
+	if (!*config->state_dir)
+		COMPLAIN(loader, "state_dir", "state_dir is empty; name a directory");
+	if (!*config->runtime_dir)
+		COMPLAIN(loader, "runtime_dir", "runtime_dir is empty; name a directory");
+	if (!*config->user_agent || strpbrk(config->user_agent, "\r\n"))
+		COMPLAIN(loader, "user_agent", "user_agent is empty or has several lines; say who fetches");
+	if (!config->worker_dir) {
+		config->worker_dir = find_workers();
+		if (!config->worker_dir)
+			return -ENOMEM;
+	}
+	for (size_t i = 0; r == 0 && i < CW_ARRAY_LEN(endpoints); i++)
+		r = default_endpoint(loader, endpoints[i].name, endpoints[i].at);
+	return r;
+}
+
+/*
+ * The hash
+ */
+
+static int hash_file(struct cw_sha256 *hash, const char *path)
+{
+	FILE *file = fopen(path, "re");
+	char block[65536];
+	size_t n;
+	int r = 0;
+
+	if (!file)
+		return -errno;
+	while (r == 0 && (n = fread(block, 1, sizeof(block), file)) > 0)
+		r = cw_sha256_update(hash, block, n);
+	if (ferror(file))
+		r = -EIO;
+	fclose(file);
+	return r;
+}
+
+static int make_hash(struct cw_config *config)
+{
+	unsigned char digest[CW_SHA256_LEN];
+	struct cw_sha256 *hash = cw_sha256_new();
+	struct cw_buf text;
+	int r;
+
+	if (!hash)
+		return -ENOMEM;
+	cw_buf_init(&text, CONF_PRINT_MAX);
+	conf_risk_print(&config->risk, 0, &text);
+	for (size_t i = 0; i < config->n_feeds; i++)
+		conf_feed_print_mapping(&config->feeds[i], &text);
+	r = text.failed;
+	if (r == 0)
+		r = cw_sha256_update(hash, text.data, text.len);
+	if (r == 0)
+		r = hash_file(hash, config->councils_file);
+	if (r == 0)
+		r = hash_file(hash, config->aliases_file);
+	if (r == 0)
+		r = cw_sha256_final(hash, digest);
+	if (r == 0) {
+		memcpy(config->hash, "sha256:", 7);
+		cw_hex(digest, sizeof(digest), config->hash + 7);
+	}
+	cw_buf_clear(&text);
+	cw_sha256_free(hash);
+	return r;
+}
+
+/*
+ * All of it
+ */
+
+static int load(struct loader *loader)
+{
+	struct cw_config *config = loader->config;
+	int r;
+
+	if (!conf_grammar_main() || !conf_grammar_feeds() || !conf_grammar_risk())
+		return -ENOMEM;
+	r = conf_read(config->file, conf_grammar_main(), &loader->mistakes, &loader->main);
+	if (r < 0 || (loader->mistakes.n && !loader->main->n_entries && !loader->main->n_sections))
+		return r; /* the file is not there or cannot be read at all: nothing else is worth saying */
+	r = conf_apply("main", loader->main, config, &loader->mistakes);
+	if (r == 0)
+		r = finish_main(loader);
+	if (r == 0)
+		r = find_feed_files(loader);
+	if (r == 0)
+		r = read_feed_files(loader);
+	if (r == 0)
+		r = default_table(loader, "councils_file", "councils.csv", true, &config->councils_file);
+	if (r == 0)
+		r = default_table(loader, "aliases_file", "aliases.csv", true, &config->aliases_file);
+	if (r == 0)
+		r = default_table(loader, "risk_file", "risk.conf", false, &config->risk_file);
+	if (r == 0)
+		r = read_councils(loader);
+	if (r == 0)
+		r = read_risk(loader);
+	if (r == 0)
+		r = read_feeds_of(loader, loader->main);
+	for (size_t i = 0; r == 0 && i < loader->n_trees; i++)
+		r = read_feeds_of(loader, loader->trees[i]);
+	if (r == 0 && loader->mistakes.nomem)
+		r = -ENOMEM;
+	if (r == 0 && config->n_feeds)
+		qsort(config->feeds, config->n_feeds, sizeof(*config->feeds), compare_feeds);
+	if (r == 0 && !loader->mistakes.n)
+		r = make_hash(config);
+	return r;
+}
+
+static void loader_clear(struct loader *loader)
+{
+	conf_mistakes_clear(&loader->mistakes);
+	conf_section_free(loader->main);
+	for (size_t i = 0; i < loader->n_paths; i++)
+		free(loader->paths[i]);
+	free(loader->paths);
+	for (size_t i = 0; i < loader->n_trees; i++)
+		conf_section_free(loader->trees[i]);
+	free(loader->trees);
+	free(loader->feeds_parent);
+	cw_config_free(loader->config);
+}
+
+int cw_config_load(const char *file, cw_report_fn *report, void *arg, struct cw_config **ret, struct cw_error *err)
+{
+	CW_CLEANUP(loader_clear) struct loader loader = { .config = calloc(1, sizeof(struct cw_config)) };
+	int r;
+
+	if (!loader.config)
+		return cw_error_nomem(err);
+	loader.config->file = absolute(file);
+	if (!loader.config->file)
+		return cw_error_nomem(err);
+	r = load(&loader);
+	if (r == -ENOMEM)
+		return cw_error_nomem(err);
+	if (loader.mistakes.n) {
+		conf_mistakes_report(&loader.mistakes, report, arg);
+		return cw_error_at(err, -EINVAL, loader.config->file, 0, 0, "%zu %s in the configuration",
+		                   loader.mistakes.n, loader.mistakes.n == 1 ? "mistake" : "mistakes");
+	}
+	if (r < 0)
+		return cw_error_at(err, r, loader.config->file, 0, 0, "cannot be read: %s", strerror(-r));
+	*ret = cw_steal(loader.config);
+	return 0;
+}
+
+void cw_config_free(struct cw_config *config)
+{
+	if (!config)
+		return;
+	for (size_t i = 0; i < config->n_feeds; i++)
+		conf_feed_clear(&config->feeds[i]);
+	free(config->feeds);
+	cw_councils_free(config->councils);
+	conf_free("main", config);
+	free(config->file);
+	free(config);
+}
+
+const struct cw_feed *cw_config_feed(const struct cw_config *config, struct cw_str name)
+{
+	for (size_t i = 0; i < config->n_feeds; i++)
+		if (cw_str_eq(name, config->feeds[i].name))
+			return &config->feeds[i];
+	return NULL;
+}
+
+int cw_config_print(const struct cw_config *config, struct cw_buf *out)
+{
+	cw_buf_printf(out, "# The configuration of %s as understood, defaults filled in.\n", config->file);
+	conf_print("main", config, 0, out);
+	if (!config->risk_file)
+		conf_print_text(out, 0, "risk_file", "");
+	cw_buf_puts(out, "include_feeds = {}\n\nrisk {\n");
+	conf_risk_print(&config->risk, 1, out);
+	cw_buf_puts(out, "}\n");
+	for (size_t i = 0; i < config->n_feeds; i++) {
+		cw_buf_putc(out, '\n');
+		conf_feed_print(&config->feeds[i], out);
+	}
+	return out->failed;
+}

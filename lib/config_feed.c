@@ -1,0 +1,909 @@
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "config_private.h"
+
+#define MINUTE_MS (60 * 1000)
+#define JITTER_MAX_MS (10 * MINUTE_MS)
+
+struct feed_reader {
+	const struct conf_section *section; /* feed "x" { … } */
+	const struct conf_section *record;  /* or NULL */
+	struct cw_feed *feed;
+	const struct cw_kind_def *kind;     /* or NULL */
+	const struct cw_risk *risk;
+	const struct cw_councils *councils; /* NULL when they could not be read */
+	struct conf_mistakes *mistakes;
+};
+
+static unsigned line_of(const struct conf_section *section, const char *key)
+{
+	const struct conf_entry *entry = conf_entry(section, key);
+
+	return entry ? entry->line : section->line;
+}
+
+#define COMPLAIN(reader, section, key, ...) \
+	conf_mistake((reader)->mistakes, (section)->file, line_of(section, key), __VA_ARGS__)
+
+/*
+ * Addresses
+ */
+
+struct url_parts {
+	struct cw_str scheme, user, host;
+	const char *query; /* after '?', or NULL */
+};
+
+static bool split_url(const char *url, struct url_parts *ret)
+{
+	const char *colon = strstr(url, "://");
+	const char *start, *end, *at, *port;
+
+	if (!colon || colon == url)
+		return false;
+	start = colon + 3;
+	end = start + strcspn(start, "/?#");
+	for (at = end; at > start && at[-1] != '@';)
+		at--;
+	*ret = (struct url_parts){ .scheme = { url, (size_t)(colon - url) },
+		                   .user = { start, at > start ? (size_t)(at - start) - 1 : 0 },
+		                   .query = strchr(end, '?') };
+	if (*at == '[') {
+		const char *close = memchr(at, ']', (size_t)(end - at));
+
+		if (!close)
+			return false;
+		ret->host = (struct cw_str){ at + 1, (size_t)(close - at) - 1 };
+	} else {
+		port = memchr(at, ':', (size_t)(end - at));
+		ret->host = (struct cw_str){ at, (size_t)((port ? port : end) - at) };
+	}
+	if (ret->query)
+		ret->query++;
+	return true;
+}
+
+static bool same(struct cw_str text, const char *word)
+{
+	return text.len == strlen(word) && strncasecmp(text.at, word, text.len) == 0;
+}
+
+static bool is_loopback(const struct url_parts *parts)
+{
+	struct cw_str host = parts->host;
+
+	return same(parts->scheme, "file") || same(host, "localhost") || same(host, "::1") ||
+	       (host.len > 4 && strncmp(host.at, "127.", 4) == 0 &&
+	        strspn(host.at, "0123456789.") >= host.len);
+}
+
+/* Names of parameters that carry secrets. */
+static bool secret_parameter(const char *query)
+{
+	static const char *const names[] = { "password", "passwd", "pwd",          "secret",        "token",
+		                             "api_key",  "apikey", "access_token", "client_secret", NULL };
+
+	while (query && *query && *query != '#') {
+		struct cw_str name = { query, strcspn(query, "=&#") };
+
+		for (size_t i = 0; names[i]; i++)
+			if (same(name, names[i]))
+				return true;
+		query += strcspn(query, "&#");
+		query += *query == '&';
+	}
+	return false;
+}
+
+static void check_url(struct feed_reader *reader, struct url_parts *parts, bool *local)
+{
+	const struct conf_section *section = reader->section;
+	const char *url = reader->feed->url;
+
+	*local = false;
+	/* What is wrong with an address is said without repeating it: it may hold a secret. */
+	if (strlen(url) > CW_URL_MAX) {
+		COMPLAIN(reader, section, "url", "url is longer than %u bytes", CW_URL_MAX);
+		return;
+	}
+	for (const char *c = url; *c; c++)
+		if ((unsigned char)*c <= ' ' || *c == '"' || *c == '<' || *c == '>' || *c == '\\') {
+			COMPLAIN(reader, section, "url", "url holds a blank, quote, bracket or backslash; encode it as %%XX");
+			return;
+		}
+	if (!split_url(url, parts)) {
+		COMPLAIN(reader, section, "url", "url is not an address; write it as https://host/path");
+		return;
+	}
+	if (!same(parts->scheme, "https") && !same(parts->scheme, "http") && !same(parts->scheme, "file")) {
+		COMPLAIN(reader, section, "url", "unknown scheme '%.*s'; use https, http or file",
+		         (int)CW_MIN(parts->scheme.len, 32u), parts->scheme.at);
+		return;
+	}
+	if (parts->user.len || secret_parameter(parts->query))
+		COMPLAIN(reader, section, "url",
+		         "url holds a user name, password or key; put it in a file and name that with 'credential'");
+	if (same(parts->scheme, "file")) {
+		if (parts->host.len && !same(parts->host, "localhost"))
+			COMPLAIN(reader, section, "url", "url names a host for a file; write file:///path");
+	} else if (!parts->host.len) {
+		COMPLAIN(reader, section, "url", "url has no host; write it as https://host/path");
+	}
+	*local = is_loopback(parts);
+}
+
+static void check_interval(struct feed_reader *reader, bool local)
+{
+	const struct conf_entry *entry = conf_entry(reader->section, "interval");
+	struct cw_feed *feed = reader->feed;
+
+	if (feed->interval_ms < MINUTE_MS && !local && entry && entry->n == 1)
+		conf_mistake(reader->mistakes, reader->section->file, entry->line, "interval is %s; the minimum is 60s",
+		             entry->values[0].text);
+	if (!conf_entry(reader->section, "jitter"))
+		feed->jitter_ms = CW_MIN(feed->interval_ms / 10, (int64_t)JITTER_MAX_MS);
+}
+
+static void check_headers(struct feed_reader *reader)
+{
+	static const char *const secret[] = { "authorization", "proxy-authorization", "cookie", "x-api-key", NULL };
+	const struct conf_entry *entry = conf_entry(reader->section, "headers");
+
+	for (size_t i = 0; entry && i < entry->n; i++) {
+		const char *text = entry->values[i].text;
+		struct cw_str name = { text, strcspn(text, ":") };
+		bool token = name.len > 0 && text[name.len] == ':';
+
+		for (size_t k = 0; k < name.len; k++)
+			token = token && (isalnum((unsigned char)text[k]) || strchr("!#$%&'*+-.^_`|~", text[k]));
+		if (!token || strpbrk(text, "\r\n")) {
+			conf_mistake(reader->mistakes, reader->section->file, entry->values[i].line,
+			             "a header is not of the form \"Name: value\"");
+			continue;
+		}
+		for (size_t k = 0; secret[k]; k++)
+			if (same(name, secret[k]))
+				conf_mistake(reader->mistakes, reader->section->file, entry->values[i].line,
+				             "header '%s' would hold a secret; put it in a file and name that with "
+				             "'credential'",
+				             secret[k]);
+	}
+}
+
+static int check_credential(struct feed_reader *reader)
+{
+	struct cw_feed *feed = reader->feed;
+	char *path;
+
+	if (!feed->credential)
+		return 0;
+	if (!*feed->credential || strpbrk(feed->credential, ": \t\r\n")) {
+		COMPLAIN(reader, reader->section, "credential",
+		         "credential is not the name of a file or systemd credential; the secret itself must not stand here");
+		return 0;
+	}
+	if (strchr(feed->credential, '/')) {
+		path = conf_resolve(reader->section->file, feed->credential);
+		if (!path)
+			return -ENOMEM;
+		free(feed->credential);
+		feed->credential = path;
+	}
+	return 0;
+}
+
+static void check_hosts(struct feed_reader *reader)
+{
+	const struct conf_entry *entry = conf_entry(reader->section, "allowed_hosts");
+
+	for (size_t i = 0; entry && i < entry->n; i++) {
+		const char *host = entry->values[i].text;
+
+		if (!*host || strpbrk(host, "/@?# \t*"))
+			conf_mistake(reader->mistakes, reader->section->file, entry->values[i].line,
+			             "'%s' is not the name of a host; write it without scheme and path", host);
+	}
+}
+
+/*
+ * Fields of the record
+ */
+
+static struct cw_field *add_field(struct cw_feed *feed, enum cw_field_role role, enum cw_value_id id)
+{
+	struct cw_field *fields;
+
+	for (size_t i = 0; i < feed->n_fields; i++)
+		if (feed->fields[i].role == role && (role != CW_FIELD_VALUE || feed->fields[i].value_id == id))
+			return &feed->fields[i];
+	fields = reallocarray(feed->fields, feed->n_fields + 1, sizeof(*fields));
+	if (!fields)
+		return NULL;
+	feed->fields = fields;
+	fields[feed->n_fields] = (struct cw_field){ .role = role, .value_id = id };
+	return &fields[feed->n_fields++];
+}
+
+static const struct {
+	const char *name;
+	enum cw_field_role role;
+} roles[] = { { "council", CW_FIELD_COUNCIL }, { "event_date", CW_FIELD_EVENT_DATE },
+	      { "published_at", CW_FIELD_PUBLISHED_AT }, { "url", CW_FIELD_URL },   { "title", CW_FIELD_TITLE },
+	      { "quote", CW_FIELD_QUOTE },     { "key", CW_FIELD_KEY } };
+
+static const char *field_name(const struct cw_field *field)
+{
+	for (size_t i = 0; i < CW_ARRAY_LEN(roles); i++)
+		if (roles[i].role == field->role)
+			return roles[i].name;
+	return cw_value_def(field->value_id)->name;
+}
+
+static int read_columns(struct feed_reader *reader, const struct conf_entry *entry, struct cw_strings *ret)
+{
+	const struct conf_section *section = reader->record;
+
+	if (!entry->n)
+		conf_mistake(reader->mistakes, section->file, entry->line, "%s names no column; name one or remove it",
+		             entry->name);
+	for (size_t i = 0; i < entry->n; i++) {
+		if (!cw_str_trim(cw_str(entry->values[i].text)).len)
+			conf_mistake(reader->mistakes, section->file, entry->values[i].line, "%s names an empty column",
+			             entry->name);
+		else if (conf_strings_add(ret, entry->values[i].text) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static void check_date_formats(struct feed_reader *reader, const struct conf_entry *entry)
+{
+	for (size_t i = 0; i < entry->n; i++) {
+		const char *text = entry->values[i].text;
+		bool day = false, month = false, year = false;
+
+		for (const char *c = text; *c; c++) {
+			if (*c != '%')
+				continue;
+			c++;
+			day = day || *c == 'd';
+			month = month || (*c && strchr("mbB", *c));
+			year = year || *c == 'y' || *c == 'Y';
+			if (!*c || !strchr("dmYybBHMS", *c)) {
+				conf_mistake(reader->mistakes, reader->record->file, entry->values[i].line,
+				             "date format '%s' uses '%%%.1s'; use %%d %%m %%Y %%y %%b %%B %%H %%M %%S",
+				             text, c);
+				day = month = year = true;
+				break;
+			}
+		}
+		if (!day || !month || !year)
+			conf_mistake(reader->mistakes, reader->record->file, entry->values[i].line,
+			             "date format '%s' has no %s; write one as %%d/%%m/%%Y", text,
+			             !day ? "day" : !month ? "month" : "year");
+	}
+}
+
+static int read_date_formats(struct feed_reader *reader)
+{
+	static const struct {
+		const char *own;
+		enum cw_field_role role;
+	} dates[] = { { "event_date_format", CW_FIELD_EVENT_DATE }, { "published_at_format", CW_FIELD_PUBLISHED_AT } };
+	const struct conf_entry *common = conf_entry(reader->record, "date_format");
+
+	if (common)
+		check_date_formats(reader, common);
+	for (size_t d = 0; d < CW_ARRAY_LEN(dates); d++) {
+		const struct conf_entry *own = conf_entry(reader->record, dates[d].own);
+		const struct conf_entry *use = own ? own : common;
+
+		if (own)
+			check_date_formats(reader, own);
+		for (size_t i = 0; i < reader->feed->n_fields; i++) {
+			struct cw_field *field = &reader->feed->fields[i];
+
+			for (size_t k = 0; field->role == dates[d].role && use && k < use->n; k++)
+				if (conf_strings_add(&field->date_format, use->values[k].text) < 0)
+					return -ENOMEM;
+		}
+		if (own && !conf_entry(reader->record, d == 0 ? "event_date" : "published_at"))
+			conf_mistake(reader->mistakes, reader->record->file, own->line, "%s is of no use without %s",
+			             dates[d].own, d == 0 ? "event_date" : "published_at");
+	}
+	return 0;
+}
+
+static void put_values(const enum cw_value_id *ids, struct cw_buf *out)
+{
+	for (; *ids; ids++)
+		cw_buf_printf(out, "%s%s", out->len ? ", " : "", cw_value_def(*ids)->name);
+}
+
+/* Is this value one of the feed's kind? Says so when it is not. */
+static bool allowed(struct feed_reader *reader, const char *name, unsigned line, enum cw_value_id *ret)
+{
+	const struct cw_value_def *def = cw_value_by_name(cw_str(name));
+	const char *near;
+	struct cw_buf have;
+
+	if (!def) {
+		near = cw_nearest(name, cw_value_names());
+		conf_mistake(reader->mistakes, reader->section->file, line, "unknown value '%s'%s%s%s", name,
+		             near ? "; did you mean '" : "; see councilwatch.conf(5)", near ? near : "", near ? "'?" : "");
+		return false;
+	}
+	*ret = def->id;
+	if (!reader->kind)
+		return false; /* that is reported already */
+	if (cw_kind_allows(reader->kind->kind, def->id))
+		return true;
+	cw_buf_init(&have, 1024);
+	put_values(reader->kind->values, &have);
+	conf_mistake(reader->mistakes, reader->section->file, line, "evidence of kind %s has no '%s'; it has %s",
+	             reader->kind->name, name, cw_buf_str(&have));
+	cw_buf_clear(&have);
+	return false;
+}
+
+/* The canonical form of a value written in the configuration, owned; NULL after a mistake or out of memory. */
+static char *canonical(struct feed_reader *reader, enum cw_value_id id, const char *text, unsigned line)
+{
+	const struct cw_value_def *def = cw_value_def(id);
+	struct cw_buf out;
+	struct cw_str value;
+	char *copy = NULL;
+
+	cw_buf_init(&out, CW_FIELD_MAX);
+	if (cw_value_parse(id, cw_str(text), &out, &value) < 0 ||
+	    (id == CW_VAL_SIGNAL && !cw_risk_signal(reader->risk, value)))
+		conf_mistake(reader->mistakes, reader->section->file, line, "'%s' is not a value of %s; correct it", text,
+		             def->name);
+	else {
+		copy = strndup(value.at, value.len);
+		if (!copy)
+			reader->mistakes->nomem = true;
+	}
+	cw_buf_clear(&out);
+	return copy;
+}
+
+static int read_map(struct feed_reader *reader, const struct conf_section *section)
+{
+	struct cw_field *field = NULL;
+	enum cw_value_id id;
+
+	if (!allowed(reader, section->title, section->line, &id))
+		return 0;
+	for (size_t i = 0; i < reader->feed->n_fields; i++)
+		if (reader->feed->fields[i].role == CW_FIELD_VALUE && reader->feed->fields[i].value_id == id)
+			field = &reader->feed->fields[i];
+	if (!field) {
+		conf_mistake(reader->mistakes, section->file, section->line,
+		             "map \"%s\" has nothing to translate; add %s = \"column\" to the record", section->title,
+		             section->title);
+		return 0;
+	}
+	for (size_t i = 0; i < section->n_entries; i++) {
+		const struct conf_entry *entry = &section->entries[i];
+		struct cw_value_map *maps;
+		char *from, *to;
+
+		if (entry->n != 1) {
+			conf_mistake(reader->mistakes, section->file, entry->line, "'%s' needs exactly one value", entry->name);
+			continue;
+		}
+		to = canonical(reader, id, entry->values[0].text, entry->line);
+		if (!to)
+			continue;
+		from = strdup(entry->name);
+		maps = reallocarray(field->maps, field->n_maps + 1, sizeof(*maps));
+		if (maps)
+			field->maps = maps;
+		if (!from || !maps) {
+			free(from);
+			free(to);
+			return -ENOMEM;
+		}
+		maps[field->n_maps++] = (struct cw_value_map){ from, to };
+	}
+	return 0;
+}
+
+static int read_constants(struct feed_reader *reader, const struct conf_section *section)
+{
+	for (size_t i = 0; i < section->n_entries; i++) {
+		const struct conf_entry *entry = &section->entries[i];
+		struct cw_field *field;
+		enum cw_value_id id;
+
+		if (!entry->known || !allowed(reader, entry->name, entry->line, &id))
+			continue;
+		if (conf_entry(reader->record, entry->name)) {
+			conf_mistake(reader->mistakes, section->file, entry->line,
+			             "%s comes from a column already; remove one of the two", entry->name);
+			continue;
+		}
+		if (entry->n != 1) {
+			conf_mistake(reader->mistakes, section->file, entry->line, "%s needs exactly one value", entry->name);
+			continue;
+		}
+		field = add_field(reader->feed, CW_FIELD_VALUE, id);
+		if (!field)
+			return -ENOMEM;
+		free(field->constant);
+		field->constant = canonical(reader, id, entry->values[0].text, entry->line);
+	}
+	return 0;
+}
+
+static int read_required(struct feed_reader *reader)
+{
+	const struct conf_entry *entry = conf_entry(reader->record, "required");
+	struct cw_feed *feed = reader->feed;
+	const char *names[64] = { 0 };
+
+	for (size_t i = 0; i < feed->n_fields; i++) {
+		if (i < CW_ARRAY_LEN(names) - 1)
+			names[i] = field_name(&feed->fields[i]);
+		if (!entry && feed->fields[i].role == CW_FIELD_COUNCIL)
+			feed->fields[i].required = true;
+	}
+	for (size_t k = 0; entry && k < entry->n; k++) {
+		const char *name = entry->values[k].text, *near;
+		bool found = false;
+
+		for (size_t i = 0; i < feed->n_fields; i++)
+			if (feed->fields[i].columns.n && strcmp(field_name(&feed->fields[i]), name) == 0)
+				feed->fields[i].required = found = true;
+		if (found)
+			continue;
+		near = cw_nearest(name, names);
+		conf_mistake(reader->mistakes, reader->record->file, entry->values[k].line,
+		             "required names '%s', which comes from no column%s%s%s", name,
+		             near ? "; did you mean '" : "; add it to the record", near ? near : "", near ? "'?" : "");
+	}
+	return 0;
+}
+
+static bool has_outcome(const struct feed_reader *reader)
+{
+	for (const enum cw_value_id *id = reader->kind->outcome; *id; id++)
+		for (size_t i = 0; i < reader->feed->n_fields; i++)
+			if (reader->feed->fields[i].role == CW_FIELD_VALUE && reader->feed->fields[i].value_id == *id)
+				return true;
+	return false;
+}
+
+static int read_record(struct feed_reader *reader)
+{
+	const struct conf_section *record = reader->record;
+	struct cw_feed *feed = reader->feed;
+	const struct conf_entry *absent = conf_entry(record, "absent");
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < CW_ARRAY_LEN(roles); i++) {
+		const struct conf_entry *entry = conf_entry(record, roles[i].name);
+		struct cw_field *field = entry ? add_field(feed, roles[i].role, (enum cw_value_id)0) : NULL;
+
+		if (entry)
+			r = field ? read_columns(reader, entry, &field->columns) : -ENOMEM;
+	}
+	for (size_t i = 0; r == 0 && i < record->n_entries; i++) {
+		const struct conf_entry *entry = &record->entries[i];
+		const struct cw_value_def *def = entry->known ? cw_value_by_name(cw_str(entry->name)) : NULL;
+		struct cw_field *field;
+		enum cw_value_id id;
+
+		if (!def || conf_entry(record, entry->name) != entry || !allowed(reader, entry->name, entry->line, &id))
+			continue;
+		field = add_field(feed, CW_FIELD_VALUE, id);
+		r = field ? read_columns(reader, entry, &field->columns) : -ENOMEM;
+	}
+	for (size_t i = 0; r == 0 && absent && i < absent->n; i++)
+		r = conf_strings_add(&feed->absent, absent->values[i].text);
+	for (size_t i = 0; r == 0 && i < record->n_sections; i++) {
+		const struct conf_section *sub = record->sections[i];
+
+		if (sub->known)
+			r = strcmp(sub->name, "map") == 0 ? read_map(reader, sub) : read_constants(reader, sub);
+	}
+	if (r == 0)
+		r = read_date_formats(reader);
+	if (r == 0)
+		r = read_required(reader);
+	if (r < 0)
+		return r;
+
+	if (!conf_entry(record, "council"))
+		conf_mistake(reader->mistakes, record->file, record->line,
+		             "the record of feed \"%s\" has no council; add council = { \"column\", … }", feed->name);
+	if (reader->kind && !has_outcome(reader)) {
+		struct cw_buf need;
+
+		cw_buf_init(&need, 1024);
+		put_values(reader->kind->outcome, &need);
+		conf_mistake(reader->mistakes, record->file, record->line,
+		             "the record of feed \"%s\" has no outcome; a %s needs at least one of %s", feed->name,
+		             reader->kind->name, cw_buf_str(&need));
+		cw_buf_clear(&need);
+	}
+	return 0;
+}
+
+/*
+ * Examples
+ */
+
+static bool known_reason(const char *word)
+{
+	for (enum cw_reason reason = CW_REASON_BLANK_ROW; reason < CW_REASON_COUNT; reason++)
+		if (strcmp(cw_reason_name(reason), word) == 0)
+			return true;
+	return false;
+}
+
+/* "bradford outcome=2 …" or "quarantine unknown_council": the names in it must exist. */
+static void check_gives(struct feed_reader *reader, const struct conf_section *section, const struct conf_value *gives)
+{
+	char first[CW_NAME_MAX + 1], reason[CW_NAME_MAX + 1] = "";
+	const char *near = NULL;
+	int n = sscanf(gives->text, "%64s %64s", first, reason);
+
+	if (n < 1) {
+		conf_mistake(reader->mistakes, section->file, gives->line, "gives holds an empty text; remove it");
+	} else if (strcmp(first, "quarantine") == 0) {
+		const char *names[CW_REASON_COUNT] = { 0 };
+
+		for (unsigned i = 1; i < CW_REASON_COUNT; i++)
+			names[i - 1] = cw_reason_name((enum cw_reason)i);
+		near = cw_nearest(reason, names);
+		if (!known_reason(reason))
+			conf_mistake(reader->mistakes, section->file, gives->line, "unknown reason '%s'%s%s%s", reason,
+			             near ? "; did you mean '" : "; see councilwatch.conf(5)", near ? near : "",
+			             near ? "'?" : "");
+	} else if (reader->councils && !cw_councils_by_id(reader->councils, cw_str(first))) {
+		const struct cw_council *council;
+
+		(void)cw_council_find(reader->councils, first, &council, &near);
+		conf_mistake(reader->mistakes, section->file, gives->line, "unknown council id '%s'%s%s%s", first,
+		             near ? "; did you mean '" : "; see the councils file", near ? near : "", near ? "'?" : "");
+	}
+}
+
+static int read_expect(struct feed_reader *reader, const struct conf_section *section)
+{
+	struct cw_feed *feed = reader->feed;
+	const struct conf_entry *input = conf_entry(section, "input"), *file = conf_entry(section, "input_file");
+	const struct conf_entry *gives = conf_entry(section, "gives");
+	struct cw_expect *expects = reallocarray(feed->expects, feed->n_expects + 1, sizeof(*expects)), *expect;
+
+	if (!expects)
+		return -ENOMEM;
+	feed->expects = expects;
+	expect = &expects[feed->n_expects++];
+	*expect = (struct cw_expect){ .line = section->line };
+	if (!input == !file)
+		conf_mistake(reader->mistakes, section->file, section->line, "an expect needs either input or input_file");
+	if (!gives)
+		conf_mistake(reader->mistakes, section->file, section->line,
+		             "an expect needs gives = { … }: what its input must give; {} for nothing");
+	if ((input && input->n != 1) || (file && file->n != 1)) {
+		conf_mistake(reader->mistakes, section->file, (input ? input : file)->line, "%s takes one value",
+		             input ? "input" : "input_file");
+		return 0;
+	}
+	if (input) {
+		expect->input = strdup(input->values[0].text);
+		if (!expect->input)
+			return -ENOMEM;
+	} else if (file) {
+		expect->input_file = conf_resolve(section->file, file->values[0].text);
+		if (!expect->input_file)
+			return -ENOMEM;
+	}
+	for (size_t i = 0; gives && i < gives->n; i++) {
+		check_gives(reader, section, &gives->values[i]);
+		if (conf_strings_add(&expect->gives, gives->values[i].text) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/*
+ * The feed
+ */
+
+static void check_name(struct feed_reader *reader)
+{
+	const char *name = reader->section->title;
+	size_t len = strlen(name);
+
+	if (!len || len >= CW_NAME_MAX || name[0] == '.' || name[0] == '-' ||
+	    strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") != len)
+		conf_mistake(reader->mistakes, reader->section->file, reader->section->line,
+		             "feed \"%s\" is not a good name; use up to %u letters, digits, '-', '_' and '.'", name,
+		             CW_NAME_MAX - 1);
+}
+
+static void read_kind(struct feed_reader *reader)
+{
+	const struct conf_entry *entry = conf_entry(reader->section, "kind");
+	struct cw_feed *feed = reader->feed;
+	const char *name, *near;
+
+	if (!entry) {
+		if (feed->format != CW_FORMAT_EVIDENCE)
+			COMPLAIN(reader, reader->section, "", "feed \"%s\" has no kind; add kind = \"ilacs\" or another",
+			         feed->name);
+		return;
+	}
+	if (feed->format == CW_FORMAT_EVIDENCE) {
+		conf_mistake(reader->mistakes, reader->section->file, entry->line,
+		             "format evidence takes the kind from each object; remove kind");
+		return;
+	}
+	if (entry->n != 1) {
+		conf_mistake(reader->mistakes, reader->section->file, entry->line, "kind takes one value");
+		return;
+	}
+	name = entry->values[0].text;
+	reader->kind = cw_kind_by_name(cw_str(name));
+	if (reader->kind) {
+		feed->kind = reader->kind->kind;
+		return;
+	}
+	near = cw_nearest(name, cw_kind_names());
+	if (near) {
+		conf_mistake(reader->mistakes, reader->section->file, entry->line, "unknown kind '%s'; did you mean '%s'?", name,
+		             near);
+	} else {
+		struct cw_buf all;
+
+		cw_buf_init(&all, 1024);
+		for (const char *const *kind = cw_kind_names(); *kind; kind++)
+			cw_buf_printf(&all, "%s%s", all.len ? ", " : "", *kind);
+		conf_mistake(reader->mistakes, reader->section->file, entry->line, "unknown kind '%s'; there is %s", name,
+		             cw_buf_str(&all));
+		cw_buf_clear(&all);
+	}
+}
+
+static void check_required_keys(struct feed_reader *reader)
+{
+	static const struct {
+		const char *key, *mend;
+	} needed[] = { { "publisher", "publisher = \"who says it\"" },
+		       { "tier", "tier = \"A\", \"B\", \"C\" or \"D\"" },
+		       { "format", "format = \"csv\" or another" } };
+
+	for (size_t i = 0; i < CW_ARRAY_LEN(needed); i++)
+		if (!conf_entry(reader->section, needed[i].key))
+			conf_mistake(reader->mistakes, reader->section->file, reader->section->line,
+			             "feed \"%s\" has no %s; add %s", reader->feed->name, needed[i].key, needed[i].mend);
+}
+
+/* Keys that only make sense for some formats. */
+static void check_format_keys(struct feed_reader *reader)
+{
+	static const struct {
+		const char *key, *formats;
+		unsigned of;
+	} only[] = { { "table", "html-table", 1u << CW_FORMAT_HTML_TABLE },
+		     { "rows_at", "json", 1u << CW_FORMAT_JSON },
+		     { "delimiter", "csv", 1u << CW_FORMAT_CSV } };
+
+	if (!conf_entry(reader->section, "format"))
+		return;
+	for (size_t i = 0; i < CW_ARRAY_LEN(only); i++)
+		if (conf_entry(reader->section, only[i].key) && !(only[i].of & (1u << reader->feed->format)))
+			COMPLAIN(reader, reader->section, only[i].key, "%s is for format %s; remove it or correct format",
+			         only[i].key, only[i].formats);
+}
+
+static int read_sections(struct feed_reader *reader)
+{
+	const struct conf_section *section = reader->section;
+	struct cw_feed *feed = reader->feed;
+	unsigned first = 0;
+	int r = 0;
+
+	reader->record = conf_child(section, "record");
+	for (size_t i = 0; i < section->n_sections; i++) {
+		const struct conf_section *sub = section->sections[i];
+
+		if (!sub->known || strcmp(sub->name, "record") != 0)
+			continue;
+		if (first)
+			conf_mistake(reader->mistakes, sub->file, sub->line,
+			             "feed \"%s\" has a second record, the first is on line %u; join them", feed->name, first);
+		else
+			first = sub->line;
+	}
+	if (feed->format == CW_FORMAT_EVIDENCE) {
+		if (reader->record)
+			conf_mistake(reader->mistakes, reader->record->file, reader->record->line,
+			             "format evidence names its own fields; remove the record");
+	} else if (reader->record) {
+		r = read_record(reader);
+	} else {
+		conf_mistake(reader->mistakes, section->file, section->line,
+		             "feed \"%s\" has no record; add record { council = { \"column\", … } … }", feed->name);
+	}
+	for (size_t i = 0; r == 0 && i < section->n_sections; i++)
+		if (section->sections[i]->known && strcmp(section->sections[i]->name, "expect") == 0)
+			r = read_expect(reader, section->sections[i]);
+	return r;
+}
+
+int conf_feed_read(const struct conf_section *section, const struct cw_risk *risk, const struct cw_councils *councils,
+                   struct conf_mistakes *mistakes, struct cw_feed *ret)
+{
+	struct cw_feed *feed = ret;
+	struct feed_reader reader = {
+		.section = section, .feed = feed, .risk = risk, .councils = councils, .mistakes = mistakes
+	};
+	struct url_parts parts = { 0 };
+	bool local = false;
+	int r;
+
+	*feed = (struct cw_feed){ .line = section->line, .name = strdup(section->title), .file = strdup(section->file) };
+	if (!feed->name || !feed->file)
+		return -ENOMEM;
+	r = conf_apply("feed", section, feed, mistakes);
+	if (r < 0)
+		return r;
+	check_name(&reader);
+	check_required_keys(&reader);
+	if (feed->url && !*feed->url) {
+		free(feed->url);
+		feed->url = NULL;
+	}
+	if (feed->url)
+		check_url(&reader, &parts, &local);
+	check_interval(&reader, local);
+	check_headers(&reader);
+	check_hosts(&reader);
+	r = check_credential(&reader);
+	if (r < 0)
+		return r;
+	read_kind(&reader);
+	check_format_keys(&reader);
+	return read_sections(&reader);
+}
+
+void conf_feed_clear(struct cw_feed *feed)
+{
+	for (size_t i = 0; i < feed->n_fields; i++) {
+		struct cw_field *field = &feed->fields[i];
+
+		conf_strings_clear(&field->columns);
+		conf_strings_clear(&field->date_format);
+		for (size_t k = 0; k < field->n_maps; k++) {
+			free(field->maps[k].from);
+			free(field->maps[k].to);
+		}
+		free(field->maps);
+		free(field->constant);
+	}
+	free(feed->fields);
+	for (size_t i = 0; i < feed->n_expects; i++) {
+		free(feed->expects[i].input);
+		free(feed->expects[i].input_file);
+		conf_strings_clear(&feed->expects[i].gives);
+	}
+	free(feed->expects);
+	conf_strings_clear(&feed->absent);
+	conf_free("feed", feed);
+	free(feed->name);
+	free(feed->file);
+	*feed = (struct cw_feed){ 0 };
+}
+
+/*
+ * Printing
+ */
+
+static void print_record(const struct cw_feed *feed, struct cw_buf *out)
+{
+	struct cw_strings required = { 0 };
+	size_t constants = 0;
+
+	cw_buf_puts(out, "    record {\n");
+	for (size_t i = 0; i < feed->n_fields; i++) {
+		const struct cw_field *field = &feed->fields[i];
+		const char *name = field_name(field);
+
+		if (field->columns.n)
+			conf_print_list(out, 2, name, &field->columns);
+		if (field->date_format.n) {
+			char key[CW_NAME_MAX];
+
+			snprintf(key, sizeof(key), "%s_format", name);
+			conf_print_list(out, 2, key, &field->date_format);
+		}
+		constants += field->constant != NULL;
+		required.n += field->required;
+	}
+	if (feed->absent.n)
+		conf_print_list(out, 2, "absent", &feed->absent);
+
+	conf_put_indent(out, 2);
+	cw_buf_puts(out, "required = {");
+	for (size_t i = 0, n = 0; i < feed->n_fields; i++)
+		if (feed->fields[i].required)
+			cw_buf_printf(out, "%s\"%s\"", n++ ? ", " : " ", field_name(&feed->fields[i]));
+	cw_buf_puts(out, required.n ? " }\n" : "}\n");
+
+	for (size_t i = 0; i < feed->n_fields; i++) {
+		const struct cw_field *field = &feed->fields[i];
+
+		if (!field->n_maps)
+			continue;
+		cw_buf_printf(out, "        map \"%s\" {\n", field_name(field));
+		for (size_t k = 0; k < field->n_maps; k++) {
+			conf_put_indent(out, 3);
+			conf_put_quoted(out, field->maps[k].from);
+			cw_buf_puts(out, " = ");
+			conf_put_quoted(out, field->maps[k].to);
+			cw_buf_putc(out, '\n');
+		}
+		cw_buf_puts(out, "        }\n");
+	}
+	if (constants) {
+		cw_buf_puts(out, "        constants {\n");
+		for (size_t i = 0; i < feed->n_fields; i++)
+			if (feed->fields[i].constant)
+				conf_print_text(out, 3, field_name(&feed->fields[i]), feed->fields[i].constant);
+		cw_buf_puts(out, "        }\n");
+	}
+	cw_buf_puts(out, "    }\n");
+}
+
+void conf_feed_print(const struct cw_feed *feed, struct cw_buf *out)
+{
+	cw_buf_puts(out, "feed ");
+	conf_put_quoted(out, feed->name);
+	cw_buf_puts(out, " {\n");
+	for (size_t i = 0; i < conf_keys_n; i++) {
+		const struct conf_key *key = &conf_keys[i];
+		bool foreign = (strcmp(key->name, "table") == 0 && feed->format != CW_FORMAT_HTML_TABLE) ||
+		               (strcmp(key->name, "delimiter") == 0 && feed->format != CW_FORMAT_CSV);
+
+		if (strcmp(key->section, "feed") == 0 && !foreign)
+			conf_print_key(key, feed, 1, out);
+	}
+	if (feed->kind != CW_KIND_NONE)
+		conf_print_text(out, 1, "kind", cw_kind_def(feed->kind)->name);
+	if (feed->format != CW_FORMAT_EVIDENCE)
+		print_record(feed, out);
+	for (size_t i = 0; i < feed->n_expects; i++) {
+		const struct cw_expect *expect = &feed->expects[i];
+
+		cw_buf_puts(out, "    expect {\n");
+		if (expect->input)
+			conf_print_text(out, 2, "input", expect->input);
+		if (expect->input_file)
+			conf_print_text(out, 2, "input_file", expect->input_file);
+		conf_print_list(out, 2, "gives", &expect->gives);
+		cw_buf_puts(out, "    }\n");
+	}
+	cw_buf_puts(out, "}\n");
+}
+
+void conf_feed_print_mapping(const struct cw_feed *feed, struct cw_buf *out)
+{
+	static const char *const keys[] = { "publisher", "tier",  "format",  "required",
+		                            "encoding",  "table", "rows_at", "delimiter" };
+
+	cw_buf_printf(out, "feed %s %s\n", feed->name, feed->kind != CW_KIND_NONE ? cw_kind_def(feed->kind)->name : "");
+	for (size_t i = 0; i < conf_keys_n; i++)
+		for (size_t k = 0; k < CW_ARRAY_LEN(keys) && strcmp(conf_keys[i].section, "feed") == 0; k++)
+			if (strcmp(conf_keys[i].name, keys[k]) == 0)
+				conf_print_key(&conf_keys[i], feed, 1, out);
+	print_record(feed, out);
+}
