@@ -17,9 +17,14 @@ json_t *cw_render_criteria(const struct cw_assessment *assessment);   /* {"ofste
 json_t *cw_render_contributors(const struct cw_assessment *assessment); /* with evidence[] */
 /* One row of "councils --json": council_id name gss_code la_code urn region level knowledge points criteria{} */
 json_t *cw_render_council_level(const struct cw_council *council, const struct cw_assessment *assessment);
-/* The CloudEvents object. at: of the change. council may be NULL (source_outage, identity_unresolved). */
+/* The CloudEvents object of a change in one council; its time is that of the change. */
 json_t *cw_render_alert(const struct cw_config *config, const struct cw_council *council, const struct cw_change *change,
                         uint64_t seq, const char *id);
+/* The same for what concerns a feed (source_outage, identity_unresolved); subject is the feed's name. */
+json_t *cw_render_feed_alert(const struct cw_config *config, enum cw_alert_kind kind, struct cw_str feed, struct cw_wall at,
+                             const char *text, uint64_t seq, const char *id);
+/* Points as they are shown: to the tenth. */
+double cw_render_points(double points);
 /* One sentence a person can read aloud (domain section 6: a flag for a conversation, never a verdict). */
 int cw_render_sentence(const struct cw_council *council, const struct cw_change *change, struct cw_buf *out);
 /* "routine", or "unknown (last judged 2018-07-02)" where domain 3.5 says not to say routine. */

@@ -79,4 +79,60 @@ int cw_store_feed_counts(struct cw_store *store, cw_feed_counts_fn *fn, void *ar
 int cw_store_required_outage(struct cw_store *store, const struct cw_config *config, int32_t as_of, bool *ret,
                              struct cw_error *err);
 
+/*
+ * ---- the writer: the assessor only ----
+ *
+ * One transaction is open between begin and commit; rollback forgets it. The caches that make storing fast are
+ * right again after a rollback.
+ */
+int cw_store_open_writer(const char *state_dir, struct cw_store **ret, struct cw_error *err);
+int cw_store_begin(struct cw_store *store, struct cw_error *err);
+int cw_store_commit(struct cw_store *store, struct cw_error *err);
+void cw_store_rollback(struct cw_store *store);
+
+/* Was this document (feed, content, as-of time) committed before? Then *ret holds its report. */
+int cw_store_document_committed(struct cw_store *store, const struct cw_document_info *info, bool *ret_committed,
+                                struct cw_commit_info *ret, struct cw_error *err);
+
+/* Starts the document whose evidence follows. */
+int cw_store_document_begin(struct cw_store *store, const struct cw_document_info *info, struct cw_error *err);
+/* Stores one record of it; publisher and tier must be set, fetched_at is when it was fetched.
+ * *ret_new: not known before. *ret_moved: it may change what its council's evidence says now: new, known earlier than
+ * thought, or said again after something else was. */
+int cw_store_put_evidence(struct cw_store *store, const struct cw_evidence *evidence, bool *ret_new, bool *ret_moved,
+                          struct cw_error *err);
+int cw_store_put_reject(struct cw_store *store, const struct cw_reject *reject, bool *ret_new, struct cw_error *err);
+int cw_store_document_finish(struct cw_store *store, const struct cw_commit_info *info, struct cw_error *err);
+
+/* Batches of a document too large for memory wait here, outside the document's own transaction. */
+int cw_store_stage(struct cw_store *store, uint64_t document, uint32_t sequence, bool rejects, uint32_t count,
+                   const void *data, size_t len, struct cw_error *err);
+typedef int cw_stage_fn(void *arg, bool rejects, uint32_t count, const void *data, size_t len);
+int cw_store_staged(struct cw_store *store, uint64_t document, cw_stage_fn *fn, void *arg, struct cw_error *err);
+int cw_store_unstage(struct cw_store *store, uint64_t document, struct cw_error *err); /* 0 = all documents */
+
+int cw_store_alert_exists(struct cw_store *store, const char *id, bool *ret, struct cw_error *err);
+/* seq must be the last one plus 1. council_id and topic_level may be NULL (alerts about feeds). */
+int cw_store_put_alert(struct cw_store *store, uint64_t seq, const char *id, enum cw_alert_kind kind, struct cw_wall time,
+                       const char *council_id, const char *topic, const char *topic_level, const char *json,
+                       struct cw_error *err);
+
+/* Levels as of the assessor's clock. json: as "councils --json". */
+int cw_store_put_level(struct cw_store *store, const char *council_id, enum cw_level level, int32_t next_day,
+                       const char *json, struct cw_error *err);
+typedef int cw_level_fn(void *arg, const char *council_id, enum cw_level level, int32_t next_day, const char *json);
+int cw_store_levels(struct cw_store *store, int32_t due_by, cw_level_fn *fn, void *arg, struct cw_error *err);
+/* The earliest next_day of any council; CW_DAY_NONE when nothing is to come. */
+int cw_store_next_day(struct cw_store *store, int32_t *ret, struct cw_error *err);
+
+/* The moment up to which changes have been told. */
+int cw_store_clock(struct cw_store *store, struct cw_wall *ret, struct cw_error *err);
+int cw_store_set_clock(struct cw_store *store, struct cw_wall clock, struct cw_error *err);
+/* A text remembered under a name; *ret is owned, NULL when there is none. */
+int cw_store_meta(struct cw_store *store, const char *name, char **ret, struct cw_error *err);
+int cw_store_set_meta(struct cw_store *store, const char *name, const char *text, struct cw_error *err);
+
+int cw_store_put_feed_state(struct cw_store *store, const struct cw_feed_state *state, bool *ret_outage_began,
+                            struct cw_error *err);
+
 #endif

@@ -1,0 +1,425 @@
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <councilwatch/paths.h>
+#include <councilwatch/render.h>
+
+/* A member that is not stated is null: programs can tell it from an empty text. */
+static json_t *text_or_null(const char *text)
+{
+	return text && *text ? json_string(text) : json_null();
+}
+
+static json_t *str_json(struct cw_str text)
+{
+	return json_stringn(text.at, text.len);
+}
+
+static json_t *str_or_null(struct cw_str text)
+{
+	return text.len ? str_json(text) : json_null();
+}
+
+static json_t *day_json(int32_t day)
+{
+	char buf[CW_WALL_TEXT];
+
+	return text_or_null(cw_day_format(day, buf));
+}
+
+static json_t *wall_json(struct cw_wall t)
+{
+	char buf[CW_WALL_TEXT];
+
+	return text_or_null(cw_wall_format(t, buf));
+}
+
+double cw_render_points(double points)
+{
+	/* Rounded half away from zero after removing what binary fractions add. */
+	return round(points * 10 + 1e-7) / 10;
+}
+
+json_t *cw_render_council(const struct cw_council *council)
+{
+	return json_pack("{s:s, s:s, s:o, s:o, s:o}", "id", council->id, "name", council->short_name, "gss_code",
+	                 text_or_null(council->gss_code), "la_code", text_or_null(council->la_code), "urn",
+	                 text_or_null(council->urn));
+}
+
+static const char *const signal_words[][2] = {
+	{ "ilacs_inadequate", "full inspection of children's services: inadequate" },
+	{ "ilacs_leaders_inadequate", "full inspection: leaders inadequate" },
+	{ "ilacs_ri", "full inspection: requires improvement" },
+	{ "apa_open", "area for priority action open" },
+	{ "improvement_notice", "DfE improvement notice" },
+	{ "statutory_direction", "DfE statutory direction" },
+	{ "send_outcome3", "area SEND inspection: widespread or systemic failings" },
+	{ "send_outcome2", "area SEND inspection: inconsistent experiences" },
+	{ "wsoa_open", "SEND written statement of action open" },
+	{ "wsoa_revisit_failed", "SEND revisit: not sufficient progress" },
+	{ "best_value_direction", "best value direction or commissioners" },
+	{ "best_value_notice", "best value notice" },
+	{ "exceptional_financial_support", "exceptional financial support" },
+	{ "lgr_transition", "local government reorganisation" },
+	{ "judgement_fell", "judgement fell since the inspection before" },
+	{ "monitoring_slow", "monitoring visit: slow progress" },
+	{ "visit_weak_no_apa", "visit found weaknesses" },
+	{ "s114_notice", "section 114 notice" },
+	{ "court_systemic_criticism", "court: systemic criticism" },
+	{ "jr_policy_unlawful", "judicial review: policy unlawful" },
+	{ "jr_case_lost", "judicial review lost" },
+	{ "dcs_change", "change of director of children's services" },
+	{ "dcs_second_in_12m", "second change of director within 12 months" },
+	{ "chief_exec_change", "change of chief executive" },
+	{ "leader_change", "change of leader" },
+	{ "control_change", "change of political control" },
+	{ "lmcs_change", "change of lead member" },
+	{ "safeguarding_review", "child safeguarding practice review published" },
+	{ "lgsco_public_report", "ombudsman public interest report" },
+	{ "workforce_outlier", "workforce figures in the worst decile" },
+	{ "ehcp_outlier", "EHC plan timeliness in the worst decile" },
+	{ "news", "news" },
+};
+
+const char *cw_render_signal(const char *signal)
+{
+	for (size_t i = 0; i < CW_ARRAY_LEN(signal_words); i++)
+		if (strcmp(signal, signal_words[i][0]) == 0)
+			return signal_words[i][1];
+	return signal;
+}
+
+/* ---- evidence ---- */
+
+static json_t *render_values(const struct cw_evidence *e)
+{
+	json_t *values = json_object();
+
+	for (size_t i = 0; values && i < e->n_values; i++) {
+		const struct cw_value_def *def = cw_value_def(e->value[i].id);
+		int64_t integer;
+		json_t *value;
+
+		if (!def)
+			continue;
+		if (def->type == CW_VALUE_INTEGER && cw_parse_integer(e->value[i].text, &integer) == 0)
+			value = json_integer(integer);
+		else
+			value = str_json(e->value[i].text);
+		json_object_set_new(values, def->name, value);
+	}
+	if (values && e->kind == CW_KIND_ILACS) {
+		bool derived;
+		enum cw_grade headline = cw_ilacs_headline(e, &derived);
+
+		/* Marked as derived by its own name: Ofsted did not say it. */
+		if (derived && headline != CW_GRADE_NONE)
+			json_object_set_new(values, "derived_headline", json_string(cw_grade_name(headline)));
+	}
+	return values;
+}
+
+json_t *cw_render_fact(const struct cw_fact *fact)
+{
+	const struct cw_evidence *e = &fact->evidence;
+	bool derived = !cw_wall_known(e->published_at);
+	char document[CW_SHA256_HEX + 8];
+	json_t *object;
+
+	snprintf(document, sizeof(document), "sha256:%s", fact->document);
+	object = json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:I}", "id", fact->id, "kind",
+	                   cw_kind_def(e->kind)->name, "council_id", str_json(e->council_id), "event_date",
+	                   day_json(e->event_day), "published_at", wall_json(derived ? e->fetched_at : e->published_at),
+	                   "fetched_at", wall_json(e->fetched_at), "publisher", str_or_null(e->publisher), "tier",
+	                   text_or_null(cw_tier_name(e->tier)), "url", str_or_null(e->url), "title", str_or_null(e->title),
+	                   "quote", str_or_null(e->quote), "values", render_values(e), "feed", str_json(fact->feed), "document",
+	                   document, "row", (json_int_t)e->row);
+	if (object && e->key.len)
+		json_object_set_new(object, "key", str_json(e->key));
+	/* The publisher stated no date: the first sight of it stands in, and says so. */
+	if (object && derived)
+		json_object_set_new(object, "published_at_derived", json_true());
+	return object;
+}
+
+static const char *default_title(enum cw_kind kind)
+{
+	switch (kind) {
+	case CW_KIND_ILACS:
+		return "Inspection of local authority children's services";
+	case CW_KIND_AREA_SEND:
+		return "Area SEND inspection";
+	case CW_KIND_JTAI:
+		return "Joint targeted area inspection";
+	case CW_KIND_YOUTH_JUSTICE:
+		return "Youth justice inspection";
+	default:
+		return NULL;
+	}
+}
+
+static const char *grade_words(enum cw_grade grade)
+{
+	return grade == CW_GRADE_REQUIRES_IMPROVEMENT ? "requires improvement" : grade == CW_GRADE_NOT_JUDGED ? "not judged"
+	                                                                                                      : cw_grade_name(grade);
+}
+
+/* What the row says, for evidence whose source has no prose of its own: the table cells, not a paraphrase. */
+static int table_quote(const struct cw_evidence *e, struct cw_buf *out)
+{
+	const char *sep = "";
+
+	for (size_t i = 0; i < e->n_values; i++) {
+		const struct cw_value_def *def = cw_value_def(e->value[i].id);
+		enum cw_grade grade;
+
+		if (!def || def->id == CW_VAL_FRAMEWORK_ID)
+			continue;
+		cw_buf_puts(out, sep);
+		for (const char *c = def->name; *c; c++)
+			cw_buf_putc(out, *c == '_' ? ' ' : *c);
+		if (def->type == CW_VALUE_GRADE && cw_grade_parse(e->value[i].text, &grade) == 0)
+			cw_buf_printf(out, ": %s", grade_words(grade));
+		else
+			cw_buf_printf(out, ": %.*s", (int)CW_MIN(e->value[i].text.len, 80u), e->value[i].text.at);
+		sep = "; ";
+	}
+	return out->failed;
+}
+
+static json_t *render_evidence(const struct cw_fact *fact)
+{
+	const struct cw_evidence *e = &fact->evidence;
+	const char *title = default_title(e->kind);
+	json_t *object = cw_render_fact(fact);
+	struct cw_buf quote;
+
+	if (!object)
+		return NULL;
+	if (!e->title.len && title)
+		json_object_set_new(object, "title", json_string(title));
+	if (!e->quote.len) {
+		cw_buf_init(&quote, 4096);
+		if (table_quote(e, &quote) == 0 && quote.len)
+			json_object_set_new(object, "quote", json_string(cw_buf_str(&quote)));
+		cw_buf_clear(&quote);
+	}
+	return object;
+}
+
+/* ---- assessments ---- */
+
+json_t *cw_render_criteria(const struct cw_assessment *assessment)
+{
+	json_t *object = json_object();
+
+	for (int c = 0; object && c < CW_CRIT_COUNT; c++) {
+		const struct cw_criterion_state *state = &assessment->criteria[c];
+
+		json_object_set_new(object, cw_criterion_name((enum cw_criterion)c),
+		                    json_pack("{s:s, s:f, s:s}", "level", cw_level_name(state->level), "points",
+		                              cw_render_points(state->points), "knowledge", cw_knowledge_name(state->knowledge)));
+	}
+	return object;
+}
+
+static json_t *render_contributor(const struct cw_contributor *c)
+{
+	json_t *evidence = json_array();
+	json_t *object;
+
+	for (size_t i = 0; evidence && i < c->n_facts; i++)
+		json_array_append_new(evidence, render_evidence(c->facts[i]));
+	object = json_pack("{s:s, s:s, s:s, s:s, s:f, s:f, s:f, s:o, s:o, s:i, s:o, s:b, s:o}", "signal", c->signal->name,
+	                   "text", cw_render_signal(c->signal->name), "criterion", cw_criterion_name(c->criterion), "kind",
+	                   c->signal->state ? "state" : "impulse", "points", cw_render_points(c->points), "weight",
+	                   c->signal->weight, "confidence", c->confidence, "half_life_days",
+	                   c->signal->state ? json_null() : json_real(c->signal->half_life), "floor",
+	                   c->floor > CW_LEVEL_ROUTINE ? json_string(cw_level_name(c->floor)) : json_null(), "age_days",
+	                   c->age_days, "opened", day_json(c->opened_day), "derived", c->derived, "evidence", evidence);
+	if (object && c->closes_day != CW_DAY_NONE)
+		json_object_set_new(object, "ends", day_json(c->closes_day));
+	return object;
+}
+
+json_t *cw_render_contributors(const struct cw_assessment *assessment)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; array && i < assessment->n_contributors; i++)
+		json_array_append_new(array, render_contributor(&assessment->contributors[i]));
+	return array;
+}
+
+json_t *cw_render_council_level(const struct cw_council *council, const struct cw_assessment *assessment)
+{
+	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:s, s:s, s:f, s:o, s:o}", "council_id", council->id, "name",
+	                 council->short_name, "gss_code", text_or_null(council->gss_code), "la_code",
+	                 text_or_null(council->la_code), "urn", text_or_null(council->urn), "region",
+	                 text_or_null(council->region), "level", cw_level_name(assessment->level), "knowledge",
+	                 cw_knowledge_name(assessment->knowledge), "points", cw_render_points(assessment->points), "criteria",
+	                 cw_render_criteria(assessment), "as_of", day_json(assessment->as_of));
+}
+
+int cw_render_level(const struct cw_assessment *assessment, struct cw_buf *out)
+{
+	char day[CW_WALL_TEXT];
+
+	if (assessment->level > CW_LEVEL_ROUTINE || assessment->knowledge == CW_KNOWN)
+		return cw_buf_puts(out, cw_level_name(assessment->level));
+	if (assessment->last_judged_day == CW_DAY_NONE)
+		return cw_buf_puts(out, "unknown (never judged)");
+	return cw_buf_printf(out, "unknown (last judged %s)", cw_day_format(assessment->last_judged_day, day));
+}
+
+/* ---- alerts ---- */
+
+static const struct cw_contributor *leading(const struct cw_assessment *assessment)
+{
+	return assessment->n_contributors ? &assessment->contributors[0] : NULL;
+}
+
+/* "SEND only", when nothing of the rest stands above routine (domain 3.10, example 9). */
+static const char *only_criterion(const struct cw_assessment *a)
+{
+	static const char *const words[] = { "Ofsted only", "SEND only", "intelligence only", "leadership only",
+		                             "specific challenges only" };
+	int found = -1;
+
+	for (int c = 0; c < CW_CRIT_COUNT; c++) {
+		if (a->criteria[c].level == CW_LEVEL_ROUTINE && a->criteria[c].points < 1)
+			continue;
+		if (found >= 0)
+			return NULL;
+		found = c;
+	}
+	return found >= 0 ? words[found] : NULL;
+}
+
+static void put_reason(struct cw_buf *out, const struct cw_assessment *a)
+{
+	const struct cw_contributor *c = leading(a);
+	const char *only = only_criterion(a);
+	const struct cw_fact *fact;
+	char day[CW_WALL_TEXT];
+
+	if (!c)
+		return;
+	fact = c->facts[0];
+	cw_buf_printf(out, "%s", cw_render_signal(c->signal->name));
+	if (fact->evidence.event_day != CW_DAY_NONE)
+		cw_buf_printf(out, " (of %s", cw_day_format(fact->evidence.event_day, day));
+	else
+		cw_buf_printf(out, " (first seen %s", cw_day_format(cw_wall_day(fact->known_at), day));
+	if (c->derived)
+		cw_buf_puts(out, ", headline derived from its judgements");
+	cw_buf_printf(out, "; %.*s)", (int)fact->evidence.publisher.len, fact->evidence.publisher.at);
+	if (only)
+		cw_buf_printf(out, "; %s", only);
+}
+
+int cw_render_sentence(const struct cw_council *council, const struct cw_change *change, struct cw_buf *out)
+{
+	const struct cw_assessment *a = &change->after;
+	const char *level = cw_level_name(a->level), *previous = cw_level_name(change->previous_level);
+	char day[CW_WALL_TEXT];
+
+	switch (change->kind) {
+	case CW_ALERT_LEVEL_UP:
+		cw_buf_printf(out, "%s: flag for a conversation: support level up from %s to %s; evidence suggests: ",
+		              council->short_name, previous, level);
+		put_reason(out, a);
+		break;
+	case CW_ALERT_FLOOR_OPENED:
+		cw_buf_printf(out, "%s: a further formal finding at level %s; evidence suggests: ", council->short_name, level);
+		put_reason(out, a);
+		break;
+	case CW_ALERT_FLOOR_CLOSED:
+		cw_buf_printf(out, "%s: a formal finding (%.*s) has closed; support level ", council->short_name,
+		              (int)strcspn(change->cause, "/"), change->cause);
+		if (a->level != change->previous_level)
+			cw_buf_printf(out, "from %s to %s", previous, level);
+		else
+			cw_buf_printf(out, "stays %s", level);
+		if (a->step_down_day != CW_DAY_NONE)
+			cw_buf_printf(out, "; next step down %s if nothing changes", cw_day_format(a->step_down_day, day));
+		else if (a->hold_until != CW_DAY_NONE)
+			cw_buf_printf(out, "; held at watch until %s", cw_day_format(a->hold_until, day));
+		break;
+	case CW_ALERT_LEVEL_DOWN:
+		cw_buf_printf(out, "%s: support level down from %s to %s, with time and no new adverse evidence", council->short_name,
+		              previous, level);
+		break;
+	case CW_ALERT_NEW_EVIDENCE:
+		cw_buf_printf(out, "%s: new evidence at level %s (%.1f points): ", council->short_name, level,
+		              cw_render_points(a->points));
+		put_reason(out, a);
+		break;
+	case CW_ALERT_KNOWLEDGE_LOST:
+		cw_buf_printf(out, "%s: what is known is no longer current", council->short_name);
+		if (a->last_judged_day != CW_DAY_NONE)
+			cw_buf_printf(out, " (last judged %s)", cw_day_format(a->last_judged_day, day));
+		cw_buf_puts(out, ": unknown is not low");
+		break;
+	default:
+		cw_buf_printf(out, "%s: %s", council->short_name, cw_alert_kind_name(change->kind));
+	}
+	return cw_buf_putc(out, '.');
+}
+
+static json_t *envelope(const struct cw_config *config, enum cw_alert_kind kind, const char *subject, struct cw_wall at,
+                        const char *id, json_t *data)
+{
+	char source[CW_NAME_MAX + 32], type[96], time[CW_WALL_TEXT];
+
+	snprintf(source, sizeof(source), "/councilwatch/%s", config->instance);
+	snprintf(type, sizeof(type), "uk.councilwatch.alert.%s.v1", cw_alert_kind_name(kind));
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o}", "specversion", "1.0", "id", id, "source", source, "type",
+	                 type, "subject", subject, "time", cw_wall_format(at, time), "datacontenttype", "application/json", "data",
+	                 data);
+}
+
+static json_t *render_model(const struct cw_config *config)
+{
+	return json_pack("{s:s, s:s}", "version", CW_VERSION, "config", config->hash);
+}
+
+json_t *cw_render_alert(const struct cw_config *config, const struct cw_council *council, const struct cw_change *change,
+                        uint64_t seq, const char *id)
+{
+	const struct cw_assessment *a = &change->after;
+	struct cw_buf text;
+	json_t *data;
+
+	cw_buf_init(&text, 8192);
+	if (cw_render_sentence(council, change, &text) < 0) {
+		cw_buf_clear(&text);
+		return NULL;
+	}
+	data = json_pack("{s:I, s:s, s:o, s:s, s:s, s:s, s:s, s:f, s:o, s:o, s:s, s:s, s:o}", "seq", (json_int_t)seq, "kind",
+	                 cw_alert_kind_name(change->kind), "council", cw_render_council(council), "level",
+	                 cw_level_name(a->level), "previous_level", cw_level_name(change->previous_level), "knowledge",
+	                 cw_knowledge_name(a->knowledge), "previous_knowledge", cw_knowledge_name(change->previous_knowledge),
+	                 "points", cw_render_points(a->points), "criteria", cw_render_criteria(a), "contributors",
+	                 cw_render_contributors(a), "cause", change->cause, "text", cw_buf_str(&text), "model",
+	                 render_model(config));
+	cw_buf_clear(&text);
+	return data ? envelope(config, change->kind, council->id, change->at, id, data) : NULL;
+}
+
+json_t *cw_render_feed_alert(const struct cw_config *config, enum cw_alert_kind kind, struct cw_str feed, struct cw_wall at,
+                             const char *text, uint64_t seq, const char *id)
+{
+	CW_CLEANUP(cw_freep) char *subject = strndup(feed.at, feed.len);
+	json_t *data;
+
+	if (!subject)
+		return NULL;
+	data = json_pack("{s:I, s:s, s:n, s:s, s:n, s:n, s:[], s:s, s:o}", "seq", (json_int_t)seq, "kind",
+	                 cw_alert_kind_name(kind), "council", "feed", subject, "level", "previous_level", "contributors", "text",
+	                 text, "model", render_model(config));
+	return data ? envelope(config, kind, subject, at, id, data) : NULL;
+}
