@@ -180,8 +180,8 @@ static int data_row(struct csv *csv, const char *base, size_t len)
 	if (csv->wide)
 		return cw_record_bad_row(csv->record, csv->row, whole, "over %u cells", CW_COLUMNS_MAX);
 	if (csv->n_cells <= cw_record_last_column(csv->record))
-		return cw_record_bad_row(csv->record, csv->row, whole, "%zu cells; column %zu is needed", csv->n_cells,
-		                         cw_record_last_column(csv->record) + 1);
+		return cw_record_bad_row(csv->record, csv->row, whole, "it has %zu of the %zu columns needed",
+		                         csv->n_cells, cw_record_last_column(csv->record) + 1);
 	for (size_t i = 0; i < csv->n_slots; i++)
 		if (csv->places[i] >= 0)
 			csv->row_cells[i].text = cell_text(csv, base, &csv->cells[csv->places[i]]);

@@ -223,8 +223,8 @@ static int data_row(struct html *html, struct table *table, bool wide)
 	for (size_t i = 0; i < html->n_columns && !first.len; i++)
 		first = html->texts[i];
 	if (html->n_columns <= cw_record_last_column(html->record))
-		return cw_record_bad_row(html->record, html->row, first, "%zu cells; column %zu is needed", html->n_columns,
-		                         cw_record_last_column(html->record) + 1);
+		return cw_record_bad_row(html->record, html->row, first, "it has %zu of the %zu columns needed",
+		                         html->n_columns, cw_record_last_column(html->record) + 1);
 	for (size_t i = 0; i < n_slots; i++) {
 		int place = cw_record_place(html->record, i);
 
@@ -412,7 +412,7 @@ static void start_element(void *arg, const xmlChar *name, const xmlChar **atts)
 	if (html->settled)
 		return;
 	if (html->parser->nameNr > (int)CW_DEPTH_MAX) {
-		fail(html, CW_REASON_UNPARSABLE, "elements are nested too deep", CW_DEPTH_MAX);
+		fail(html, CW_REASON_TOO_LARGE, "elements are nested too deep", CW_DEPTH_MAX);
 		return;
 	}
 	if (is_any(name, muted)) {

@@ -569,8 +569,11 @@ static void fail_lacking(struct cw_record *record, const struct field *field)
 		for (size_t i = 0; i < n; i++, at += strlen(at) + 1)
 			folded[i] = at;
 		folded[n] = NULL;
-		for (size_t s = 0; s < field->n_slots && !near; s++)
+		for (size_t s = 0; s < field->n_slots && !near; s++) {
 			near = cw_nearest(record->slots[field->slots[s]].folded, folded);
+			if (near)
+				wanted = record->slots[field->slots[s]].name;
+		}
 		for (size_t i = 0; near && i < n; i++) {
 			if (folded[i] == near) {
 				near = names[i];

@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -231,7 +232,7 @@ static void document_failed(struct document *document, enum cw_reason reason, co
 	if (document->tally.outcome != CW_REASON_NONE)
 		return;
 	document->tally.outcome = reason;
-	strncpy(document->detail, detail, sizeof(document->detail) - 1);
+	snprintf(document->detail, sizeof(document->detail), "%s", detail);
 }
 
 static void document_begin(struct cw_worker *worker, const struct cw_document_info *info)
@@ -336,7 +337,7 @@ static int read_end(struct cw_worker *worker)
 			return 0;
 		if (r == 0) {
 			document->tally = tally;
-			strncpy(document->detail, tally.detail.at, CW_MIN(tally.detail.len, sizeof(document->detail) - 1));
+			snprintf(document->detail, sizeof(document->detail), "%.*s", (int)tally.detail.len, tally.detail.at);
 		} else {
 			r = read_failed(worker, r, &err);
 		}
