@@ -1,0 +1,148 @@
+/*
+ * councilwatch history: how one council's level changed over time, and what changed it.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include <councilwatch/model.h>
+#include <councilwatch/render.h>
+
+#include "command.h"
+#include "output.h"
+
+static const struct cw_column columns[] = { { "WHEN", false },      { "WHAT", false },   { "LEVEL", false },
+	                                    { "KNOWLEDGE", false }, { "POINTS", true }, { "IN WORDS", false } };
+
+struct history {
+	const struct cw_cli *cli;
+	const struct cw_council *council;
+	json_t *changes;        /* --json */
+	struct cw_table table;  /* text */
+	struct cw_buf sentence;
+	int failed;
+};
+
+static int add_json(struct history *h, const struct cw_change *change)
+{
+	const struct cw_assessment *after = &change->after;
+	json_t *object = json_object();
+	int failed = 0;
+
+	cw_json_set(object, "time", cw_json_wall(change->at), &failed);
+	cw_json_set(object, "kind", json_string(cw_alert_kind_name(change->kind)), &failed);
+	cw_json_set(object, "level", json_string(cw_level_name(after->level)), &failed);
+	cw_json_set(object, "previous_level", json_string(cw_level_name(change->previous_level)), &failed);
+	cw_json_set(object, "knowledge", json_string(cw_knowledge_name(after->knowledge)), &failed);
+	cw_json_set(object, "points", json_real(after->points), &failed);
+	cw_json_set(object, "criteria", cw_render_criteria(after), &failed);
+	cw_json_set(object, "contributors", cw_render_contributors(after), &failed);
+	cw_json_set(object, "text", json_string(cw_buf_str(&h->sentence)), &failed);
+	if (json_array_append_new(h->changes, object) < 0)
+		failed = -ENOMEM;
+	return failed;
+}
+
+static int add_change(void *arg, const struct cw_change *change)
+{
+	struct history *h = arg;
+	const struct cw_assessment *after = &change->after;
+	char at[CW_WALL_TEXT], level[64];
+	int r;
+
+	cw_buf_reset(&h->sentence);
+	r = cw_render_sentence(h->council, change, &h->sentence);
+	if (r < 0)
+		return r;
+	if (h->cli->json)
+		return add_json(h, change);
+
+	if (change->previous_level == after->level)
+		snprintf(level, sizeof(level), "%s", cw_level_name(after->level));
+	else
+		snprintf(level, sizeof(level), "%s -> %s", cw_level_name(change->previous_level),
+		         cw_level_name(after->level));
+	cw_table_add(&h->table, cw_wall_format(change->at, at));
+	cw_table_add(&h->table, cw_alert_kind_name(change->kind));
+	cw_table_add_coloured(&h->table, level, cw_out_level_colour(after->level));
+	cw_table_add(&h->table, cw_knowledge_name(after->knowledge));
+	cw_table_addf(&h->table, "%.1f", after->points);
+	cw_table_add(&h->table, cw_buf_str(&h->sentence));
+	return h->table.failed;
+}
+
+static int print_history(struct history *h, const struct cw_assessment *last)
+{
+	char day[CW_WALL_TEXT];
+	struct cw_buf level;
+	int failed = 0, r;
+
+	if (h->cli->json) {
+		json_t *object = json_object();
+
+		cw_json_set(object, "council", cw_render_council(h->council), &failed);
+		cw_json_set(object, "as_of", cw_json_day(last->as_of), &failed);
+		cw_json_set(object, "level", json_string(cw_level_name(last->level)), &failed);
+		cw_json_set(object, "knowledge", json_string(cw_knowledge_name(last->knowledge)), &failed);
+		cw_json_set(object, "points", json_real(last->points), &failed);
+		cw_json_set(object, "changes", json_incref(h->changes), &failed);
+		if (failed) {
+			json_decref(object);
+			return failed;
+		}
+		return cw_out_json(stdout, object);
+	}
+
+	cw_buf_init(&level, 256);
+	r = cw_render_level(last, &level);
+	cw_out_text(stdout, h->council->name);
+	printf(" (%s) as of %s: %s\n\n", h->council->id, cw_day_format(last->as_of, day), cw_buf_str(&level));
+	cw_buf_clear(&level);
+	if (r < 0)
+		return r;
+	if (!h->table.n_cells) {
+		puts("No change is known.");
+		return 0;
+	}
+	return cw_table_print(&h->table, 0, h->cli->colour, stdout);
+}
+
+int cw_cmd_history(struct cw_cli *cli)
+{
+	CW_CLEANUP(cw_cli_store_close) struct cw_store *store = NULL;
+	struct history h = { .cli = cli };
+	struct cw_wall until = cw_wall_now();
+	struct cw_assessment last;
+	struct cw_facts facts;
+	struct cw_error err = { 0 };
+	int r;
+
+	/* A day given means all of it. */
+	if (cli->has_as_of)
+		until.ms = cw_day_start(cli->as_of + 1).ms - 1;
+	r = cw_cli_council(cli, cli->arguments[0], &h.council);
+	if (r)
+		return r;
+	r = cw_cli_store(cli, &store);
+	if (r)
+		return r;
+
+	r = cw_store_council_facts(store, h.council->id, &facts, &err);
+	if (r < 0)
+		return cw_cli_fail_error(CW_EXIT_NO, &err, "cannot read the evidence about %s", h.council->name);
+	cw_table_init(&h.table, columns, CW_ARRAY_LEN(columns));
+	cw_buf_init(&h.sentence, 4096);
+	h.changes = json_array();
+	r = cw_model_changes(&cli->config->risk, facts.at, facts.n, until, add_change, &h, &last, &err);
+	if (r >= 0) {
+		r = print_history(&h, &last);
+		cw_assessment_clear(&last);
+	}
+	cw_facts_free(&facts);
+	cw_table_clear(&h.table);
+	cw_buf_clear(&h.sentence);
+	json_decref(h.changes);
+	if (r < 0 && !err.code)
+		cw_error_set(&err, r, "%s", strerror(-r));
+	return r < 0 ? cw_cli_fail_error(CW_EXIT_NO, &err, "cannot tell the history of %s", h.council->name) :
+	               CW_EXIT_DONE;
+}

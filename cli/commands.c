@@ -1,0 +1,25 @@
+/*
+ * commands.c: the table of commands, in the order of the help.
+ */
+#include "command.h"
+
+const struct cw_command cw_commands[] = {
+	{ "check", "", "validate the configuration, print it as understood, run the feeds' examples", CW_COMMAND_OWN_CONFIG,
+	  0, 0, NULL, cw_cmd_check },
+	{ "status", "", "processes, feeds, backlog, quarantine", 0, 0, 0, NULL, cw_cmd_status },
+	{ "councils", "", "every council's level, the most pressing first", CW_COMMAND_AS_OF | CW_COMMAND_CSV, 0, 0,
+	  cw_councils_options, cw_cmd_councils },
+	{ "explain", "COUNCIL", "why a council is at its level, down to quotes and links", CW_COMMAND_AS_OF, 1, 1, NULL,
+	  cw_cmd_explain },
+	{ "history", "COUNCIL", "how a council's level changed, and when", CW_COMMAND_AS_OF, 1, 1, NULL, cw_cmd_history },
+	{ "evidence", "[COUNCIL]", "the normalised evidence, all fields", CW_COMMAND_AS_OF, 0, 1, cw_evidence_options,
+	  cw_cmd_evidence },
+	{ "alerts", "", "the stored alerts", 0, 0, 0, cw_alerts_options, cw_cmd_alerts },
+	{ "watch", "[TOPIC ...]", "follow the alerts as they come, without gap or repeat", 0, 0, -1, cw_watch_options,
+	  cw_cmd_watch },
+	{ "import", "[FILE ...]", "bring in documents from disk, dated, and wait until they are committed", 0, 0, -1,
+	  cw_import_options, cw_cmd_import },
+	{ "quarantine", "[list | show ID]", "what could not be used, and why", 0, 0, 2, cw_quarantine_options,
+	  cw_cmd_quarantine },
+	{ NULL },
+};

@@ -1,0 +1,397 @@
+#include "output.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <councilwatch/clock.h>
+#include <councilwatch/limits.h>
+
+#include "command.h"
+
+#define COLOUR_OFF "\033[0m"
+/* A text that is shown: the longest field, with every byte escaped to \xNN. */
+#define SHOWN_MAX (4 * (size_t)CW_FIELD_MAX + 64)
+/* Our numbers are points and counts; twelve digits keep 0.7 from printing as 0.69999999999999996. */
+#define JSON_FLAGS JSON_REAL_PRECISION(12)
+
+bool cw_out_wants_colour(FILE *out)
+{
+	const char *no_color = getenv("NO_COLOR");
+	const char *term = getenv("TERM");
+
+	if (no_color && no_color[0])
+		return false;
+	if (!term || !strcmp(term, "dumb"))
+		return false;
+	return isatty(fileno(out)) == 1;
+}
+
+size_t cw_out_width(const char *text)
+{
+	const unsigned char *at = (const unsigned char *)text;
+	size_t width = 0;
+
+	for (; *at; at++) {
+		if ((*at & 0xc0) == 0x80)
+			continue;
+		/* U+0300 to U+036F, the combining marks that place and person names use. */
+		if (at[0] == 0xcc || (at[0] == 0xcd && at[1] < 0xb0))
+			continue;
+		width++;
+	}
+	return width;
+}
+
+const char *cw_out_level_colour(enum cw_level level)
+{
+	switch (level) {
+	case CW_LEVEL_INTENSIVE:
+		return "\033[1;31m";
+	case CW_LEVEL_PRIORITY:
+		return "\033[33m";
+	case CW_LEVEL_WATCH:
+		return "\033[36m";
+	case CW_LEVEL_ROUTINE:
+	case CW_LEVEL_COUNT:
+		break;
+	}
+	return NULL;
+}
+
+void cw_out_coloured(FILE *out, bool colour, const char *sgr, const char *text)
+{
+	if (colour && sgr)
+		fputs(sgr, out);
+	cw_out_text(out, text);
+	if (colour && sgr)
+		fputs(COLOUR_OFF, out);
+}
+
+void cw_out_str(FILE *out, struct cw_str text)
+{
+	struct cw_buf shown;
+
+	cw_buf_init(&shown, SHOWN_MAX);
+	if (!cw_text_escape(text, &shown))
+		fwrite(cw_buf_str(&shown), 1, shown.len, out);
+	else
+		fputs("(text too long to show)", out);
+	cw_buf_clear(&shown);
+}
+
+void cw_out_text(FILE *out, const char *text)
+{
+	cw_out_str(out, cw_str(text));
+}
+
+void cw_out_wrapped(FILE *out, unsigned indent, unsigned width, const char *text)
+{
+	struct cw_buf shown;
+	const char *at;
+	size_t column = 0;
+
+	cw_buf_init(&shown, SHOWN_MAX);
+	if (cw_text_escape(cw_str(text), &shown) < 0) {
+		cw_buf_clear(&shown);
+		return;
+	}
+
+	at = cw_buf_str(&shown);
+	while (*at) {
+		size_t blanks = strspn(at, " "), word = strcspn(at + blanks, " ");
+		char *piece;
+		size_t places;
+
+		if (!word)
+			break;
+		piece = strndup(at + blanks, word);
+		if (!piece)
+			break;
+		places = cw_out_width(piece);
+		if (!column) {
+			fprintf(out, "%*s%s", (int)indent, "", piece);
+			column = indent + places;
+		} else if (width && column + 1 + places > width) {
+			fprintf(out, "\n%*s%s", (int)indent, "", piece);
+			column = indent + places;
+		} else {
+			fprintf(out, " %s", piece);
+			column += 1 + places;
+		}
+		free(piece);
+		at += blanks + word;
+	}
+	if (column)
+		fputc('\n', out);
+	cw_buf_clear(&shown);
+}
+
+void cw_table_init(struct cw_table *table, const struct cw_column *columns, size_t n_columns)
+{
+	*table = (struct cw_table){ .columns = columns, .n_columns = n_columns };
+}
+
+void cw_table_clear(struct cw_table *table)
+{
+	for (size_t i = 0; i < table->n_cells; i++)
+		free(table->cells[i].text);
+	free(table->cells);
+	*table = (struct cw_table){ .columns = table->columns, .n_columns = table->n_columns };
+}
+
+void cw_table_add_coloured(struct cw_table *table, const char *text, const char *colour)
+{
+	struct cw_buf shown;
+
+	if (table->failed)
+		return;
+	if (table->n_cells == table->cap) {
+		size_t cap = table->cap ? 2 * table->cap : 64;
+		struct cw_cell *cells = reallocarray(table->cells, cap, sizeof(*cells));
+
+		if (!cells) {
+			table->failed = -ENOMEM;
+			return;
+		}
+		table->cells = cells;
+		table->cap = cap;
+	}
+
+	cw_buf_init(&shown, SHOWN_MAX);
+	table->failed = cw_text_escape(cw_str(text), &shown);
+	if (!table->failed) {
+		char *owned = cw_buf_steal(&shown, NULL);
+
+		if (owned)
+			table->cells[table->n_cells++] = (struct cw_cell){ .text = owned, .colour = colour };
+		else
+			table->failed = -ENOMEM;
+	}
+	cw_buf_clear(&shown);
+}
+
+void cw_table_add(struct cw_table *table, const char *text)
+{
+	cw_table_add_coloured(table, text, NULL);
+}
+
+void cw_table_addf(struct cw_table *table, const char *fmt, ...)
+{
+	va_list args;
+	char *text;
+	int n;
+
+	va_start(args, fmt);
+	n = vasprintf(&text, fmt, args);
+	va_end(args);
+	if (n < 0) {
+		table->failed = -ENOMEM;
+		return;
+	}
+	cw_table_add_coloured(table, text, NULL);
+	free(text);
+}
+
+static void put_cell(struct cw_buf *out, const char *text, size_t width, bool right, bool last, const char *colour)
+{
+	size_t pad = width - cw_out_width(text);
+
+	if (right)
+		cw_buf_printf(out, "%*s", (int)pad, "");
+	if (colour)
+		cw_buf_puts(out, colour);
+	cw_buf_puts(out, text);
+	if (colour)
+		cw_buf_puts(out, COLOUR_OFF);
+	/* No blanks at the end of a line. */
+	if (!right && !last)
+		cw_buf_printf(out, "%*s", (int)pad, "");
+	cw_buf_puts(out, last ? "\n" : "  ");
+}
+
+int cw_table_format(const struct cw_table *table, unsigned indent, bool colour, struct cw_buf *out)
+{
+	size_t width[CW_TABLE_COLUMNS_MAX], n = table->n_columns;
+
+	if (table->failed)
+		return table->failed;
+	if (!n || n > CW_TABLE_COLUMNS_MAX)
+		return -EINVAL;
+
+	for (size_t c = 0; c < n; c++)
+		width[c] = cw_out_width(table->columns[c].heading);
+	for (size_t i = 0; i < table->n_cells; i++)
+		width[i % n] = CW_MAX(width[i % n], cw_out_width(table->cells[i].text));
+
+	cw_buf_printf(out, "%*s", (int)indent, "");
+	for (size_t c = 0; c < n; c++)
+		put_cell(out, table->columns[c].heading, width[c], table->columns[c].right, c + 1 == n, NULL);
+	for (size_t i = 0; i < table->n_cells; i++) {
+		size_t c = i % n;
+
+		if (!c)
+			cw_buf_printf(out, "%*s", (int)indent, "");
+		put_cell(out, table->cells[i].text, width[c], table->columns[c].right,
+		         c + 1 == n || i + 1 == table->n_cells, colour ? table->cells[i].colour : NULL);
+	}
+	return out->failed;
+}
+
+int cw_table_print(const struct cw_table *table, unsigned indent, bool colour, FILE *out)
+{
+	struct cw_buf text;
+	int r;
+
+	cw_buf_init(&text, 256u * 1024 * 1024);
+	r = cw_table_format(table, indent, colour, &text);
+	if (!r)
+		fwrite(cw_buf_str(&text), 1, text.len, out);
+	cw_buf_clear(&text);
+	return r;
+}
+
+int cw_csv_field(struct cw_buf *out, bool first, const char *text)
+{
+	bool formula = text[0] && strchr("=+-@\t\r", text[0]);
+
+	if (!first)
+		cw_buf_putc(out, ',');
+	if (!formula && !strpbrk(text, ",\"\r\n"))
+		return cw_buf_puts(out, text);
+
+	cw_buf_putc(out, '"');
+	if (formula)
+		cw_buf_putc(out, '\'');
+	for (; *text; text++) {
+		if (*text == '"')
+			cw_buf_putc(out, '"');
+		cw_buf_putc(out, *text);
+	}
+	return cw_buf_putc(out, '"');
+}
+
+static int write_json(FILE *out, json_t *value, size_t flags)
+{
+	char *text;
+
+	if (!value)
+		return -ENOMEM;
+	text = json_dumps(value, flags | JSON_FLAGS);
+	json_decref(value);
+	if (!text)
+		return -ENOMEM;
+	fputs(text, out);
+	fputc('\n', out);
+	free(text);
+	return 0;
+}
+
+int cw_out_json(FILE *out, json_t *value)
+{
+	return write_json(out, value, JSON_INDENT(2));
+}
+
+int cw_out_json_line(FILE *out, json_t *value)
+{
+	return write_json(out, value, JSON_COMPACT);
+}
+
+void cw_json_array_begin(struct cw_json_array *array, FILE *out)
+{
+	*array = (struct cw_json_array){ .out = out };
+	fputc('[', out);
+}
+
+void cw_json_array_item(struct cw_json_array *array, json_t *item)
+{
+	char *text = item ? json_dumps(item, JSON_COMPACT | JSON_ENCODE_ANY | JSON_FLAGS) : NULL;
+
+	json_decref(item);
+	if (!text) {
+		array->failed = -ENOMEM;
+		return;
+	}
+	fprintf(array->out, "%s\n  %s", array->any ? "," : "", text);
+	array->any = true;
+	free(text);
+}
+
+int cw_json_array_end(struct cw_json_array *array)
+{
+	fputs(array->any ? "\n]\n" : "]\n", array->out);
+	return array->failed;
+}
+
+void cw_json_set(json_t *object, const char *name, json_t *value, int *failed)
+{
+	/* json_object_set_new refuses a NULL object or value, and takes the value even then. */
+	if (json_object_set_new(object, name, value) < 0)
+		*failed = -ENOMEM;
+}
+
+json_t *cw_json_wall(struct cw_wall t)
+{
+	char text[CW_WALL_TEXT];
+
+	return cw_wall_known(t) ? json_string(cw_wall_format(t, text)) : json_null();
+}
+
+json_t *cw_json_day(int32_t day)
+{
+	char text[CW_WALL_TEXT];
+
+	return day == CW_DAY_NONE ? json_null() : json_string(cw_day_format(day, text));
+}
+
+json_t *cw_json_str(struct cw_str text)
+{
+	if (cw_utf8_valid(text.at, text.len))
+		return json_stringn(text.len ? text.at : "", text.len);
+
+	/* JSON holds only UTF-8; what is not is shown as people see it. */
+	struct cw_buf shown;
+	json_t *value = NULL;
+
+	cw_buf_init(&shown, SHOWN_MAX);
+	if (!cw_text_escape(text, &shown))
+		value = json_stringn(cw_buf_str(&shown), shown.len);
+	cw_buf_clear(&shown);
+	return value;
+}
+
+const char *cw_json_get_text(const json_t *object, const char *name, const char *otherwise)
+{
+	const char *text = json_string_value(json_object_get(object, name));
+
+	return text ? text : otherwise;
+}
+
+int64_t cw_json_get_integer(const json_t *object, const char *name, int64_t otherwise)
+{
+	const json_t *value = json_object_get(object, name);
+
+	return json_is_integer(value) ? (int64_t)json_integer_value(value) : otherwise;
+}
+
+bool cw_json_get_bool(const json_t *object, const char *name, bool otherwise)
+{
+	const json_t *value = json_object_get(object, name);
+
+	return json_is_boolean(value) ? json_is_true(value) : otherwise;
+}
+
+int cw_out_finish(FILE *out, int status)
+{
+	int r = 0;
+
+	errno = 0;
+	if (fflush(out) < 0)
+		r = errno ? errno : EIO;
+	else if (ferror(out))
+		r = errno ? errno : EPIPE;
+	if (!r || r == EPIPE)
+		return status;
+	return cw_cli_fail(CW_EXIT_NO, "cannot write the answer: %s", strerror(r));
+}
