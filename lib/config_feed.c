@@ -472,6 +472,8 @@ static int read_required(struct feed_reader *reader)
 
 static bool has_outcome(const struct feed_reader *reader)
 {
+	if (!reader->kind->outcome[0])
+		return true; /* news: its link is all it says */
 	for (const enum cw_value_id *id = reader->kind->outcome; *id; id++)
 		for (size_t i = 0; i < reader->feed->n_fields; i++)
 			if (reader->feed->fields[i].role == CW_FIELD_VALUE && reader->feed->fields[i].value_id == *id)
@@ -528,7 +530,7 @@ static int read_record(struct feed_reader *reader)
 		cw_buf_init(&need, 1024);
 		put_values(reader->kind->outcome, &need);
 		conf_mistake(reader->mistakes, record->file, record->line,
-		             "the record of feed \"%s\" has no outcome; a %s needs at least one of %s", feed->name,
+		             "the record of feed \"%s\" has no outcome; kind %s needs at least one of %s", feed->name,
 		             reader->kind->name, cw_buf_str(&need));
 		cw_buf_clear(&need);
 	}

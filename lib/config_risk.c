@@ -48,10 +48,10 @@ static void check_signal(const struct cw_signal_def *signal, const struct conf_s
 			conf_mistake(mistakes, section->file, line_of(section, *wrong),
 			             "signal \"%s\" is %s and has no %s; remove it", signal->name,
 			             signal->state ? "a state (open until closed)" : "an impulse (it decays)", *wrong);
-	if (!signal->state && signal->floor != CW_LEVEL_ROUTINE)
+	if (!signal->state && signal->floor != CW_LEVEL_ROUTINE && conf_entry(section, "floor"))
 		conf_mistake(mistakes, section->file, line_of(section, "floor"),
 		             "signal \"%s\" is an impulse and cannot hold a floor; remove it", signal->name);
-	if (!(signal->criteria & (1u << signal->criterion))) {
+	if (!(signal->criteria & (1u << signal->criterion)) && conf_entry(section, "criterion")) {
 		struct cw_buf may;
 
 		cw_buf_init(&may, 256);
@@ -100,9 +100,12 @@ void conf_risk_check(const struct cw_risk *risk, const struct conf_section *sect
 		             risk->line_priority);
 	for (enum cw_tier t = CW_TIER_A; t < CW_TIER_D; t++)
 		if (risk->confidence[t] < risk->confidence[t + 1]) {
-			static const char *const keys[] = { "confidence_b", "confidence_c", "confidence_d" };
+			static const char *const keys[] = { "confidence_a", "confidence_b", "confidence_c",
+				                            "confidence_d" };
+			unsigned at = t - CW_TIER_A;
 
-			conf_mistake(mistakes, section->file, line_of(section, keys[t - CW_TIER_A]),
+			conf_mistake(mistakes, section->file,
+			             line_of(section, keys[conf_entry(section, keys[at + 1]) ? at + 1 : at]),
 			             "tier %s would count more than tier %s; it must be at most as much",
 			             cw_tier_name(t + 1), cw_tier_name(t));
 		}

@@ -1,0 +1,497 @@
+/* Which council a row is about: dated codes and names, conflicts, and texts that must name nobody. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <councilwatch/council.h>
+
+#include "../../lib/csv.h"
+
+static struct cw_councils *shipped;
+
+static void unexpected(void *arg, const struct cw_error *err)
+{
+	char text[1024];
+
+	(void)arg;
+	print_error("%s\n", cw_error_format(err, text, sizeof(text)));
+}
+
+static int load_shipped(void **state)
+{
+	struct cw_error err;
+
+	(void)state;
+	return cw_councils_load(CW_SOURCE_DIR "/config/councils.csv", CW_SOURCE_DIR "/config/aliases.csv", unexpected,
+	                        NULL, &shipped, &err);
+}
+
+static int free_shipped(void **state)
+{
+	(void)state;
+	cw_councils_free(shipped);
+	return 0;
+}
+
+static int32_t day_of(const char *text)
+{
+	int32_t day = CW_DAY_NONE;
+
+	if (text)
+		assert_int_equal(cw_date_parse(text, strlen(text), "%Y-%m-%d", &day), 0);
+	return day;
+}
+
+/*
+ * Resolving. texts are separated by '|'; id NULL: outcome says why not.
+ */
+struct resolve_case {
+	const char *name, *texts, *day, *id;
+	int outcome;
+	const char *why;
+};
+
+static const struct resolve_case resolve_cases[] = {
+	{ "name", "Bradford", "2022-11-21", "bradford", 0, NULL },
+	{ "three-digit code", "380", "2022-11-21", "bradford", 0, NULL },
+	{ "URN", "80449", "2022-11-21", "bradford", 0, NULL },
+	{ "GSS code", "E08000032", "2022-11-21", "bradford", 0, NULL },
+	{ "GSS code in lower case", "e08000032", "2022-11-21", "bradford", 0, NULL },
+	{ "former GSS code still in use", "E08000016", "2025-06-01", "barnsley", 0, NULL },
+	{ "number as a spreadsheet writes it", "80426.0", "2023-09-11", "barnsley", 0, NULL },
+	{ "three-digit code as a spreadsheet writes it", "370.00", "2023-09-11", "barnsley", 0, NULL },
+	{ "fraction is no code", "370.5", "2023-09-11", NULL, CW_COUNCIL_UNKNOWN, "no council is known by \"370.5\"" },
+	{ "three-digit code in the URN column", "846|846|Brighton And Hove", "2018-07-09", "brighton-and-hove", 0, NULL },
+	{ "blanks and a no-break space around", " \xc2\xa0" "Bradford \t", "2022-11-21", "bradford", 0, NULL },
+	{ "lower case", "blackburn with darwen", "2023-07-14", "blackburn-with-darwen", 0, NULL },
+	{ "ampersand", "Telford & Wrekin", "2024-04-29", "telford-and-wrekin", 0, NULL },
+	{ "title case", "Bath And North East Somerset", "2022-02-01", "bath-and-north-east-somerset", 0, NULL },
+	{ "full stop", "St. Helens", "2021-01-01", "st-helens", 0, NULL },
+	{ "no full stop", "St Helens", "2021-01-01", "st-helens", 0, NULL },
+	{ "comma form", "Bristol, City of", "2021-01-01", "bristol", 0, NULL },
+	{ "comma form of a county", "Herefordshire, County of", "2021-01-01", "herefordshire", 0, NULL },
+	{ "hyphens", "Southend On Sea", "2021-01-01", "southend-on-sea", 0, NULL },
+	{ "corporation", "London Corporation", "2021-01-01", "city-of-london", 0, NULL },
+	{ "short form", "Durham", "2021-01-01", "county-durham", 0, NULL },
+	{ "footnote fused to a name", "Northamptonshire7", "2020-01-01", "northamptonshire", 0, NULL },
+
+	{ "Nottingham", "Nottingham", "2022-01-01", "nottingham", 0, NULL },
+	{ "Nottinghamshire", "Nottinghamshire", "2022-01-01", "nottinghamshire", 0, NULL },
+	{ "Leicester", "Leicester", "2022-01-01", "leicester", 0, NULL },
+	{ "Derby", "Derby", "2022-01-01", "derby", 0, NULL },
+	{ "York", "York", "2022-01-01", "york", 0, NULL },
+	{ "North Yorkshire", "North Yorkshire", "2022-01-01", "north-yorkshire", 0, NULL },
+	{ "East Riding", "East Riding of Yorkshire", "2022-01-01", "east-riding-of-yorkshire", 0, NULL },
+	{ "Bedford", "Bedford", "2022-01-01", "bedford", 0, NULL },
+	{ "Central Bedfordshire", "Central Bedfordshire", "2022-01-01", "central-bedfordshire", 0, NULL },
+	{ "Kingston upon Thames", "Kingston upon Thames", "2022-01-01", "kingston-upon-thames", 0, NULL },
+	{ "Kingston upon Hull", "Kingston Upon Hull", "2022-01-01", "kingston-upon-hull", 0, NULL },
+	{ "Newcastle upon Tyne", "Newcastle upon Tyne", "2022-01-01", "newcastle-upon-tyne", 0, NULL },
+
+	{ "district Newcastle-under-Lyme", "Newcastle-under-Lyme", "2022-01-01", NULL, CW_COUNCIL_UNKNOWN, NULL },
+	{ "Newcastle alone", "Newcastle", "2022-01-01", NULL, CW_COUNCIL_UNKNOWN, NULL },
+	{ "district Northampton", "Northampton", "2020-01-01", NULL, CW_COUNCIL_UNKNOWN, NULL },
+	{ "district Gloucester", "Gloucester", "2022-01-01", NULL, CW_COUNCIL_UNKNOWN, NULL },
+	{ "district Lincoln", "Lincoln", "2022-01-01", NULL, CW_COUNCIL_UNKNOWN, NULL },
+	{ "district Worcester", "Worcester City Council", "2022-01-01", NULL, CW_COUNCIL_UNKNOWN, NULL },
+	{ "district Oxford", "Oxford", "2022-01-01", NULL, CW_COUNCIL_UNKNOWN, NULL },
+	{ "part of a name: Bath", "Bath", "2022-01-01", NULL, CW_COUNCIL_UNKNOWN, NULL },
+	{ "part of a name: Barking", "Barking", "2022-01-01", NULL, CW_COUNCIL_UNKNOWN, NULL },
+	{ "a name within a sentence", "Reading is fun", "2022-01-01", NULL, CW_COUNCIL_UNKNOWN, NULL },
+	{ "a name within a club's", "Bury FC", "2022-01-01", NULL, CW_COUNCIL_UNKNOWN, NULL },
+	{ "Welsh council", "Powys", "2022-01-01", NULL, CW_COUNCIL_UNKNOWN, NULL },
+	{ "region code", "E12000003", "2022-01-01", NULL, CW_COUNCIL_UNKNOWN, NULL },
+	{ "several councils in one row", "West Mercia", "2022-01-01", NULL, CW_COUNCIL_UNKNOWN, NULL },
+	{ "nothing but blanks", " | ", "2022-01-01", NULL, CW_COUNCIL_UNKNOWN, "no council is known by an empty text" },
+	{ "not UTF-8", "\xff\xfe", "2022-01-01", NULL, CW_COUNCIL_UNKNOWN, "no council is known by \"\\xff\\xfe\"" },
+
+	{ "old Dorset on its last day", "Dorset", "2019-03-31", "dorset-county", 0, NULL },
+	{ "new Dorset on its first day", "Dorset", "2019-04-01", "dorset", 0, NULL },
+	{ "Dorset 2018", "Dorset", "2018-06-01", "dorset-county", 0, NULL },
+	{ "Dorset 2021", "838|838|Dorset", "2021-09-27", "dorset", 0, NULL },
+	{ "old code with the shared name", "835|Dorset", "2018-06-01", "dorset-county", 0, NULL },
+	{ "new code before its council began", "838|Dorset", "2018-06-01", NULL, CW_COUNCIL_CONFLICT,
+	  "\"Dorset\" names Dorset (dorset-county), but \"838\" names Dorset (dorset)" },
+	{ "retired code beside a known name", "E10000009|Dorset", "2021-09-27", "dorset", 0, NULL },
+	{ "retired code for two successors", "2733698|943|E10000006|Westmorland And Furness", "2024-04-22",
+	  "westmorland-and-furness", 0, NULL },
+	{ "retired code alone", "E10000006", "2024-04-22", NULL, CW_COUNCIL_NOT_THEN,
+	  "\"E10000006\" names Cumbria (cumbria) only until 2023-03-31; the day is 2024-04-22" },
+	{ "retired code while it was valid", "E10000006", "2023-03-31", "cumbria", 0, NULL },
+	{ "successor before its first day", "Cumberland", "2022-05-01", NULL, CW_COUNCIL_NOT_THEN,
+	  "\"Cumberland\" names Cumberland (cumberland) only from 2023-04-01; the day is 2022-05-01" },
+	{ "abolished county afterwards", "Northamptonshire", "2022-01-01", NULL, CW_COUNCIL_NOT_THEN, NULL },
+	{ "Bournemouth before the merger", "Bournemouth", "2019-03-31", "bournemouth", 0, NULL },
+	{ "Bournemouth after the merger", "Bournemouth, Christchurch & Poole", "2020-03-31",
+	  "bournemouth-christchurch-and-poole", 0, NULL },
+	{ "continuing county before", "Somerset", "2018-01-01", "somerset", 0, NULL },
+	{ "continuing county after", "Somerset", "2024-01-01", "somerset", 0, NULL },
+	{ "its old name", "Somerset County Council", "2018-01-01", "somerset", 0, NULL },
+	{ "its old GSS code", "E10000027", "2018-01-01", "somerset", 0, NULL },
+	{ "its old GSS code afterwards, with the name", "E10000027|Somerset", "2024-01-01", "somerset", 0, NULL },
+	{ "Buckinghamshire's old code", "E10000002", "2019-12-31", "buckinghamshire", 0, NULL },
+	{ "county that became unitary in 2009", "Cornwall", "2008-01-01", "cornwall", 0, NULL },
+	{ "no day: a name of two councils", "Dorset", NULL, NULL, CW_COUNCIL_AMBIGUOUS, NULL },
+	{ "no day: a code tells them apart", "Dorset|838", NULL, "dorset", 0, NULL },
+
+	{ "code and name disagree", "870|Wokingham", "2022-01-01", NULL, CW_COUNCIL_CONFLICT,
+	  "\"870\" names Reading (reading), but \"Wokingham\" names Wokingham (wokingham)" },
+	{ "two codes disagree", "80449|370", "2022-01-01", NULL, CW_COUNCIL_CONFLICT, NULL },
+	{ "unknown spelling beside a known code", "80449|380|Bradforde", "2022-11-21", "bradford", 0, NULL },
+	{ "unknown codes beside a known name", "0|999|Bradford", "2022-11-21", "bradford", 0, NULL },
+};
+
+static size_t split_texts(char *text, struct cw_str *ret)
+{
+	size_t n = 0;
+
+	for (char *part; (part = strsep(&text, "|"));)
+		ret[n++] = cw_str(part);
+	return n;
+}
+
+static void test_resolve(void **state)
+{
+	const struct resolve_case *c = *state;
+	const struct cw_council *council = NULL;
+	struct cw_str texts[8];
+	char copy[256];
+	struct cw_buf why;
+	int r;
+
+	snprintf(copy, sizeof(copy), "%s", c->texts);
+	cw_buf_init(&why, 4096);
+	r = cw_council_resolve(shipped, texts, split_texts(copy, texts), day_of(c->day), &council, &why);
+	if (c->id) {
+		if (r)
+			print_error("%s\n", cw_buf_str(&why));
+		assert_int_equal(r, 0);
+		assert_string_equal(council->id, c->id);
+	} else {
+		assert_int_equal(r, c->outcome);
+		assert_null(council);
+		assert_true(why.len > 0);
+		if (c->why)
+			assert_string_equal(cw_buf_str(&why), c->why);
+	}
+	cw_buf_clear(&why);
+}
+
+/* The order of the columns is the publisher's whim. */
+static void test_order_does_not_matter(void **state)
+{
+	static const char *const texts[] = { "E10000006", "2733690", "942", "Cumberland", "no such name" };
+	struct cw_str order[CW_ARRAY_LEN(texts)];
+	const struct cw_council *council;
+
+	(void)state;
+	for (size_t shift = 0; shift < CW_ARRAY_LEN(texts); shift++) {
+		for (size_t i = 0; i < CW_ARRAY_LEN(texts); i++)
+			order[i] = cw_str(texts[(i + shift) % CW_ARRAY_LEN(texts)]);
+		council = NULL;
+		assert_int_equal(cw_council_resolve(shipped, order, CW_ARRAY_LEN(order), day_of("2024-10-07"), &council,
+		                                    NULL),
+		                 0);
+		assert_string_equal(council->id, "cumberland");
+	}
+}
+
+static void test_no_text(void **state)
+{
+	const struct cw_council *council = NULL;
+
+	(void)state;
+	assert_int_equal(cw_council_resolve(shipped, NULL, 0, day_of("2024-01-01"), &council, NULL), CW_COUNCIL_UNKNOWN);
+}
+
+static void test_long_text_is_cut_in_why(void **state)
+{
+	struct cw_str text = { .len = 100000 };
+	CW_CLEANUP(cw_freep) char *long_text = malloc(text.len);
+	const struct cw_council *council;
+	struct cw_buf why;
+
+	(void)state;
+	memset(long_text, 'x', text.len);
+	text.at = long_text;
+	cw_buf_init(&why, 4096);
+	assert_int_equal(cw_council_resolve(shipped, &text, 1, day_of("2024-01-01"), &council, &why), CW_COUNCIL_UNKNOWN);
+	assert_true(why.len < 200);
+	cw_buf_clear(&why);
+}
+
+/* Every row of the shipped files names its own council on a day when both are valid. */
+static void test_every_shipped_alias(void **state)
+{
+	struct cw_error err;
+	struct cw_csv csv;
+	unsigned rows = 0;
+
+	(void)state;
+	assert_int_equal(cw_csv_open(&csv, CW_SOURCE_DIR "/config/aliases.csv", &err), 0);
+	while (cw_csv_next(&csv, &err) == 1) {
+		const char *id = csv.fields[cw_csv_column(&csv, "council_id")];
+		const char *to = csv.fields[cw_csv_column(&csv, "valid_to")];
+		struct cw_str alias = cw_str(csv.fields[cw_csv_column(&csv, "alias")]);
+		const struct cw_council *is = cw_councils_by_id(shipped, cw_str(id)), *council = NULL;
+		int32_t day;
+
+		assert_non_null(is);
+		day = *to ? day_of(to) : is->end_day != CW_DAY_NONE ? is->end_day : day_of("2026-01-01");
+		assert_int_equal(cw_council_resolve(shipped, &alias, 1, day, &council, NULL), 0);
+		assert_ptr_equal(council, is);
+		rows++;
+	}
+	cw_csv_close(&csv);
+	assert_true(rows > 400);
+}
+
+static void test_every_council(void **state)
+{
+	unsigned today = 0;
+
+	(void)state;
+	for (size_t i = 0; i < cw_councils_count(shipped); i++) {
+		const struct cw_council *is = cw_councils_at(shipped, i), *council = NULL;
+		int32_t day = is->end_day != CW_DAY_NONE ? is->end_day : day_of("2026-01-01");
+		const char *const names[] = { is->name, is->short_name, is->gss_code, is->la_code, is->urn };
+
+		today += is->end_day == CW_DAY_NONE;
+		assert_int_equal(is->index, i);
+		assert_ptr_equal(cw_councils_by_id(shipped, cw_str(is->id)), is);
+		for (size_t k = 0; k < CW_ARRAY_LEN(names); k++) {
+			struct cw_str text = cw_str(names[k]);
+
+			if (!text.len)
+				continue;
+			assert_int_equal(cw_council_resolve(shipped, &text, 1, day, &council, NULL), 0);
+			assert_ptr_equal(council, is);
+		}
+	}
+	assert_int_equal(today, 153);
+	assert_int_equal(cw_councils_count(shipped), 160);
+	assert_null(cw_councils_at(shipped, 160));
+	assert_null(cw_councils_by_id(shipped, cw_str("brad")));
+}
+
+/*
+ * Finding, for people
+ */
+struct find_case {
+	const char *name, *text, *id;
+	int outcome;
+	const char *suggestion;
+};
+
+static const struct find_case find_cases[] = {
+	{ "find: id", "bradford", "bradford", 0, NULL },
+	{ "find: id of a council that ended", "dorset-county", "dorset-county", 0, NULL },
+	{ "find: shared name is the council of today", "Dorset", "dorset", 0, NULL },
+	{ "find: name of a council that ended", "Cumbria", "cumbria", 0, NULL },
+	{ "find: code", "380", "bradford", 0, NULL },
+	{ "find: retired code", "E10000009", "dorset-county", 0, NULL },
+	{ "find: misspelt", "Bradfrod", NULL, CW_COUNCIL_UNKNOWN, "bradford" },
+	{ "find: misspelt, of two the one of today", "Dorsett", NULL, CW_COUNCIL_UNKNOWN, "dorset" },
+	{ "find: nothing near", "Atlantis upon Sea", NULL, CW_COUNCIL_UNKNOWN, NULL },
+	{ "find: empty", "", NULL, CW_COUNCIL_UNKNOWN, NULL },
+};
+
+static void test_find(void **state)
+{
+	const struct find_case *c = *state;
+	const struct cw_council *council = NULL;
+	const char *suggestion = "unset";
+	int r = cw_council_find(shipped, c->text, &council, &suggestion);
+
+	assert_int_equal(r, c->outcome);
+	if (c->id) {
+		assert_string_equal(council->id, c->id);
+		return;
+	}
+	assert_null(council);
+	if (c->suggestion)
+		assert_string_equal(suggestion, c->suggestion);
+	else
+		assert_null(suggestion);
+}
+
+/*
+ * Mistakes in the files
+ */
+#define COUNCILS_HEAD "council_id,name,short_name,type,region,gss_code,la_code,urn,start_date,end_date\n"
+#define ALIASES_HEAD "council_id,alias,scheme,valid_from,valid_to,source\n"
+#define ONE_COUNCIL COUNCILS_HEAD "oxbury,Oxbury Council,Oxbury,unitary,South East,E06000999,999,80999,,\n"
+
+struct mistake_case {
+	const char *name, *councils, *aliases, *expected; /* lines without the directory */
+};
+
+static const struct mistake_case mistake_cases[] = {
+	{ "well formed", ONE_COUNCIL, ALIASES_HEAD "oxbury,Oxbury Borough,name,,,\n", "" },
+	{ "byte order mark and CRLF", "\xef\xbb\xbf" COUNCILS_HEAD "oxbury,\"Oxbury, The\",Oxbury,unitary,,E06000999,,,,\r\n",
+	  ALIASES_HEAD, "" },
+	{ "several mistakes in both files",
+	  COUNCILS_HEAD "Oxbury,Oxbury Council,Oxbury,unitary,,,,,,\n"
+	                "oxbury,Oxbury Council,Oxbury,unitery,,,,,2019-02-30,\n"
+	                "a,A Council,A,unitary,,,,,2020-01-01,2019-01-01\n",
+	  ALIASES_HEAD "oxbry,x,name,,,\noxbury,,name,,,\noxbury,x,nam,,,\noxbury,y,name,2020-01-02,2020-01-01,\n"
+	               "oxbury,z,name,1/1/2020,,\n",
+	  "councils.csv:2: council_id is 'Oxbury'; it must be lower-case letters, digits and '-'\n"
+	  "councils.csv:3: unknown type 'unitery' of council 'oxbury'; did you mean 'unitary'?\n"
+	  "councils.csv:3: start_date is '2019-02-30'; write a date as 2019-04-01, or leave it empty\n"
+	  "councils.csv:4: council 'a' ends before it starts; correct start_date or end_date\n"
+	  "aliases.csv:2: unknown council_id 'oxbry'; did you mean 'oxbury'?\n"
+	  "aliases.csv:3: the alias is empty; fill it in or remove the row\n"
+	  "aliases.csv:4: unknown scheme 'nam'; did you mean 'name'?\n"
+	  "aliases.csv:5: 'y' is valid to a day before valid_from; correct one of them\n"
+	  "aliases.csv:6: valid_from is '1/1/2020'; write a date as 2019-04-01, or leave it empty\n" },
+	{ "council twice", ONE_COUNCIL "oxbury,O,O,unitary,,,,,,\n", ALIASES_HEAD,
+	  "councils.csv:3: council 'oxbury' stands here twice; remove one\n" },
+	{ "code of two councils at once", ONE_COUNCIL "b,B Council,B,unitary,,,999,,,\n", ALIASES_HEAD "b,80999,urn,,,\n",
+	  "councils.csv:3: '999' names b, but line 2 of the councils gives it to oxbury at the same time; correct one, or give "
+	  "them dates\n"
+	  "aliases.csv:2: '80999' names b, but line 2 of the councils gives it to oxbury at the same time; correct one, or give "
+	  "them dates\n" },
+	{ "code of two councils, one after the other",
+	  COUNCILS_HEAD "a,A Council,A,unitary,,,999,,,2019-03-31\nb,B Council,B,unitary,,,999,,2019-04-01,\n", ALIASES_HEAD,
+	  "" },
+	{ "missing columns", "council_id,name\noxbury,Oxbury\n", ALIASES_HEAD,
+	  "councils.csv:1: has no column 'short_name'; the first row must name it\n"
+	  "councils.csv:1: has no column 'type'; the first row must name it\n"
+	  "councils.csv:1: has no column 'region'; the first row must name it\n"
+	  "councils.csv:1: has no column 'gss_code'; the first row must name it\n"
+	  "councils.csv:1: has no column 'la_code'; the first row must name it\n"
+	  "councils.csv:1: has no column 'urn'; the first row must name it\n"
+	  "councils.csv:1: has no column 'start_date'; the first row must name it\n"
+	  "councils.csv:1: has no column 'end_date'; the first row must name it\n" },
+	{ "CSV mistakes, and the rows after them are read",
+	  ONE_COUNCIL "x,y\nz,a\"b,c\n\"q\"r,\nBAD,B,B,unitary,,,,,,\n", ALIASES_HEAD "oxbury,\"open,name,,,\n",
+	  "councils.csv:3: has 2 fields, but the first row names 10 columns\n"
+	  "councils.csv:4: a quote inside an unquoted field; put the whole field in quotes\n"
+	  "councils.csv:5: there is text after a closing quote; double the quotes inside a field\n"
+	  "councils.csv:6: council_id is 'BAD'; it must be lower-case letters, digits and '-'\n"
+	  "aliases.csv:2: a quoted field is not closed; add '\"'\n" },
+	{ "line numbers after a field of several lines",
+	  COUNCILS_HEAD "oxbury,\"Oxbury\n\nCouncil\",Oxbury,unitary,,,,,,\nBAD,B,B,unitary,,,,,,\n", ALIASES_HEAD,
+	  "councils.csv:5: council_id is 'BAD'; it must be lower-case letters, digits and '-'\n" },
+	{ "not UTF-8", ONE_COUNCIL "a,\xe9,A,unitary,,,,,,\n", ALIASES_HEAD,
+	  "councils.csv:3: is not UTF-8; save the file as UTF-8\n" },
+	{ "empty file", "", ALIASES_HEAD, "councils.csv:1: is empty; the first row must name the columns\n" },
+	{ "no council", COUNCILS_HEAD, ALIASES_HEAD, "councils.csv:1: names no council\n" },
+	{ "alias of nothing but signs", ONE_COUNCIL, ALIASES_HEAD "oxbury,--,name,,,\n",
+	  "aliases.csv:2: '--' has neither letters nor digits; correct or remove it\n" },
+	{ "file is missing", NULL, ALIASES_HEAD, "councils.csv: cannot be read: No such file or directory\n" },
+};
+
+static void write_file(const char *path, const char *text)
+{
+	FILE *file = fopen(path, "w");
+
+	assert_non_null(file);
+	assert_int_equal(fwrite(text, 1, strlen(text), file), strlen(text));
+	assert_int_equal(fclose(file), 0);
+}
+
+static void collect(void *arg, const struct cw_error *err)
+{
+	char text[1024];
+	const char *slash;
+
+	cw_error_format(err, text, sizeof(text));
+	slash = strstr(text, ".csv");
+	assert_non_null(slash);
+	while (slash > text && slash[-1] != '/')
+		slash--;
+	cw_buf_printf(arg, "%s\n", slash);
+}
+
+static void test_mistakes(void **state)
+{
+	const struct mistake_case *c = *state;
+	char directory[] = "/tmp/cw-councils-XXXXXX", councils[64], aliases[64];
+	struct cw_councils *table = NULL;
+	struct cw_error err;
+	struct cw_buf got;
+	int r;
+
+	assert_non_null(mkdtemp(directory));
+	snprintf(councils, sizeof(councils), "%s/councils.csv", directory);
+	snprintf(aliases, sizeof(aliases), "%s/aliases.csv", directory);
+	if (c->councils)
+		write_file(councils, c->councils);
+	write_file(aliases, c->aliases);
+	cw_buf_init(&got, 65536);
+	r = cw_councils_load(councils, aliases, collect, &got, &table, &err);
+	unlink(councils);
+	unlink(aliases);
+	rmdir(directory);
+
+	assert_string_equal(cw_buf_str(&got), c->expected);
+	assert_int_equal(r, *c->expected ? -EINVAL : 0);
+	assert_int_equal(table != NULL, !*c->expected);
+	cw_councils_free(table);
+	cw_buf_clear(&got);
+}
+
+/* An alias may name several councils at once: then a row that has nothing else is for a person. */
+static void test_alias_of_two(void **state)
+{
+	char directory[] = "/tmp/cw-councils-XXXXXX", councils[64], aliases[64];
+	const struct cw_str alone = cw_str("Twin Towns"), with_code[] = { cw_str("Twin Towns"), cw_str("902") };
+	const struct cw_council *council = NULL;
+	struct cw_councils *table = NULL;
+	const char *suggestion;
+	struct cw_error err;
+	struct cw_buf why;
+
+	(void)state;
+	assert_non_null(mkdtemp(directory));
+	snprintf(councils, sizeof(councils), "%s/councils.csv", directory);
+	snprintf(aliases, sizeof(aliases), "%s/aliases.csv", directory);
+	write_file(councils, COUNCILS_HEAD "a,A Council,Atown,unitary,,,901,,,\nb,B Council,Btown,unitary,,,902,,,\n");
+	write_file(aliases, ALIASES_HEAD "a,Twin Towns,name,,,\nb,Twin Towns,name,,,\n");
+	assert_int_equal(cw_councils_load(councils, aliases, unexpected, NULL, &table, &err), 0);
+	unlink(councils);
+	unlink(aliases);
+	rmdir(directory);
+
+	cw_buf_init(&why, 4096);
+	assert_int_equal(cw_council_resolve(table, &alone, 1, 0, &council, &why), CW_COUNCIL_AMBIGUOUS);
+	assert_non_null(strstr(cw_buf_str(&why), "(a)"));
+	assert_non_null(strstr(cw_buf_str(&why), "(b)"));
+	assert_int_equal(cw_council_resolve(table, with_code, 2, 0, &council, &why), 0);
+	assert_string_equal(council->id, "b");
+	assert_int_equal(cw_council_find(table, "twin towns", &council, &suggestion), CW_COUNCIL_AMBIGUOUS);
+	cw_buf_clear(&why);
+	cw_councils_free(table);
+}
+
+#define ADD_CASES(cases, function)                                                                          \
+	for (size_t i = 0; i < CW_ARRAY_LEN(cases); i++)                                                    \
+		tests[n++] = (struct CMUnitTest){ .name = cases[i].name, .test_func = function,             \
+			                          .initial_state = (void *)(uintptr_t)&cases[i] }
+
+int main(void)
+{
+	static const struct CMUnitTest single[] = {
+		cmocka_unit_test(test_order_does_not_matter), cmocka_unit_test(test_no_text),
+		cmocka_unit_test(test_long_text_is_cut_in_why), cmocka_unit_test(test_every_shipped_alias),
+		cmocka_unit_test(test_every_council),         cmocka_unit_test(test_alias_of_two),
+	};
+	struct CMUnitTest tests[CW_ARRAY_LEN(resolve_cases) + CW_ARRAY_LEN(find_cases) + CW_ARRAY_LEN(mistake_cases) +
+	                        CW_ARRAY_LEN(single)];
+	size_t n = 0;
+
+	ADD_CASES(resolve_cases, test_resolve);
+	ADD_CASES(find_cases, test_find);
+	ADD_CASES(mistake_cases, test_mistakes);
+	for (size_t i = 0; i < CW_ARRAY_LEN(single); i++)
+		tests[n++] = single[i];
+	return cmocka_run_group_tests(tests, load_shipped, free_shipped);
+}
