@@ -1,0 +1,616 @@
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <councilwatch/log.h>
+#include <councilwatch/render.h>
+
+#include "commit.h"
+
+/* An alert worked out and not yet numbered. */
+struct pending {
+	struct cw_wall at;
+	enum cw_alert_kind kind;
+	const struct cw_council *council; /* NULL: about a feed */
+	char id[33];
+	char topic[2 * CW_NAME_MAX + 32];
+	char topic_level[CW_NAME_MAX];
+	json_t *json; /* owned */
+};
+
+struct committer {
+	const struct cw_config *config;
+	struct cw_store *store;
+	alert_sink *sink;
+	void *sink_arg;
+
+	/* The document in hand. */
+	struct cw_document_info info;
+	const struct cw_feed *feed;
+	bool open;
+	uint64_t evidence, new_evidence, quarantined;
+	int64_t latest_known; /* ms, of its evidence */
+	bool *affected;       /* by council index */
+
+	struct pending *pending;
+	size_t n_pending, cap_pending;
+};
+
+int committer_new(const struct cw_config *config, struct cw_store *store, alert_sink *sink, void *arg,
+                  struct committer **ret, struct cw_error *err)
+{
+	struct committer *committer = calloc(1, sizeof(*committer));
+
+	if (!committer)
+		return cw_error_nomem(err);
+	*committer = (struct committer){ .config = config, .store = store, .sink = sink, .sink_arg = arg };
+	committer->affected = calloc(cw_councils_count(config->councils) + 1, sizeof(*committer->affected));
+	if (!committer->affected) {
+		committer_free(committer);
+		return cw_error_nomem(err);
+	}
+	*ret = committer;
+	return 0;
+}
+
+static void drop_pending(struct committer *committer)
+{
+	for (size_t i = 0; i < committer->n_pending; i++)
+		json_decref(committer->pending[i].json);
+	committer->n_pending = 0;
+}
+
+void committer_free(struct committer *committer)
+{
+	if (!committer)
+		return;
+	drop_pending(committer);
+	free(committer->pending);
+	free(committer->affected);
+	free(committer);
+}
+
+static void clear_affected(struct committer *committer)
+{
+	memset(committer->affected, 0, cw_councils_count(committer->config->councils) * sizeof(*committer->affected));
+}
+
+/* ---- alerts ---- */
+
+/* The same change worked out again, in another run or order, has the same id. */
+static int alert_id(const char *subject, enum cw_alert_kind kind, const char *what, char ret[33])
+{
+	unsigned char digest[CW_SHA256_LEN];
+	struct cw_buf text;
+	int r;
+
+	cw_buf_init(&text, 4096);
+	cw_buf_printf(&text, "%s|%s|%s", subject, cw_alert_kind_name(kind), what);
+	r = text.failed ? text.failed : cw_sha256(text.data, text.len, digest);
+	cw_buf_clear(&text);
+	if (r == 0)
+		cw_hex(digest, 16, ret);
+	return r;
+}
+
+static struct pending *pending_add(struct committer *committer)
+{
+	if (committer->n_pending == committer->cap_pending) {
+		size_t cap = committer->cap_pending ? committer->cap_pending * 2 : 16;
+		struct pending *grown = realloc(committer->pending, cap * sizeof(*grown));
+
+		if (!grown)
+			return NULL;
+		committer->pending = grown;
+		committer->cap_pending = cap;
+	}
+	committer->pending[committer->n_pending] = (struct pending){ 0 };
+	return &committer->pending[committer->n_pending++];
+}
+
+static bool pending_has(const struct committer *committer, const char *id)
+{
+	for (size_t i = 0; i < committer->n_pending; i++)
+		if (strcmp(committer->pending[i].id, id) == 0)
+			return true;
+	return false;
+}
+
+struct telling {
+	struct committer *committer;
+	const struct cw_council *council;
+	struct cw_error *err;
+};
+
+static int tell_change(void *arg, const struct cw_change *change)
+{
+	struct telling *telling = arg;
+	struct committer *committer = telling->committer;
+	char id[33], what[160];
+	struct pending *pending;
+	bool exists;
+	int r;
+
+	snprintf(what, sizeof(what), "%s|%s", cw_level_name(change->after.level), change->cause);
+	r = alert_id(telling->council->id, change->kind, what, id);
+	if (r == 0)
+		r = cw_store_alert_exists(committer->store, id, &exists, telling->err);
+	if (r < 0 || exists || pending_has(committer, id))
+		return r;
+	pending = pending_add(committer);
+	if (!pending)
+		return cw_error_nomem(telling->err);
+	pending->at = change->at;
+	pending->kind = change->kind;
+	pending->council = telling->council;
+	memcpy(pending->id, id, sizeof(id));
+	snprintf(pending->topic, sizeof(pending->topic), "council/%s/%s", telling->council->id, cw_alert_kind_name(change->kind));
+	snprintf(pending->topic_level, sizeof(pending->topic_level), "level/%s/%s", cw_level_name(change->after.level),
+	         cw_alert_kind_name(change->kind));
+	/* Numbered when all of this transaction are in order. */
+	pending->json = cw_render_alert(committer->config, telling->council, change, 0, id);
+	return pending->json ? 0 : cw_error_nomem(telling->err);
+}
+
+static int tell_feed(struct committer *committer, enum cw_alert_kind kind, struct cw_str feed, struct cw_wall at,
+                     const char *what, const char *text, struct cw_error *err)
+{
+	char id[33], subject[CW_NAME_MAX + 1];
+	struct pending *pending;
+	bool exists;
+	int r;
+
+	snprintf(subject, sizeof(subject), "%.*s", (int)feed.len, feed.at);
+	r = alert_id(subject, kind, what, id);
+	if (r == 0)
+		r = cw_store_alert_exists(committer->store, id, &exists, err);
+	if (r < 0 || exists || pending_has(committer, id))
+		return r;
+	pending = pending_add(committer);
+	if (!pending)
+		return cw_error_nomem(err);
+	pending->at = at;
+	pending->kind = kind;
+	memcpy(pending->id, id, sizeof(id));
+	snprintf(pending->topic, sizeof(pending->topic), "feed/%s/%s", subject, cw_alert_kind_name(kind));
+	pending->json = cw_render_feed_alert(committer->config, kind, feed, at, text, 0, id);
+	return pending->json ? 0 : cw_error_nomem(err);
+}
+
+static int by_time(const void *a, const void *b)
+{
+	const struct pending *x = a, *y = b;
+	const char *cx = x->council ? x->council->id : "", *cy = y->council ? y->council->id : "";
+	int order;
+
+	if (x->at.ms != y->at.ms)
+		return x->at.ms < y->at.ms ? -1 : 1;
+	order = strcmp(cx, cy);
+	return order ? order : strcmp(x->id, y->id);
+}
+
+/* Numbers and stores what is pending; *ret_last is the last number. */
+static int store_pending(struct committer *committer, bool imported, uint64_t *ret_last, struct cw_error *err)
+{
+	uint64_t seq = 0;
+	int r = cw_store_last_seq(committer->store, &seq, err);
+
+	if (committer->n_pending)
+		qsort(committer->pending, committer->n_pending, sizeof(*committer->pending), by_time);
+	for (size_t i = 0; r == 0 && i < committer->n_pending; i++) {
+		struct pending *pending = &committer->pending[i];
+		json_t *data = json_object_get(pending->json, "data");
+		CW_CLEANUP(cw_freep) char *text = NULL;
+
+		seq++;
+		json_object_set_new(data, "seq", json_integer((json_int_t)seq));
+		/* Subscribers that page people leave imported history alone. */
+		json_object_set_new(data, "imported", json_boolean(imported));
+		text = json_dumps(pending->json, JSON_COMPACT);
+		if (!text)
+			return cw_error_nomem(err);
+		r = cw_store_put_alert(committer->store, seq, pending->id, pending->kind, pending->at,
+		                       pending->council ? pending->council->id : NULL, pending->topic,
+		                       pending->topic_level[0] ? pending->topic_level : NULL, text, err);
+	}
+	*ret_last = seq;
+	return r;
+}
+
+/* After the commit. */
+static void publish_pending(struct committer *committer, bool imported)
+{
+	for (size_t i = 0; i < committer->n_pending; i++) {
+		struct pending *pending = &committer->pending[i];
+		json_t *seq = json_object_get(json_object_get(pending->json, "data"), "seq");
+		CW_CLEANUP(cw_freep) char *text = json_dumps(pending->json, JSON_COMPACT);
+
+		/* Out of memory here costs a subscriber a replay, not the alert. */
+		if (text)
+			committer->sink(committer->sink_arg, (uint64_t)json_integer_value(seq), pending->topic,
+			                pending->topic_level[0] ? pending->topic_level : NULL, text, strlen(text), !imported);
+	}
+	drop_pending(committer);
+}
+
+/* ---- councils ---- */
+
+static int assess_council(struct committer *committer, const struct cw_council *council, struct cw_wall until, bool tell,
+                          struct cw_error *err)
+{
+	struct telling telling = { committer, council, err };
+	struct cw_assessment assessment;
+	struct cw_facts facts;
+	json_t *row;
+	char *text;
+	int r;
+
+	r = cw_store_council_facts(committer->store, council->id, &facts, err);
+	if (r < 0)
+		return r;
+	if (tell)
+		r = cw_model_changes(&committer->config->risk, facts.at, facts.n, until, tell_change, &telling, &assessment, err);
+	else
+		r = cw_model_assess(&committer->config->risk, facts.at, facts.n, cw_wall_day(until), &assessment, err);
+	if (r == 0) {
+		row = cw_render_council_level(council, &assessment);
+		text = row ? json_dumps(row, JSON_COMPACT) : NULL;
+		json_decref(row);
+		r = text ? cw_store_put_level(committer->store, council->id, assessment.level, assessment.next_day, text, err)
+		         : cw_error_nomem(err);
+		free(text);
+		cw_assessment_clear(&assessment);
+	}
+	cw_facts_free(&facts);
+	return r;
+}
+
+static int mark_due(void *arg, const char *council_id, enum cw_level level, int32_t next_day, const char *json)
+{
+	struct committer *committer = arg;
+	const struct cw_council *council = cw_councils_by_id(committer->config->councils, cw_str(council_id));
+
+	(void)level;
+	(void)next_day;
+	(void)json;
+	if (council)
+		committer->affected[council->index] = true;
+	return 0;
+}
+
+/* Works out every affected council, and every one that time alone has changed, up to the clock. */
+static int assess_affected(struct committer *committer, struct cw_wall until, struct cw_error *err)
+{
+	const struct cw_councils *councils = committer->config->councils;
+	int r = cw_store_levels(committer->store, cw_wall_day(until), mark_due, committer, err);
+
+	for (size_t i = 0; r == 0 && i < cw_councils_count(councils); i++)
+		if (committer->affected[i])
+			r = assess_council(committer, cw_councils_at(councils, i), until, true, err);
+	return r;
+}
+
+/* ---- a document ---- */
+
+int commit_begin(struct committer *committer, const struct cw_document_info *info, bool *ret_duplicate,
+                 struct cw_commit_info *report, struct cw_error *err)
+{
+	int r;
+
+	committer->info = *info;
+	committer->feed = cw_config_feed(committer->config, info->feed);
+	committer->evidence = committer->new_evidence = committer->quarantined = 0;
+	committer->latest_known = INT64_MIN;
+	clear_affected(committer);
+	drop_pending(committer);
+	r = cw_store_begin(committer->store, err);
+	if (r < 0)
+		return r;
+	committer->open = true;
+	r = cw_store_document_committed(committer->store, info, ret_duplicate, report, err);
+	if (r == 0 && !*ret_duplicate)
+		r = cw_store_document_begin(committer->store, info, err);
+	if (r < 0 || *ret_duplicate)
+		commit_abort(committer);
+	return r;
+}
+
+void commit_abort(struct committer *committer)
+{
+	if (committer->open)
+		cw_store_rollback(committer->store);
+	committer->open = false;
+	drop_pending(committer);
+}
+
+/* What came from a normaliser is outside input. Fills in what the feed vouches for. */
+static int complete_evidence(struct committer *committer, const struct cw_feed *feed, struct cw_wall fetched_at,
+                             struct cw_evidence *e, const struct cw_council **ret_council, struct cw_error *err)
+{
+	const struct cw_council *council = cw_councils_by_id(committer->config->councils, e->council_id);
+
+	if (!feed)
+		return cw_error_set(err, -EBADMSG, "evidence of a feed that is not configured");
+	if (!council)
+		return cw_error_set(err, -EBADMSG, "evidence about a council that is not in councils.csv");
+	if (feed->format != CW_FORMAT_EVIDENCE) {
+		if (e->kind != feed->kind)
+			return cw_error_set(err, -EBADMSG, "evidence of kind %s from a feed of kind %s", cw_kind_def(e->kind)->name,
+			                    cw_kind_def(feed->kind)->name);
+		e->publisher = cw_str(feed->publisher);
+		e->tier = feed->tier;
+		e->fetched_at = fetched_at;
+	} else {
+		if (!e->publisher.len)
+			e->publisher = cw_str(feed->publisher);
+		if (e->tier == CW_TIER_NONE)
+			e->tier = feed->tier;
+		/* A statement brought in by hand was there to know when it was published, unless it says otherwise. */
+		if (!cw_wall_known(e->fetched_at))
+			e->fetched_at = cw_wall_known(e->published_at) ? e->published_at : fetched_at;
+	}
+	if (e->kind == CW_KIND_SIGNAL &&
+	    !cw_risk_signal(&committer->config->risk, cw_evidence_value(e, CW_VAL_SIGNAL)))
+		return cw_error_set(err, -EBADMSG, "evidence of a signal that the risk model does not have");
+	*ret_council = council;
+	return 0;
+}
+
+static int take_evidence(struct committer *committer, struct cw_cursor *cursor, struct cw_error *err)
+{
+	const struct cw_council *council = NULL;
+	struct cw_evidence e;
+	bool is_new, moved;
+	int64_t known;
+	int r;
+
+	r = cw_evidence_get(cursor, &e, err);
+	if (r == 0)
+		r = complete_evidence(committer, committer->feed, committer->info.fetched_at, &e, &council, err);
+	if (r == 0)
+		r = cw_store_put_evidence(committer->store, &e, &is_new, &moved, err);
+	if (r < 0)
+		return r;
+	known = cw_wall_known(e.published_at) ? CW_MAX(e.published_at.ms, e.fetched_at.ms) : e.fetched_at.ms;
+	committer->latest_known = CW_MAX(committer->latest_known, known);
+	committer->evidence++;
+	committer->new_evidence += is_new;
+	committer->affected[council->index] |= moved;
+	return 0;
+}
+
+static int take_reject(struct committer *committer, struct cw_cursor *cursor, struct cw_error *err)
+{
+	struct cw_reject reject;
+	bool is_new;
+	int r;
+
+	r = cw_reject_get(cursor, &reject, err);
+	if (r < 0)
+		return r;
+	if (!cw_reason_quarantines(reject.reason))
+		return 0;
+	committer->quarantined++;
+	r = cw_store_put_reject(committer->store, &reject, &is_new, err);
+	if (r == 0 && is_new && (reject.reason == CW_REASON_UNKNOWN_COUNCIL || reject.reason == CW_REASON_AMBIGUOUS_COUNCIL)) {
+		char what[320], text[CW_ERROR_TEXT_MAX + 256];
+
+		snprintf(what, sizeof(what), "%s|%.*s", cw_reason_name(reject.reason), (int)reject.text.len, reject.text.at);
+		snprintf(text, sizeof(text), "A row of feed %.*s could not be matched to a council: \"%.*s\". %s",
+		         (int)committer->info.feed.len, committer->info.feed.at, (int)reject.text.len, reject.text.at,
+		         cw_reason_mend(reject.reason));
+		r = tell_feed(committer, CW_ALERT_IDENTITY_UNRESOLVED, committer->info.feed, committer->info.fetched_at, what, text,
+		              err);
+	}
+	return r;
+}
+
+int commit_batch(struct committer *committer, bool rejects, uint32_t count, const void *data, size_t len,
+                 struct cw_error *err)
+{
+	struct cw_cursor cursor;
+	int r = 0;
+
+	cw_cursor_init(&cursor, data, len);
+	for (uint32_t i = 0; r == 0 && i < count; i++)
+		r = rejects ? take_reject(committer, &cursor, err) : take_evidence(committer, &cursor, err);
+	if (r == 0 && cw_cursor_done(&cursor) < 0)
+		r = cw_error_set(err, -EBADMSG, "a batch with bytes left over");
+	if (r < 0)
+		commit_abort(committer);
+	return r;
+}
+
+int commit_check(struct committer *committer, const struct cw_document_info *info, bool rejects, uint32_t count,
+                 const void *data, size_t len, struct cw_error *err)
+{
+	const struct cw_feed *feed = cw_config_feed(committer->config, info->feed);
+	struct cw_cursor cursor;
+	int r = 0;
+
+	if (count > CW_BATCH_RECORDS || len > CW_FRAME_MAX)
+		return cw_error_set(err, -EBADMSG, "a batch over the limits");
+	cw_cursor_init(&cursor, data, len);
+	for (uint32_t i = 0; r == 0 && i < count; i++) {
+		if (rejects) {
+			struct cw_reject reject;
+
+			r = cw_reject_get(&cursor, &reject, err);
+		} else {
+			const struct cw_council *council;
+			struct cw_evidence e;
+
+			r = cw_evidence_get(&cursor, &e, err);
+			if (r == 0)
+				r = complete_evidence(committer, feed, info->fetched_at, &e, &council, err);
+		}
+	}
+	if (r == 0 && cw_cursor_done(&cursor) < 0)
+		r = cw_error_set(err, -EBADMSG, "a batch with bytes left over");
+	return r;
+}
+
+/* A rejected document is an entry in the quarantine of its own. */
+static int quarantine_document(struct committer *committer, const struct cw_document_tally *tally, struct cw_error *err)
+{
+	struct cw_reject reject = { .reason = tally->outcome, .text = committer->info.url, .detail = tally->detail };
+	bool is_new;
+
+	if (tally->outcome == CW_REASON_NONE)
+		return 0;
+	committer->quarantined++;
+	reject.text.len = CW_MIN(reject.text.len, 200u);
+	return cw_store_put_reject(committer->store, &reject, &is_new, err);
+}
+
+/* Where the clock stands after this document. */
+static int move_clock(struct committer *committer, struct cw_wall *ret, struct cw_error *err)
+{
+	struct cw_wall clock, as_of = committer->info.fetched_at;
+	int r = cw_store_clock(committer->store, &clock, err);
+
+	if (r < 0)
+		return r;
+	/* Statements brought in by hand carry their own times; the file that brought them says nothing of the world. */
+	if (committer->feed && committer->feed->format == CW_FORMAT_EVIDENCE && (committer->info.flags & CW_DOC_IMPORTED))
+		as_of.ms = CW_MIN(committer->latest_known, as_of.ms);
+	if (as_of.ms != INT64_MIN && (!cw_wall_known(clock) || as_of.ms > clock.ms))
+		clock = as_of;
+	*ret = clock;
+	return cw_wall_known(clock) ? cw_store_set_clock(committer->store, clock, err) : 0;
+}
+
+int commit_finish(struct committer *committer, const struct cw_document_tally *tally, struct cw_commit_info *report,
+                  struct cw_error *err)
+{
+	bool imported = committer->info.flags & CW_DOC_IMPORTED;
+	struct cw_commit_info info = { .tally = *tally };
+	struct cw_wall clock;
+	int r;
+
+	info.tally.evidence = committer->evidence;
+	r = quarantine_document(committer, tally, err);
+	if (r == 0)
+		r = move_clock(committer, &clock, err);
+	if (r == 0 && cw_wall_known(clock))
+		r = assess_affected(committer, clock, err);
+	info.new_evidence = committer->new_evidence;
+	info.quarantined = committer->quarantined;
+	info.alerts = committer->n_pending;
+	if (r == 0)
+		r = store_pending(committer, imported, &info.last_seq, err);
+	if (r == 0)
+		r = cw_store_document_finish(committer->store, &info, err);
+	if (r == 0) {
+		r = cw_store_commit(committer->store, err);
+		committer->open = false;
+	}
+	if (r < 0) {
+		commit_abort(committer);
+		return r;
+	}
+	publish_pending(committer, imported);
+	*report = info;
+	return 0;
+}
+
+/* ---- time, feeds, configuration ---- */
+
+/* Runs work in a transaction of its own and publishes what it told. */
+static int in_transaction(struct committer *committer, int (*work)(struct committer *, const void *, struct cw_error *),
+                          const void *arg, struct cw_error *err)
+{
+	uint64_t last;
+	int r;
+
+	clear_affected(committer);
+	drop_pending(committer);
+	r = cw_store_begin(committer->store, err);
+	if (r < 0)
+		return r;
+	committer->open = true;
+	r = work(committer, arg, err);
+	if (r == 0)
+		r = store_pending(committer, false, &last, err);
+	if (r == 0) {
+		r = cw_store_commit(committer->store, err);
+		committer->open = false;
+	}
+	if (r < 0) {
+		commit_abort(committer);
+		return r;
+	}
+	publish_pending(committer, false);
+	return 0;
+}
+
+static int tick(struct committer *committer, const void *arg, struct cw_error *err)
+{
+	struct cw_wall now = *(const struct cw_wall *)arg;
+	int r = cw_store_set_clock(committer->store, now, err);
+
+	return r < 0 ? r : assess_affected(committer, now, err);
+}
+
+int commit_tick(struct committer *committer, struct cw_wall now, struct cw_error *err)
+{
+	struct cw_wall clock;
+	int r = cw_store_clock(committer->store, &clock, err);
+
+	/* A clock set back does not take back what was told. */
+	if (r < 0 || (cw_wall_known(clock) && now.ms <= clock.ms))
+		return r;
+	return in_transaction(committer, tick, &now, err);
+}
+
+static int take_feed_state(struct committer *committer, const void *arg, struct cw_error *err)
+{
+	const struct cw_feed_state *state = arg;
+	char since[CW_WALL_TEXT], last[CW_WALL_TEXT], text[CW_ERROR_TEXT_MAX + 256];
+	bool began;
+	int r = cw_store_put_feed_state(committer->store, state, &began, err);
+
+	if (r < 0 || !began)
+		return r;
+	cw_wall_format(state->outage_since, since);
+	snprintf(text, sizeof(text), "Feed %.*s has had no success since %s (%.*s): what depends on it is unknown, not calm.",
+	         (int)state->feed.len, state->feed.at,
+	         cw_wall_known(state->last_success) ? cw_wall_format(state->last_success, last) : "it was set up",
+	         (int)state->detail.len, state->detail.at);
+	return tell_feed(committer, CW_ALERT_SOURCE_OUTAGE, state->feed, state->outage_since, since, text, err);
+}
+
+int commit_feed_state(struct committer *committer, const struct cw_feed_state *state, struct cw_error *err)
+{
+	return in_transaction(committer, take_feed_state, state, err);
+}
+
+static int refresh(struct committer *committer, const void *arg, struct cw_error *err)
+{
+	const struct cw_councils *councils = committer->config->councils;
+	struct cw_wall clock = *(const struct cw_wall *)arg;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < cw_councils_count(councils); i++)
+		r = assess_council(committer, cw_councils_at(councils, i), clock, false, err);
+	return r < 0 ? r : cw_store_set_meta(committer->store, "config", committer->config->hash, err);
+}
+
+int commit_refresh(struct committer *committer, struct cw_error *err)
+{
+	CW_CLEANUP(cw_freep) char *hash = NULL;
+	struct cw_wall clock;
+	int r;
+
+	r = cw_store_meta(committer->store, "config", &hash, err);
+	if (r == 0)
+		r = cw_store_clock(committer->store, &clock, err);
+	if (r < 0)
+		return r;
+	if (hash && strcmp(hash, committer->config->hash) == 0)
+		return 0;
+	if (!cw_wall_known(clock))
+		return cw_store_set_meta(committer->store, "config", committer->config->hash, err);
+	cw_log(CW_LOG_NOTICE, "assess.refresh", "config=%s", committer->config->hash);
+	return in_transaction(committer, refresh, &clock, err);
+}

@@ -1,0 +1,611 @@
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <councilwatch/log.h>
+
+#include "intake.h"
+
+#define SOCKET_HWM 1000
+#define OUTBOX_MOST 4096
+#define RETRY_FIRST_MS 500
+#define RETRY_LAST_MS 30000
+
+struct batch {
+	bool rejects;
+	uint32_t count;
+	void *data; /* owned */
+	size_t len;
+};
+
+struct document {
+	struct document *next; /* in announced order */
+	struct cw_document_info info; /* texts owned, in memory */
+	char *memory;
+	bool settle;           /* no normaliser: record the outcome below */
+	bool done;             /* everything has arrived */
+	bool staged;
+	uint32_t next_sequence;
+	uint64_t records;
+	struct batch *batches;
+	size_t n_batches, cap_batches;
+	struct cw_document_tally tally; /* detail owned */
+	char *detail;
+};
+
+/* A message to the daemon that the socket would not take yet. */
+struct unsent {
+	struct unsent *next;
+	struct cw_message message;
+	void *payload;
+};
+
+struct intake {
+	struct cw_loop *loop;
+	const struct cw_config *config;
+	struct cw_store *store;
+	struct committer *committer;
+	struct cw_sock *daemon, *evidence;
+	struct cw_watch *daemon_watch, *evidence_watch;
+	struct cw_timer *heartbeat, *retry;
+	int64_t retry_ms;
+	struct document *documents;
+	struct unsent *outbox;
+	size_t n_outbox;
+	uint64_t handled;
+	bool stopping, live;
+	void (*stopped)(void *arg);
+	void *stopped_arg;
+};
+
+/* ---- documents ---- */
+
+static void batches_clear(struct document *document)
+{
+	for (size_t i = 0; i < document->n_batches; i++)
+		free(document->batches[i].data);
+	document->n_batches = 0;
+}
+
+static void document_free(struct document *document)
+{
+	if (!document)
+		return;
+	batches_clear(document);
+	free(document->batches);
+	free(document->memory);
+	free(document->detail);
+	free(document);
+}
+
+static struct document **find_link(struct intake *intake, uint64_t id)
+{
+	struct document **link = &intake->documents;
+
+	while (*link && (*link)->info.id != id)
+		link = &(*link)->next;
+	return link;
+}
+
+static int document_new(const struct cw_document_info *info, struct document **ret)
+{
+	struct document *document = calloc(1, sizeof(*document));
+	char *at;
+
+	if (!document)
+		return -ENOMEM;
+	document->info = *info;
+	document->memory = malloc(info->feed.len + info->url.len + info->content_type.len + 1);
+	if (!document->memory) {
+		free(document);
+		return -ENOMEM;
+	}
+	at = document->memory;
+	memcpy(at, info->feed.at, info->feed.len);
+	document->info.feed.at = at;
+	at += info->feed.len;
+	memcpy(at, info->url.at, info->url.len);
+	document->info.url.at = at;
+	at += info->url.len;
+	memcpy(at, info->content_type.at, info->content_type.len);
+	document->info.content_type.at = at;
+	*ret = document;
+	return 0;
+}
+
+/* ---- to the daemon ---- */
+
+static int send_or_keep(struct intake *intake, const struct cw_message *message)
+{
+	struct unsent *unsent, **tail = &intake->outbox;
+	int r = intake->outbox ? -EAGAIN : cw_message_send(intake->daemon, NULL, message);
+
+	if (r != -EAGAIN)
+		return r;
+	if (intake->n_outbox == OUTBOX_MOST)
+		return -ENOBUFS;
+	unsent = calloc(1, sizeof(*unsent));
+	if (!unsent)
+		return -ENOMEM;
+	unsent->message = *message;
+	if (message->payload.len) {
+		unsent->payload = malloc(message->payload.len);
+		if (!unsent->payload) {
+			free(unsent);
+			return -ENOMEM;
+		}
+		memcpy(unsent->payload, message->payload.data, message->payload.len);
+		unsent->message.payload.data = unsent->payload;
+	}
+	while (*tail)
+		tail = &(*tail)->next;
+	*tail = unsent;
+	intake->n_outbox++;
+	return cw_watch_set(intake->daemon_watch, CW_LOOP_READ | CW_LOOP_WRITE);
+}
+
+static void drain_outbox(struct intake *intake)
+{
+	while (intake->outbox) {
+		struct unsent *unsent = intake->outbox;
+		int r = cw_message_send(intake->daemon, NULL, &unsent->message);
+
+		if (r == -EAGAIN)
+			return;
+		intake->outbox = unsent->next;
+		intake->n_outbox--;
+		free(unsent->payload);
+		free(unsent);
+	}
+	cw_watch_set(intake->daemon_watch, CW_LOOP_READ);
+}
+
+static void report_commit(struct intake *intake, const struct cw_document_info *info, const struct cw_commit_info *report)
+{
+	struct cw_buf payload;
+	struct cw_message message = { .kind = CW_MSG_COMMITTED, .document = info->id, .attempt = info->attempt };
+	int r;
+
+	cw_buf_init(&payload, CW_FRAME_MAX);
+	r = cw_commit_info_put(&payload, report);
+	if (r == 0) {
+		message.payload = (struct cw_frame){ payload.data, payload.len };
+		r = send_or_keep(intake, &message);
+	}
+	cw_buf_clear(&payload);
+	/* Unreported commits are found again when the document is announced again. */
+	if (r < 0)
+		cw_log(CW_LOG_WARNING, "commit.unreported", "document=%llu error=%s", (unsigned long long)info->id, strerror(-r));
+}
+
+/* ---- committing ---- */
+
+static int replay_staged(void *arg, bool rejects, uint32_t count, const void *data, size_t len)
+{
+	struct intake *intake = arg;
+
+	return commit_batch(intake->committer, rejects, count, data, len, NULL);
+}
+
+/* Commits one complete document. On failure nothing has changed, and it is tried again. */
+static int commit_document(struct intake *intake, struct document *document, struct cw_error *err)
+{
+	struct cw_commit_info report = { 0 };
+	bool duplicate = false;
+	int r;
+
+	r = commit_begin(intake->committer, &document->info, &duplicate, &report, err);
+	if (r < 0)
+		return r;
+	if (!duplicate) {
+		if (document->staged)
+			r = cw_store_staged(intake->store, document->info.id, replay_staged, intake, err);
+		for (size_t i = 0; r == 0 && i < document->n_batches; i++)
+			r = commit_batch(intake->committer, document->batches[i].rejects, document->batches[i].count,
+			                 document->batches[i].data, document->batches[i].len, err);
+		if (r == 0)
+			r = commit_finish(intake->committer, &document->tally, &report, err);
+		if (r < 0) {
+			commit_abort(intake->committer);
+			return r;
+		}
+	}
+	if (document->staged)
+		(void)cw_store_unstage(intake->store, document->info.id, NULL);
+	cw_log(CW_LOG_INFO, duplicate ? "commit.duplicate" : "commit.done",
+	       "document=%llu feed=%.*s outcome=%s rows=%llu evidence=%llu new=%llu quarantined=%llu alerts=%llu",
+	       (unsigned long long)document->info.id, (int)document->info.feed.len, document->info.feed.at,
+	       report.tally.outcome ? cw_reason_name(report.tally.outcome) : "parsed", (unsigned long long)report.tally.rows,
+	       (unsigned long long)report.tally.evidence, (unsigned long long)report.new_evidence,
+	       (unsigned long long)report.quarantined, (unsigned long long)report.alerts);
+	report_commit(intake, &document->info, &report);
+	intake->handled++;
+	return 0;
+}
+
+static void commit_ready(struct intake *intake)
+{
+	struct cw_error err = { 0 };
+
+	while (intake->documents && intake->documents->done) {
+		struct document *document = intake->documents;
+		int r = commit_document(intake, document, &err);
+
+		if (r < 0) {
+			intake->retry_ms = CW_MIN(intake->retry_ms ? intake->retry_ms * 2 : RETRY_FIRST_MS, RETRY_LAST_MS);
+			cw_log_error(CW_LOG_ERROR, "commit.failed", &err, "document=%llu retry_in=%lldms",
+			             (unsigned long long)document->info.id, (long long)intake->retry_ms);
+			cw_timer_arm(intake->retry, intake->retry_ms);
+			return;
+		}
+		intake->retry_ms = 0;
+		intake->documents = document->next;
+		document_free(document);
+	}
+	if (intake->stopping && !intake->documents)
+		intake->stopped(intake->stopped_arg);
+}
+
+static void on_retry(void *arg)
+{
+	commit_ready(arg);
+}
+
+/* ---- from normalisers ---- */
+
+static int keep_batch(struct document *document, const struct cw_message *message)
+{
+	struct batch *batch;
+
+	if (document->n_batches == document->cap_batches) {
+		size_t cap = document->cap_batches ? document->cap_batches * 2 : 4;
+		struct batch *grown = realloc(document->batches, cap * sizeof(*grown));
+
+		if (!grown)
+			return -ENOMEM;
+		document->batches = grown;
+		document->cap_batches = cap;
+	}
+	batch = &document->batches[document->n_batches];
+	*batch = (struct batch){ message->kind == CW_MSG_REJECTS, message->count, malloc(message->payload.len + 1),
+		                 message->payload.len };
+	if (!batch->data)
+		return -ENOMEM;
+	memcpy(batch->data, message->payload.data, message->payload.len);
+	document->n_batches++;
+	return 0;
+}
+
+/* Moves what waits in memory to the stage, and keeps the memory for the next batches. */
+static int stage_batches(struct intake *intake, struct document *document, uint32_t sequence, struct cw_error *err)
+{
+	uint32_t first = sequence + 1 - (uint32_t)document->n_batches;
+	int r = cw_store_begin(intake->store, err);
+
+	for (size_t i = 0; r == 0 && i < document->n_batches; i++)
+		r = cw_store_stage(intake->store, document->info.id, first + (uint32_t)i, document->batches[i].rejects,
+		                   document->batches[i].count, document->batches[i].data, document->batches[i].len, err);
+	if (r == 0)
+		r = cw_store_commit(intake->store, err);
+	else
+		cw_store_rollback(intake->store);
+	if (r < 0)
+		return r;
+	document->staged = true;
+	batches_clear(document);
+	return 0;
+}
+
+static int take_batch(struct intake *intake, struct document *document, const struct cw_message *message,
+                      struct cw_error *err)
+{
+	int r;
+
+	if (document->done || document->settle || message->sequence != document->next_sequence || !message->count)
+		return cw_error_set(err, -EBADMSG, "a batch out of turn");
+	r = commit_check(intake->committer, &document->info, message->kind == CW_MSG_REJECTS, message->count,
+	                 message->payload.data, message->payload.len, err);
+	if (r < 0)
+		return r;
+	r = keep_batch(document, message);
+	if (r < 0)
+		return cw_error_nomem(err);
+	document->next_sequence++;
+	document->records += message->count;
+	if (document->records > CW_STAGE_RECORDS && document->n_batches >= CW_BATCH_WINDOW)
+		r = stage_batches(intake, document, message->sequence, err);
+	return r;
+}
+
+static int take_done(struct document *document, const struct cw_message *message, struct cw_error *err)
+{
+	struct cw_cursor cursor;
+	int r;
+
+	if (document->done || document->settle || message->sequence != document->next_sequence)
+		return cw_error_set(err, -EBADMSG, "done out of turn");
+	cw_cursor_init(&cursor, message->payload.data, message->payload.len);
+	r = cw_document_tally_get(&cursor, &document->tally, err);
+	if (r < 0)
+		return r;
+	document->detail = strndup(document->tally.detail.at, document->tally.detail.len);
+	if (!document->detail)
+		return cw_error_nomem(err);
+	document->tally.detail.at = document->detail;
+	document->done = true;
+	return 0;
+}
+
+static int take_message(struct intake *intake, const struct cw_peer *peer, const struct cw_message *message,
+                        struct cw_error *err)
+{
+	struct document *document = *find_link(intake, message->document);
+	struct cw_message ack = { .kind = CW_MSG_BATCH_ACK, .document = message->document, .attempt = message->attempt,
+		                  .number = 1 };
+	int r;
+
+	/* A document whose lease went elsewhere: let the sender finish without keeping anything. */
+	if (!document || document->info.attempt != message->attempt) {
+		if (message->kind != CW_MSG_DONE)
+			(void)cw_message_send(intake->evidence, peer, &ack);
+		return 0;
+	}
+	switch (message->kind) {
+	case CW_MSG_EVIDENCE:
+	case CW_MSG_REJECTS:
+		r = take_batch(intake, document, message, err);
+		if (r == 0)
+			(void)cw_message_send(intake->evidence, peer, &ack);
+		return r;
+	case CW_MSG_DONE:
+		r = take_done(document, message, err);
+		if (r == 0)
+			commit_ready(intake);
+		return r;
+	default:
+		return cw_error_set(err, -EBADMSG, "a normaliser may not send %s", cw_message_kind_name(message->kind));
+	}
+}
+
+/* Everything that a distrusted or failing attempt left behind. */
+static void forget_batches(struct intake *intake, struct document *document)
+{
+	batches_clear(document);
+	if (document->staged)
+		(void)cw_store_unstage(intake->store, document->info.id, NULL);
+	document->staged = false;
+	document->done = false;
+	document->next_sequence = 0;
+	document->records = 0;
+	free(document->detail);
+	document->detail = NULL;
+}
+
+static void on_evidence(void *arg, unsigned events)
+{
+	struct intake *intake = arg;
+	struct cw_message message, stop = { .kind = CW_MSG_STOP };
+	struct cw_error err = { 0 };
+	struct cw_peer peer;
+	int r;
+
+	(void)events;
+	r = cw_message_recv(intake->evidence, &peer, &message, &err);
+	if (r == 0)
+		r = take_message(intake, &peer, &message, &err);
+	else if (r != -EBADMSG)
+		return;
+	if (r < 0) {
+		cw_log_error(CW_LOG_ERROR, "normaliser.refused", &err, "document=%llu", (unsigned long long)message.document);
+		/* Its document is dispatched again when it has gone. */
+		(void)cw_message_send(intake->evidence, &peer, &stop);
+	}
+}
+
+/* ---- from the daemon ---- */
+
+static int take_announced(struct intake *intake, const struct cw_message *message, struct cw_error *err)
+{
+	struct cw_document_info info;
+	struct cw_cursor cursor;
+	struct document **link, *document, *fresh;
+	int r;
+
+	cw_cursor_init(&cursor, message->payload.data, message->payload.len);
+	r = cw_document_info_get(&cursor, &info, err);
+	if (r < 0)
+		return r;
+	link = find_link(intake, info.id);
+	document = *link;
+	if (document && document->info.attempt > info.attempt)
+		return 0;
+	r = document_new(&info, &fresh);
+	if (r < 0)
+		return cw_error_nomem(err);
+	if (message->kind == CW_MSG_SETTLE) {
+		if (!cw_reason_is_document((enum cw_reason)message->number)) {
+			document_free(fresh);
+			return cw_error_set(err, -EBADMSG, "a document settled for no reason");
+		}
+		fresh->settle = fresh->done = true;
+		fresh->tally.outcome = (enum cw_reason)message->number;
+		fresh->tally.reasons[message->number] = 1;
+		fresh->tally.detail = cw_str(cw_reason_mend(fresh->tally.outcome));
+	}
+	if (document) {
+		/* The same place in the order, the next attempt. */
+		forget_batches(intake, document);
+		fresh->next = document->next;
+		document_free(document);
+		*link = fresh;
+	} else {
+		link = &intake->documents;
+		while (*link && (*link)->info.order <= fresh->info.order)
+			link = &(*link)->next;
+		fresh->next = *link;
+		*link = fresh;
+	}
+	commit_ready(intake);
+	return 0;
+}
+
+static int take_feed_state(struct intake *intake, const struct cw_message *message, struct cw_error *err)
+{
+	struct cw_feed_state state;
+	struct cw_cursor cursor;
+	int r;
+
+	cw_cursor_init(&cursor, message->payload.data, message->payload.len);
+	r = cw_feed_state_get(&cursor, &state, err);
+	if (r < 0)
+		return r;
+	intake->live |= state.polled;
+	return commit_feed_state(intake->committer, &state, err);
+}
+
+static void take_order(struct intake *intake, const struct cw_message *message)
+{
+	struct cw_error err = { 0 };
+	int r = 0;
+
+	switch (message->kind) {
+	case CW_MSG_ANNOUNCE:
+	case CW_MSG_SETTLE:
+		r = take_announced(intake, message, &err);
+		break;
+	case CW_MSG_FEED_STATE:
+		r = take_feed_state(intake, message, &err);
+		break;
+	case CW_MSG_DROP: {
+		struct document **link = find_link(intake, message->document), *document = *link;
+
+		if (document) {
+			forget_batches(intake, document);
+			*link = document->next;
+			document_free(document);
+			commit_ready(intake);
+		}
+		break;
+	}
+	case CW_MSG_STOP:
+		intake->stopping = true;
+		/* What is incomplete comes again with the next start. */
+		commit_ready(intake);
+		if (intake->documents)
+			intake->stopped(intake->stopped_arg);
+		break;
+	default:
+		r = cw_error_set(&err, -EBADMSG, "the daemon may not send %s", cw_message_kind_name(message->kind));
+	}
+	if (r < 0)
+		cw_log_error(CW_LOG_ERROR, "order.failed", &err, "kind=%s", cw_message_kind_name(message->kind));
+}
+
+static void on_daemon(void *arg, unsigned events)
+{
+	struct intake *intake = arg;
+	struct cw_message message;
+	struct cw_error err = { 0 };
+	int r;
+
+	if (events & CW_LOOP_WRITE)
+		drain_outbox(intake);
+	if (!(events & CW_LOOP_READ))
+		return;
+	r = cw_message_recv(intake->daemon, NULL, &message, &err);
+	if (r == 0)
+		take_order(intake, &message);
+	else if (r == -EBADMSG)
+		cw_log_error(CW_LOG_ERROR, "order.malformed", &err, NULL);
+}
+
+static void on_heartbeat(void *arg)
+{
+	struct intake *intake = arg;
+	struct cw_message message = { .kind = CW_MSG_HEARTBEAT, .number = intake->handled };
+
+	(void)cw_message_send(intake->daemon, NULL, &message);
+	cw_timer_arm(intake->heartbeat, CW_HEARTBEAT_MS);
+}
+
+/* ---- life cycle ---- */
+
+int intake_new(struct cw_loop *loop, struct cw_bus *bus, const struct cw_config *config, struct cw_store *store,
+               struct committer *committer, const char *commit_endpoint, const char *evidence_endpoint,
+               void (*stopped)(void *arg), void *arg, struct intake **ret, struct cw_error *err)
+{
+	struct intake *intake = calloc(1, sizeof(*intake));
+	int r;
+
+	if (!intake)
+		return cw_error_nomem(err);
+	*intake = (struct intake){ .loop = loop, .config = config, .store = store, .committer = committer, .stopped = stopped,
+		                   .stopped_arg = arg };
+	/* Left by a process that was killed: their documents come again from the start. */
+	r = cw_store_unstage(store, 0, err);
+	if (r == 0)
+		r = cw_sock_new(bus, CW_SOCK_ROUTER, SOCKET_HWM, 1000, &intake->evidence, err);
+	if (r == 0)
+		r = cw_sock_bind(intake->evidence, evidence_endpoint, err);
+	if (r == 0)
+		r = cw_sock_new(bus, CW_SOCK_DEALER, SOCKET_HWM, 1000, &intake->daemon, err);
+	if (r == 0)
+		r = cw_sock_connect(intake->daemon, commit_endpoint, err);
+	if (r == 0)
+		r = cw_loop_add_zmq(loop, cw_sock_zmq(intake->evidence), CW_LOOP_READ, on_evidence, intake,
+		                    &intake->evidence_watch, err);
+	if (r == 0)
+		r = cw_loop_add_zmq(loop, cw_sock_zmq(intake->daemon), CW_LOOP_READ, on_daemon, intake, &intake->daemon_watch, err);
+	if (r == 0)
+		r = cw_timer_new(loop, on_heartbeat, intake, &intake->heartbeat, err);
+	if (r == 0)
+		r = cw_timer_new(loop, on_retry, intake, &intake->retry, err);
+	if (r < 0) {
+		intake_free(intake);
+		return r;
+	}
+	*ret = intake;
+	return 0;
+}
+
+int intake_ready(struct intake *intake, struct cw_error *err)
+{
+	struct cw_message message = { .kind = CW_MSG_READY, .count = (uint32_t)getpid(), .payload = { "assessor", 8 } };
+	int r = send_or_keep(intake, &message);
+
+	if (r < 0)
+		return cw_error_set(err, r, "cannot tell the daemon that the assessor is ready: %s", strerror(-r));
+	cw_timer_arm(intake->heartbeat, CW_HEARTBEAT_MS);
+	return 0;
+}
+
+bool intake_live(const struct intake *intake)
+{
+	return intake->live;
+}
+
+void intake_free(struct intake *intake)
+{
+	if (!intake)
+		return;
+	cw_timer_free(intake->heartbeat);
+	cw_timer_free(intake->retry);
+	cw_watch_free(intake->daemon_watch);
+	cw_watch_free(intake->evidence_watch);
+	cw_sock_free(intake->daemon);
+	cw_sock_free(intake->evidence);
+	while (intake->documents) {
+		struct document *document = intake->documents;
+
+		intake->documents = document->next;
+		document_free(document);
+	}
+	while (intake->outbox) {
+		struct unsent *unsent = intake->outbox;
+
+		intake->outbox = unsent->next;
+		free(unsent->payload);
+		free(unsent);
+	}
+	free(intake);
+}
