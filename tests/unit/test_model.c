@@ -1,0 +1,619 @@
+/*
+ * The risk model against the worked examples of domain section 3.10, and properties that must hold for any evidence.
+ */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <councilwatch/model.h>
+
+#define FACTS_MAX 64
+
+/* A history being built: facts and the texts they point into. */
+struct history {
+	struct cw_fact facts[FACTS_MAX];
+	size_t n;
+	char texts[FACTS_MAX][96];
+};
+
+/* "yymmdd" */
+static int32_t day_of(const char *text)
+{
+	int n = atoi(text);
+
+	return cw_day_make(2000 + n / 10000, n / 100 % 100, n % 100);
+}
+
+static struct cw_fact *add_fact(struct history *h, enum cw_kind kind, int32_t event, int32_t published, const char *feed)
+{
+	struct cw_fact *fact = &h->facts[h->n];
+
+	assert_in_range(h->n, 0, FACTS_MAX - 1);
+	*fact = (struct cw_fact){ 0 };
+	fact->evidence = (struct cw_evidence){ .kind = kind, .council_id = cw_str("somewhere"), .event_day = event,
+		                               .tier = CW_TIER_A, .publisher = cw_str("Ofsted"), .url = cw_str(NULL),
+		                               .title = cw_str(NULL), .quote = cw_str(NULL), .key = cw_str(NULL) };
+	fact->evidence.published_at = cw_day_start(published);
+	fact->evidence.fetched_at = cw_day_start(published);
+	fact->known_at = cw_day_start(published);
+	fact->feed = cw_str(feed);
+	fact->rowno = h->n + 1;
+	snprintf(fact->id, sizeof(fact->id), "%032zx", h->n + 1);
+	h->n++;
+	return fact;
+}
+
+static void add_signal(struct history *h, const char *signal, const char *criterion, const char *status, const char *day)
+{
+	struct cw_fact *fact = add_fact(h, CW_KIND_SIGNAL, day_of(day), day_of(day), "evidence");
+
+	cw_evidence_set(&fact->evidence, CW_VAL_SIGNAL, cw_str(signal));
+	cw_evidence_set(&fact->evidence, CW_VAL_STATUS, cw_str(status));
+	if (criterion)
+		cw_evidence_set(&fact->evidence, CW_VAL_CRITERION, cw_str(criterion));
+}
+
+static const struct {
+	const char *shorthand, *signal, *criterion;
+} shorthands[] = {
+	{ "ri", "ilacs_ri", NULL },
+	{ "inad", "ilacs_inadequate", NULL },
+	{ "lead", "ilacs_leaders_inadequate", NULL },
+	{ "apa", "apa_open", NULL },
+	{ "not", "improvement_notice", "ofsted" },
+	{ "dir", "statutory_direction", "ofsted" },
+	{ "dir.s", "statutory_direction", "send" },
+	{ "bvn", "best_value_notice", NULL },
+	{ "bvd", "best_value_direction", NULL },
+	{ "efs", "exceptional_financial_support", NULL },
+	{ "fell", "judgement_fell", NULL },
+	{ "s114", "s114_notice", NULL },
+	{ "cex", "chief_exec_change", NULL },
+	{ "ctl", "control_change", NULL },
+	{ "ldr", "leader_change", NULL },
+	{ "dcs", "dcs_change", NULL },
+	{ "dcs2", "dcs_second_in_12m", NULL },
+	{ "scr", "court_systemic_criticism", NULL },
+};
+
+/* The notation of domain 3.10: "ri 160426-190729; s114 180202; dir 181130-". A '=' before it leaves out what has been given as
+ * inspections. */
+static void add_inputs(struct history *h, const char *inputs)
+{
+	char copy[1024], *item, *save = NULL;
+
+	snprintf(copy, sizeof(copy), "%s", inputs);
+	for (item = strtok_r(copy, ";", &save); item; item = strtok_r(NULL, ";", &save)) {
+		char name[64], when[32];
+		const char *signal = name, *criterion = NULL, *dash;
+
+		assert_int_equal(sscanf(item, " %63s %31s", name, when), 2);
+		for (size_t i = 0; i < CW_ARRAY_LEN(shorthands); i++) {
+			if (strcmp(name, shorthands[i].shorthand) == 0) {
+				snprintf(h->texts[h->n], sizeof(h->texts[0]), "%s", shorthands[i].signal);
+				signal = h->texts[h->n];
+				criterion = shorthands[i].criterion;
+				break;
+			}
+		}
+		if (signal == name) {
+			snprintf(h->texts[h->n], sizeof(h->texts[0]), "%s", name);
+			signal = h->texts[h->n];
+		}
+		dash = strchr(when, '-');
+		add_signal(h, signal, criterion, dash ? "open" : "occurred", when);
+		if (dash && dash[1])
+			add_signal(h, signal, criterion, "closed", dash + 1);
+	}
+}
+
+static void add_ilacs(struct history *h, enum cw_grade overall, const char *day)
+{
+	struct cw_fact *fact = add_fact(h, CW_KIND_ILACS, day_of(day), day_of(day), "ofsted");
+
+	cw_evidence_set(&fact->evidence, CW_VAL_OVERALL_EFFECTIVENESS, cw_str(cw_grade_name(overall)));
+}
+
+static struct cw_assessment assess(const struct history *h, int32_t day)
+{
+	struct cw_assessment a;
+	struct cw_risk risk;
+	struct cw_error err = { 0 };
+
+	cw_risk_defaults(&risk);
+	assert_int_equal(cw_model_assess(&risk, h->facts, h->n, day, &a, &err), 0);
+	return a;
+}
+
+/* Checks points to the tenth and level; a negative total is not checked. */
+static void expect(const struct history *h, const char *day, double points, enum cw_level level)
+{
+	struct cw_assessment a = assess(h, day_of(day));
+
+	if (points >= 0 && fabs(a.points - points) > 0.5)
+		fail_msg("%s: %.2f points, not %.1f", day, a.points, points);
+	if (a.level != level)
+		fail_msg("%s: level %s, not %s (%.2f points)", day, cw_level_name(a.level), cw_level_name(level), a.points);
+	cw_assessment_clear(&a);
+}
+
+static void expect_knowledge(const struct history *h, const char *day, enum cw_knowledge knowledge)
+{
+	struct cw_assessment a = assess(h, day_of(day));
+
+	if (a.knowledge != knowledge)
+		fail_msg("%s: %s, not %s", day, cw_knowledge_name(a.knowledge), cw_knowledge_name(knowledge));
+	cw_assessment_clear(&a);
+}
+
+/* ---- changes ---- */
+
+struct seen {
+	enum cw_alert_kind kind;
+	char day[CW_WALL_TEXT];
+	enum cw_level level, previous;
+	double points;
+	char cause[96];
+};
+
+struct seen_list {
+	struct seen at[256];
+	size_t n;
+};
+
+static int note_change(void *arg, const struct cw_change *change)
+{
+	struct seen_list *list = arg;
+	struct seen *seen = &list->at[list->n++];
+
+	assert_in_range(list->n, 1, 256);
+	seen->kind = change->kind;
+	cw_day_format(cw_wall_day(change->at), seen->day);
+	seen->level = change->after.level;
+	seen->previous = change->previous_level;
+	seen->points = change->after.points;
+	snprintf(seen->cause, sizeof(seen->cause), "%s", change->cause);
+	return 0;
+}
+
+static void changes(const struct history *h, const char *until, struct seen_list *ret)
+{
+	struct cw_assessment last;
+	struct cw_risk risk;
+	struct cw_error err = { 0 };
+
+	cw_risk_defaults(&risk);
+	ret->n = 0;
+	assert_int_equal(cw_model_changes(&risk, h->facts, h->n, cw_day_start(day_of(until)), note_change, ret, &last, &err), 0);
+	cw_assessment_clear(&last);
+}
+
+static void expect_change(const struct seen_list *list, enum cw_alert_kind kind, const char *day, enum cw_level level)
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (list->at[i].kind == kind && strcmp(list->at[i].day, day) == 0 && list->at[i].level == level)
+			return;
+	for (size_t i = 0; i < list->n; i++)
+		print_message("%s %s %s->%s %.1f %s\n", list->at[i].day, cw_alert_kind_name(list->at[i].kind),
+		              cw_level_name(list->at[i].previous), cw_level_name(list->at[i].level), list->at[i].points,
+		              list->at[i].cause);
+	fail_msg("no %s to %s on %s", cw_alert_kind_name(kind), cw_level_name(level), day);
+}
+
+/* ---- worked examples ---- */
+
+#define NORTHAMPTONSHIRE                                                                                                  \
+	"ri 160426-190729; s114 180202; s114 180724; cex 180319; ldr 180319; bvd 180510-210331; dcs 180701; "             \
+	"apa 181113-190729; dir 181130-; scr 190606; inad 190729-; fell 190729"
+
+static void test_northamptonshire(void **state)
+{
+	struct history h = { 0 };
+	struct seen_list list;
+
+	(void)state;
+	add_inputs(&h, NORTHAMPTONSHIRE);
+	expect(&h, "180203", 45, CW_LEVEL_WATCH);
+	expect(&h, "180511", 76, CW_LEVEL_PRIORITY);
+	expect(&h, "181113", 95, CW_LEVEL_PRIORITY);
+	expect(&h, "181201", 124, CW_LEVEL_INTENSIVE);
+	changes(&h, "191231", &list);
+	/* RI 20, the notice 23.0 and two departures 13.0 pass the line of 50 on the day of the departures; the table in domain
+	 * 3.10 looks at 11 May, when the level has long been there. */
+	expect_change(&list, CW_ALERT_LEVEL_UP, "2018-03-19", CW_LEVEL_PRIORITY);
+	expect_change(&list, CW_ALERT_FLOOR_OPENED, "2018-11-13", CW_LEVEL_PRIORITY);
+	expect_change(&list, CW_ALERT_LEVEL_UP, "2018-11-30", CW_LEVEL_INTENSIVE);
+}
+
+static void test_sefton(void **state)
+{
+	struct history h = { 0 };
+
+	(void)state;
+	add_inputs(&h, "ri 160627-220509; wsoa_revisit_failed 190601-210601; dir.s 190615-210615; apa 191115-210515; "
+	               "apa 210510-220509; not 210601-220601; dcs 210601; inad 220509-250812; fell 220509");
+	expect(&h, "190501", 20, CW_LEVEL_WATCH);
+	expect(&h, "191120", 110, CW_LEVEL_INTENSIVE);
+	expect(&h, "210701", 87, CW_LEVEL_PRIORITY);
+	expect(&h, "220509", -1, CW_LEVEL_INTENSIVE);
+	expect(&h, "250813", -1, CW_LEVEL_PRIORITY);
+	expect(&h, "251010", -1, CW_LEVEL_PRIORITY);
+	expect(&h, "251011", -1, CW_LEVEL_WATCH);
+	expect(&h, "260811", -1, CW_LEVEL_WATCH);
+	expect(&h, "260812", -1, CW_LEVEL_ROUTINE);
+}
+
+/* Areas for priority action run out by themselves after 18 months when nobody says they were addressed. */
+static void test_sefton_unclosed(void **state)
+{
+	struct history h = { 0 };
+
+	(void)state;
+	add_inputs(&h, "ri 160627-; wsoa_revisit_failed 190601-210601; dir.s 190615-210615; apa 191115-; apa 210510-; "
+	               "not 210601-220601; dcs 210601; inad 220509-");
+	expect(&h, "210701", 87, CW_LEVEL_PRIORITY);
+	expect(&h, "220601", 60 + 2.0, CW_LEVEL_INTENSIVE);
+}
+
+static void test_tower_hamlets(void **state)
+{
+	struct history h = { 0 };
+
+	(void)state;
+	add_ilacs(&h, CW_GRADE_GOOD, "120715");
+	add_inputs(&h, "bvd 141217-170331; ldr 150423; ctl 150611; dcs 150701; cex 151001; dcs2 160301; inad 170407-190722; "
+	               "fell 170407");
+	expect(&h, "151001", 42, CW_LEVEL_WATCH);
+	expect(&h, "160301", 45, CW_LEVEL_WATCH);
+	expect_knowledge(&h, "160114", CW_KNOWN);
+	expect_knowledge(&h, "160115", CW_STALE);
+	expect(&h, "170406", 7, CW_LEVEL_WATCH);
+	expect(&h, "170407", 82, CW_LEVEL_INTENSIVE);
+}
+
+static void test_birmingham(void **state)
+{
+	struct history h = { 0 };
+	struct cw_assessment a;
+
+	(void)state;
+	add_inputs(&h, "wsoa_open 180901-210601; ri 190117-230418; wsoa_revisit_failed 210701-211015; dir.s 211015-; "
+	               "s114 230905; bvd 231005-; efs 240229-; send_outcome2 250815-");
+	expect(&h, "190201", 35, CW_LEVEL_WATCH);
+	expect(&h, "210702", 50, CW_LEVEL_PRIORITY);
+	expect(&h, "211016", 80, CW_LEVEL_INTENSIVE);
+	a = assess(&h, day_of("230418"));
+	assert_int_equal(a.level, CW_LEVEL_INTENSIVE);
+	assert_int_equal(a.criteria[CW_CRIT_OFSTED].level, CW_LEVEL_ROUTINE);
+	assert_int_equal(a.criteria[CW_CRIT_SEND].level, CW_LEVEL_INTENSIVE);
+	cw_assessment_clear(&a);
+	expect(&h, "230905", 85, CW_LEVEL_INTENSIVE);
+}
+
+static void test_leeds(void **state)
+{
+	struct history h = { 0 };
+	struct cw_assessment a;
+	struct cw_fact *fact;
+
+	(void)state;
+	add_ilacs(&h, CW_GRADE_GOOD, "150327");
+	add_ilacs(&h, CW_GRADE_OUTSTANDING, "181218");
+	add_ilacs(&h, CW_GRADE_OUTSTANDING, "220509");
+	add_ilacs(&h, CW_GRADE_OUTSTANDING, "250812");
+	fact = add_fact(&h, CW_KIND_AREA_SEND, day_of("260320"), day_of("260618"), "send");
+	cw_evidence_set(&fact->evidence, CW_VAL_OUTCOME, cw_str("3"));
+	expect(&h, "190101", 0, CW_LEVEL_ROUTINE);
+	expect(&h, "260617", 0, CW_LEVEL_ROUTINE);
+	a = assess(&h, day_of("260618"));
+	assert_int_equal(a.level, CW_LEVEL_PRIORITY);
+	assert_float_equal(a.points, 35, 0.001);
+	assert_int_equal(a.criteria[CW_CRIT_OFSTED].level, CW_LEVEL_ROUTINE);
+	cw_assessment_clear(&a);
+}
+
+static void test_swindon(void **state)
+{
+	struct history h = { 0 };
+	struct seen_list list;
+
+	(void)state;
+	add_inputs(&h, "apa 180701-190812");
+	add_ilacs(&h, CW_GRADE_GOOD, "190812");
+	add_inputs(&h, "dcs 221001; ctl 230505; inad 230911-; not 231115-");
+	expect(&h, "180701", 30, CW_LEVEL_PRIORITY);
+	expect(&h, "190812", 0, CW_LEVEL_WATCH);
+	expect(&h, "200810", 0, CW_LEVEL_WATCH);
+	expect(&h, "200811", 0, CW_LEVEL_ROUTINE);
+	expect(&h, "230911", 68, CW_LEVEL_INTENSIVE);
+	expect_knowledge(&h, "230211", CW_KNOWN);
+	expect_knowledge(&h, "230212", CW_STALE);
+	changes(&h, "231231", &list);
+	expect_change(&list, CW_ALERT_KNOWLEDGE_LOST, "2023-02-12", CW_LEVEL_ROUTINE);
+	expect_change(&list, CW_ALERT_LEVEL_UP, "2023-09-11", CW_LEVEL_INTENSIVE);
+}
+
+/* ---- inspections ---- */
+
+static struct cw_fact *capture(struct history *h, const char *event, const char *known, const char *url, enum cw_grade overall)
+{
+	struct cw_fact *fact = add_fact(h, CW_KIND_ILACS, event ? day_of(event) : CW_DAY_NONE, day_of(known), "table");
+
+	/* The page states no date of publication. */
+	fact->evidence.published_at = cw_wall_none();
+	fact->evidence.tier = CW_TIER_B;
+	fact->evidence.url = cw_str(url);
+	cw_evidence_set(&fact->evidence, CW_VAL_OVERALL_EFFECTIVENESS, cw_str(cw_grade_name(overall)));
+	return fact;
+}
+
+static void test_inadequate_to_good(void **state)
+{
+	struct history h = { 0 };
+	struct seen_list list;
+
+	(void)state;
+	capture(&h, "190715", "230817", "f/1", CW_GRADE_INADEQUATE);
+	capture(&h, "230717", "230911", "f/2", CW_GRADE_GOOD);
+	changes(&h, "241231", &list);
+	assert_int_equal(list.n, 4);
+	expect_change(&list, CW_ALERT_LEVEL_UP, "2023-08-17", CW_LEVEL_INTENSIVE);
+	expect_change(&list, CW_ALERT_FLOOR_CLOSED, "2023-09-11", CW_LEVEL_PRIORITY);
+	expect_change(&list, CW_ALERT_LEVEL_DOWN, "2023-11-10", CW_LEVEL_WATCH);
+	expect_change(&list, CW_ALERT_LEVEL_DOWN, "2024-09-10", CW_LEVEL_ROUTINE);
+}
+
+static void test_older_inspection_returns(void **state)
+{
+	struct history h = { 0 };
+	struct cw_assessment a;
+
+	(void)state;
+	capture(&h, "230711", "230825", "f/2", CW_GRADE_INADEQUATE);
+	capture(&h, "191014", "230904", "f/1", CW_GRADE_GOOD);
+	a = assess(&h, day_of("230910"));
+	assert_int_equal(a.level, CW_LEVEL_INTENSIVE);
+	cw_assessment_clear(&a);
+}
+
+static void test_undated_inspection(void **state)
+{
+	struct history h = { 0 };
+	struct cw_assessment a;
+
+	(void)state;
+	/* First seen without a date, after an old dated one; then dated; then a later one whose visit was before that sight. */
+	capture(&h, "180709", "230817", "f/1", CW_GRADE_GOOD);
+	capture(&h, NULL, "240522", "f/2", CW_GRADE_INADEQUATE);
+	expect(&h, "240522", -1, CW_LEVEL_INTENSIVE);
+	capture(&h, "240311", "250210", "f/2", CW_GRADE_INADEQUATE);
+	a = assess(&h, day_of("250210"));
+	assert_int_equal(a.level, CW_LEVEL_INTENSIVE);
+	assert_int_equal(a.n_contributors, 2); /* the state, and that it fell */
+	cw_assessment_clear(&a);
+}
+
+static void test_undated_superseded(void **state)
+{
+	struct history h = { 0 };
+
+	(void)state;
+	capture(&h, NULL, "230817", "f/1", CW_GRADE_GOOD);
+	capture(&h, "230710", "230904", "f/2", CW_GRADE_INADEQUATE);
+	expect(&h, "230904", -1, CW_LEVEL_INTENSIVE);
+}
+
+static void test_correction_taken_back(void **state)
+{
+	struct history h = { 0 };
+	struct cw_wall again = cw_day_start(day_of("240301"));
+	struct cw_fact *fact;
+
+	(void)state;
+	fact = capture(&h, "230711", "240101", "f/1", CW_GRADE_INADEQUATE);
+	capture(&h, "230711", "240201", "f/1", CW_GRADE_GOOD);
+	fact->again = &again;
+	fact->n_again = 1;
+	expect(&h, "240131", 60, CW_LEVEL_INTENSIVE);
+	expect(&h, "240201", 0, CW_LEVEL_PRIORITY);
+	expect(&h, "240301", 60, CW_LEVEL_INTENSIVE);
+}
+
+static void test_leaders_inadequate(void **state)
+{
+	struct history h = { 0 };
+	struct cw_fact *fact;
+
+	(void)state;
+	fact = capture(&h, "220214", "230817", "f/1", CW_GRADE_REQUIRES_IMPROVEMENT);
+	cw_evidence_set(&fact->evidence, CW_VAL_IMPACT_OF_LEADERS, cw_str("inadequate"));
+	expect(&h, "230817", 40, CW_LEVEL_PRIORITY);
+}
+
+static void test_derived_headline(void **state)
+{
+	const enum cw_grade g = CW_GRADE_GOOD, r = CW_GRADE_REQUIRES_IMPROVEMENT, i = CW_GRADE_INADEQUATE, o = CW_GRADE_OUTSTANDING,
+	                    n = CW_GRADE_NONE;
+
+	(void)state;
+	assert_int_equal(cw_ilacs_derive(g, g, g, g, true), g);
+	assert_int_equal(cw_ilacs_derive(o, o, o, o, true), g);
+	assert_int_equal(cw_ilacs_derive(g, r, g, g, true), g);
+	assert_int_equal(cw_ilacs_derive(g, r, r, g, true), r);
+	assert_int_equal(cw_ilacs_derive(i, g, g, g, true), r);
+	assert_int_equal(cw_ilacs_derive(g, g, g, i, true), i);
+	assert_int_equal(cw_ilacs_derive(r, n, r, n, false), r);
+	assert_int_equal(cw_ilacs_derive(g, g, g, n, true), n);
+	assert_int_equal(cw_ilacs_derive(g, g, g, n, false), g);
+	assert_int_equal(cw_ilacs_derive(g, n, n, n, false), n);
+	assert_int_equal(cw_ilacs_derive(n, i, n, n, true), i);
+}
+
+static void test_media_opens_no_floor(void **state)
+{
+	struct history h = { 0 };
+
+	(void)state;
+	add_inputs(&h, "dir 230101-");
+	h.facts[0].evidence.tier = CW_TIER_C;
+	expect(&h, "230101", 60, CW_LEVEL_PRIORITY);
+	h.facts[0].evidence.tier = CW_TIER_D;
+	expect(&h, "230101", 0, CW_LEVEL_ROUTINE);
+}
+
+static void test_timestamp_only(void **state)
+{
+	struct history h = { 0 };
+	struct seen_list list;
+
+	(void)state;
+	/* The page was fetched again and said the same: nothing enters. A grade no longer given for the same inspection changes
+	 * no level. */
+	capture(&h, "220214", "230817", "f/1", CW_GRADE_REQUIRES_IMPROVEMENT);
+	capture(&h, "220214", "240319", "f/1", CW_GRADE_REQUIRES_IMPROVEMENT);
+	cw_evidence_set(&h.facts[0].evidence, CW_VAL_CARE_LEAVERS, cw_str("good"));
+	changes(&h, "240401", &list);
+	assert_int_equal(list.n, 1);
+}
+
+/* ---- properties ---- */
+
+static uint32_t next_random(uint32_t *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 17;
+	*state ^= *state << 5;
+	return *state;
+}
+
+static void random_history(struct history *h, uint32_t *seed)
+{
+	struct cw_risk risk;
+	size_t n = 3 + next_random(seed) % 25;
+
+	cw_risk_defaults(&risk);
+	for (size_t i = 0; i < n; i++) {
+		const struct cw_signal_def *def = &risk.signals[next_random(seed) % risk.n_signals];
+		int32_t day = cw_day_make(2015, 1, 1) + (int32_t)(next_random(seed) % 3600);
+		struct cw_fact *fact;
+
+		if (next_random(seed) % 3 == 0) {
+			fact = add_fact(h, CW_KIND_ILACS, day - (int32_t)(next_random(seed) % 120), day, "table");
+			cw_evidence_set(&fact->evidence, CW_VAL_OVERALL_EFFECTIVENESS,
+			                cw_str(cw_grade_name((enum cw_grade)(CW_GRADE_OUTSTANDING + next_random(seed) % 4))));
+			continue;
+		}
+		fact = add_fact(h, CW_KIND_SIGNAL, day, day, "evidence");
+		snprintf(h->texts[h->n - 1], sizeof(h->texts[0]), "%s", def->name);
+		cw_evidence_set(&fact->evidence, CW_VAL_SIGNAL, cw_str(h->texts[h->n - 1]));
+		cw_evidence_set(&fact->evidence, CW_VAL_STATUS,
+		                cw_str(!def->state ? "occurred" : next_random(seed) % 3 ? "open" : "closed"));
+		fact->evidence.tier = (enum cw_tier)(CW_TIER_A + next_random(seed) % 4);
+	}
+}
+
+static void same_assessment(const struct cw_assessment *a, const struct cw_assessment *b)
+{
+	assert_int_equal(a->level, b->level);
+	assert_int_equal(a->points_level, b->points_level);
+	assert_int_equal(a->knowledge, b->knowledge);
+	assert_int_equal(a->hold_until, b->hold_until);
+	assert_int_equal(a->next_day, b->next_day);
+	assert_int_equal(a->n_contributors, b->n_contributors);
+	assert_float_equal(a->points, b->points, 1e-9);
+}
+
+static void shuffle(struct history *h, uint32_t *seed)
+{
+	for (size_t i = h->n; i > 1; i--) {
+		size_t j = next_random(seed) % i;
+		struct cw_fact swap = h->facts[i - 1];
+
+		h->facts[i - 1] = h->facts[j];
+		h->facts[j] = swap;
+	}
+}
+
+/* Any order gives the same; the changes told, one after another, end where the state is; nothing looks ahead. */
+static void test_random_histories(void **state)
+{
+	uint32_t seed = 2463534242u;
+
+	(void)state;
+	for (int round = 0; round < 400; round++) {
+		struct history h = { 0 };
+		int32_t day = cw_day_make(2015, 1, 1) + (int32_t)(next_random(&seed) % 5000);
+		struct cw_assessment a, b, last;
+		struct history early = { 0 };
+		struct seen_list list = { .n = 0 };
+		enum cw_level level = CW_LEVEL_ROUTINE;
+		struct cw_risk risk;
+
+		random_history(&h, &seed);
+		a = assess(&h, day);
+
+		for (size_t i = 0; i < h.n; i++)
+			if (cw_wall_day(h.facts[i].known_at) <= day)
+				early.facts[early.n++] = h.facts[i];
+		b = assess(&early, day);
+		same_assessment(&a, &b);
+		cw_assessment_clear(&b);
+
+		shuffle(&h, &seed);
+		b = assess(&h, day);
+		same_assessment(&a, &b);
+		cw_assessment_clear(&b);
+
+		cw_risk_defaults(&risk);
+		assert_int_equal(cw_model_changes(&risk, h.facts, h.n, cw_day_start(day), note_change, &list, &last, NULL), 0);
+		same_assessment(&a, &last);
+		for (size_t i = 0; i < list.n; i++) {
+			if (list.at[i].kind == CW_ALERT_LEVEL_UP)
+				assert_true(list.at[i].level > list.at[i].previous);
+			if (list.at[i].kind == CW_ALERT_LEVEL_UP || list.at[i].kind == CW_ALERT_LEVEL_DOWN)
+				level = list.at[i].level;
+		}
+		(void)level;
+		cw_assessment_clear(&last);
+		cw_assessment_clear(&a);
+	}
+}
+
+/* next_day is where the level next changes by time alone, and not later. */
+static void test_next_day(void **state)
+{
+	struct history h = { 0 };
+	struct cw_assessment a;
+
+	(void)state;
+	capture(&h, "190715", "230817", "f/1", CW_GRADE_INADEQUATE);
+	capture(&h, "230717", "230911", "f/2", CW_GRADE_GOOD);
+	a = assess(&h, day_of("230911"));
+	assert_int_equal(a.next_day, day_of("231110"));
+	assert_int_equal(a.step_down_day, day_of("231110"));
+	assert_int_equal(a.hold_until, day_of("240909"));
+	cw_assessment_clear(&a);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_northamptonshire),     cmocka_unit_test(test_sefton),
+		cmocka_unit_test(test_sefton_unclosed),      cmocka_unit_test(test_tower_hamlets),
+		cmocka_unit_test(test_birmingham),           cmocka_unit_test(test_leeds),
+		cmocka_unit_test(test_swindon),              cmocka_unit_test(test_inadequate_to_good),
+		cmocka_unit_test(test_older_inspection_returns), cmocka_unit_test(test_undated_inspection),
+		cmocka_unit_test(test_undated_superseded),   cmocka_unit_test(test_correction_taken_back),
+		cmocka_unit_test(test_leaders_inadequate),   cmocka_unit_test(test_derived_headline),
+		cmocka_unit_test(test_media_opens_no_floor), cmocka_unit_test(test_timestamp_only),
+		cmocka_unit_test(test_random_histories),     cmocka_unit_test(test_next_day),
+	};
+
+	return cmocka_run_group_tests_name("model", tests, NULL, NULL);
+}
