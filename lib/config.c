@@ -18,9 +18,9 @@ struct loader {
 	struct cw_config *config;
 	struct conf_mistakes mistakes;
 	struct conf_section *main;
-	char *feeds_parent;       /* directory above that of the first feed file; NULL = no feed file */
+	char *feeds_parent; /* directory above that of the first feed file; NULL = no feed file */
 	size_t n_paths;
-	char **paths;             /* feed files */
+	char **paths; /* feed files */
 	size_t n_trees;
 	struct conf_section **trees; /* of the feed files */
 };
@@ -32,7 +32,7 @@ static unsigned line_of(const struct conf_section *section, const char *key)
 	return entry ? entry->line : 0;
 }
 
-#define COMPLAIN(loader, key, ...) \
+#define COMPLAIN(loader, key, ...)                                                                                     \
 	conf_mistake(&(loader)->mistakes, (loader)->config->file, line_of((loader)->main, key), __VA_ARGS__)
 
 static char *absolute(const char *file)
@@ -109,7 +109,8 @@ static int expand_pattern(struct loader *loader, const char *text, unsigned line
 	globfree(&found);
 	if (wanted)
 		conf_mistake(&loader->mistakes, loader->config->file, line,
-		             "include_feeds matches no file: %s; correct it, or write include_feeds = {} for none", pattern);
+		             "include_feeds matches no file: %s; correct it, or write include_feeds = {} for none",
+		             pattern);
 	return 0;
 }
 
@@ -164,7 +165,8 @@ static int read_feeds_of(struct loader *loader, const struct conf_section *tree)
 			return -ENOMEM;
 		config->feeds = feeds;
 		feeds[config->n_feeds] = (struct cw_feed){ 0 };
-		r = conf_feed_read(section, &config->risk, config->councils, &loader->mistakes, &feeds[config->n_feeds++]);
+		r = conf_feed_read(section, &config->risk, config->councils, &loader->mistakes,
+		                   &feeds[config->n_feeds++]);
 	}
 	return r;
 }
@@ -285,11 +287,13 @@ static int default_endpoint(struct loader *loader, const char *name, char **at)
 		size_t len = strlen(*at + 6);
 
 		if (len > SOCKET_PATH_MAX && conf_entry(loader->main, key))
-			COMPLAIN(loader, key, "%s is a path of %zu bytes; a socket's may have %u", key, len, SOCKET_PATH_MAX);
-		else if (len > SOCKET_PATH_MAX)
-			COMPLAIN(loader, "runtime_dir",
-			         "runtime_dir is too long: a socket in it would have a path of %zu bytes, and may have %u", len,
+			COMPLAIN(loader, key, "%s is a path of %zu bytes; a socket's may have %u", key, len,
 			         SOCKET_PATH_MAX);
+		else if (len > SOCKET_PATH_MAX)
+			COMPLAIN(
+			    loader, "runtime_dir",
+			    "runtime_dir is too long: a socket in it would have a path of %zu bytes, and may have %u",
+			    len, SOCKET_PATH_MAX);
 	} else if (strncmp(*at, "tcp://", 6) != 0) {
 		COMPLAIN(loader, key, "%s is '%s'; write ipc:///path or tcp://address:port", key, *at);
 	}
@@ -330,7 +334,8 @@ static int finish_main(struct loader *loader)
 	int r = 0;
 
 	if (!plain_name(config->instance))
-		COMPLAIN(loader, "instance", "instance is '%s'; use letters, digits, '-', '_' and '.'", config->instance);
+		COMPLAIN(loader, "instance", "instance is '%s'; use letters, digits, '-', '_' and '.'",
+		         config->instance);
 	if (!*config->state_dir)
 		COMPLAIN(loader, "state_dir", "state_dir is empty; name a directory");
 	if (!*config->runtime_dir)

@@ -13,7 +13,7 @@ struct feed_reader {
 	const struct conf_section *section; /* feed "x" { … } */
 	const struct conf_section *record;  /* or NULL */
 	struct cw_feed *feed;
-	const struct cw_kind_def *kind;     /* or NULL */
+	const struct cw_kind_def *kind; /* or NULL */
 	const struct cw_risk *risk;
 	const struct cw_councils *councils; /* NULL when they could not be read */
 	struct conf_mistakes *mistakes;
@@ -26,7 +26,7 @@ static unsigned line_of(const struct conf_section *section, const char *key)
 	return entry ? entry->line : section->line;
 }
 
-#define COMPLAIN(reader, section, key, ...) \
+#define COMPLAIN(reader, section, key, ...)                                                                            \
 	conf_mistake((reader)->mistakes, (section)->file, line_of(section, key), __VA_ARGS__)
 
 /*
@@ -77,8 +77,7 @@ static bool is_loopback(const struct url_parts *parts)
 	struct cw_str host = parts->host;
 
 	return same(parts->scheme, "file") || same(host, "localhost") || same(host, "::1") ||
-	       (host.len > 4 && strncmp(host.at, "127.", 4) == 0 &&
-	        strspn(host.at, "0123456789.") >= host.len);
+	       (host.len > 4 && strncmp(host.at, "127.", 4) == 0 && strspn(host.at, "0123456789.") >= host.len);
 }
 
 /* Names of parameters that carry secrets. */
@@ -112,7 +111,8 @@ static void check_url(struct feed_reader *reader, struct url_parts *parts, bool 
 	}
 	for (const char *c = url; *c; c++)
 		if ((unsigned char)*c <= ' ' || *c == '"' || *c == '<' || *c == '>' || *c == '\\') {
-			COMPLAIN(reader, section, "url", "url holds a blank, quote, bracket or backslash; encode it as %%XX");
+			COMPLAIN(reader, section, "url",
+			         "url holds a blank, quote, bracket or backslash; encode it as %%XX");
 			return;
 		}
 	if (!split_url(url, parts)) {
@@ -183,7 +183,8 @@ static int check_credential(struct feed_reader *reader)
 		return 0;
 	if (!*feed->credential || strpbrk(feed->credential, ": \t\r\n")) {
 		COMPLAIN(reader, reader->section, "credential",
-		         "credential is not the name of a file or systemd credential; the secret itself must not stand here");
+		         "credential is not the name of a file or systemd credential; the secret itself must not stand "
+		         "here");
 		return 0;
 	}
 	if (strchr(feed->credential, '/')) {
@@ -231,9 +232,13 @@ static struct cw_field *add_field(struct cw_feed *feed, enum cw_field_role role,
 static const struct {
 	const char *name;
 	enum cw_field_role role;
-} roles[] = { { "council", CW_FIELD_COUNCIL }, { "event_date", CW_FIELD_EVENT_DATE },
-	      { "published_at", CW_FIELD_PUBLISHED_AT }, { "url", CW_FIELD_URL },   { "title", CW_FIELD_TITLE },
-	      { "quote", CW_FIELD_QUOTE },     { "key", CW_FIELD_KEY } };
+} roles[] = { { "council", CW_FIELD_COUNCIL },
+	      { "event_date", CW_FIELD_EVENT_DATE },
+	      { "published_at", CW_FIELD_PUBLISHED_AT },
+	      { "url", CW_FIELD_URL },
+	      { "title", CW_FIELD_TITLE },
+	      { "quote", CW_FIELD_QUOTE },
+	      { "key", CW_FIELD_KEY } };
 
 static const char *field_name(const struct cw_field *field)
 {
@@ -284,7 +289,9 @@ static void check_date_formats(struct feed_reader *reader, const struct conf_ent
 		if (!day || !month || !year)
 			conf_mistake(reader->mistakes, reader->record->file, entry->values[i].line,
 			             "date format '%s' has no %s; write one as %%d/%%m/%%Y", text,
-			             !day ? "day" : !month ? "month" : "year");
+			             !day     ? "day"
+			             : !month ? "month"
+			                      : "year");
 	}
 }
 
@@ -334,7 +341,8 @@ static bool allowed(struct feed_reader *reader, const char *name, unsigned line,
 	if (!def) {
 		near = cw_nearest(name, cw_value_names());
 		conf_mistake(reader->mistakes, reader->section->file, line, "unknown value '%s'%s%s%s", name,
-		             near ? "; did you mean '" : "; see councilwatch.conf(5)", near ? near : "", near ? "'?" : "");
+		             near ? "; did you mean '" : "; see councilwatch.conf(5)", near ? near : "",
+		             near ? "'?" : "");
 		return false;
 	}
 	*ret = def->id;
@@ -361,8 +369,8 @@ static char *canonical(struct feed_reader *reader, enum cw_value_id id, const ch
 	cw_buf_init(&out, CW_FIELD_MAX);
 	if (cw_value_parse(id, cw_str(text), &out, &value) < 0 ||
 	    (id == CW_VAL_SIGNAL && !cw_risk_signal(reader->risk, value)))
-		conf_mistake(reader->mistakes, reader->section->file, line, "'%s' is not a value of %s; correct it", text,
-		             def->name);
+		conf_mistake(reader->mistakes, reader->section->file, line, "'%s' is not a value of %s; correct it",
+		             text, def->name);
 	else {
 		copy = strndup(value.at, value.len);
 		if (!copy)
@@ -394,7 +402,8 @@ static int read_map(struct feed_reader *reader, const struct conf_section *secti
 		char *from, *to;
 
 		if (entry->n != 1) {
-			conf_mistake(reader->mistakes, section->file, entry->line, "'%s' needs exactly one value", entry->name);
+			conf_mistake(reader->mistakes, section->file, entry->line, "'%s' needs exactly one value",
+			             entry->name);
 			continue;
 		}
 		to = canonical(reader, id, entry->values[0].text, entry->line);
@@ -429,7 +438,8 @@ static int read_constants(struct feed_reader *reader, const struct conf_section 
 			continue;
 		}
 		if (entry->n != 1) {
-			conf_mistake(reader->mistakes, section->file, entry->line, "%s needs exactly one value", entry->name);
+			conf_mistake(reader->mistakes, section->file, entry->line, "%s needs exactly one value",
+			             entry->name);
 			continue;
 		}
 		field = add_field(reader->feed, CW_FIELD_VALUE, id);
@@ -590,7 +600,8 @@ static int read_expect(struct feed_reader *reader, const struct conf_section *se
 	expect = &expects[feed->n_expects++];
 	*expect = (struct cw_expect){ .line = section->line };
 	if (!input == !file)
-		conf_mistake(reader->mistakes, section->file, section->line, "an expect needs either input or input_file");
+		conf_mistake(reader->mistakes, section->file, section->line,
+		             "an expect needs either input or input_file");
 	if (!gives)
 		conf_mistake(reader->mistakes, section->file, section->line,
 		             "an expect needs gives = { … }: what its input must give; {} for nothing");
@@ -640,8 +651,8 @@ static void read_kind(struct feed_reader *reader)
 
 	if (!entry) {
 		if (feed->format != CW_FORMAT_EVIDENCE)
-			COMPLAIN(reader, reader->section, "", "feed \"%s\" has no kind; add kind = \"ilacs\" or another",
-			         feed->name);
+			COMPLAIN(reader, reader->section, "",
+			         "feed \"%s\" has no kind; add kind = \"ilacs\" or another", feed->name);
 		return;
 	}
 	if (feed->format == CW_FORMAT_EVIDENCE) {
@@ -661,16 +672,16 @@ static void read_kind(struct feed_reader *reader)
 	}
 	near = cw_nearest(name, cw_kind_names());
 	if (near) {
-		conf_mistake(reader->mistakes, reader->section->file, entry->line, "unknown kind '%s'; did you mean '%s'?", name,
-		             near);
+		conf_mistake(reader->mistakes, reader->section->file, entry->line,
+		             "unknown kind '%s'; did you mean '%s'?", name, near);
 	} else {
 		struct cw_buf all;
 
 		cw_buf_init(&all, 1024);
 		for (const char *const *kind = cw_kind_names(); *kind; kind++)
 			cw_buf_printf(&all, "%s%s", all.len ? ", " : "", *kind);
-		conf_mistake(reader->mistakes, reader->section->file, entry->line, "unknown kind '%s'; there is %s", name,
-		             cw_buf_str(&all));
+		conf_mistake(reader->mistakes, reader->section->file, entry->line, "unknown kind '%s'; there is %s",
+		             name, cw_buf_str(&all));
 		cw_buf_clear(&all);
 	}
 }
@@ -686,7 +697,8 @@ static void check_required_keys(struct feed_reader *reader)
 	for (size_t i = 0; i < CW_ARRAY_LEN(needed); i++)
 		if (!conf_entry(reader->section, needed[i].key))
 			conf_mistake(reader->mistakes, reader->section->file, reader->section->line,
-			             "feed \"%s\" has no %s; add %s", reader->feed->name, needed[i].key, needed[i].mend);
+			             "feed \"%s\" has no %s; add %s", reader->feed->name, needed[i].key,
+			             needed[i].mend);
 }
 
 /* Keys that only make sense for some formats. */
@@ -703,8 +715,8 @@ static void check_format_keys(struct feed_reader *reader)
 		return;
 	for (size_t i = 0; i < CW_ARRAY_LEN(only); i++)
 		if (conf_entry(reader->section, only[i].key) && !(only[i].of & (1u << reader->feed->format)))
-			COMPLAIN(reader, reader->section, only[i].key, "%s is for format %s; remove it or correct format",
-			         only[i].key, only[i].formats);
+			COMPLAIN(reader, reader->section, only[i].key,
+			         "%s is for format %s; remove it or correct format", only[i].key, only[i].formats);
 }
 
 static int read_sections(struct feed_reader *reader)
@@ -722,7 +734,8 @@ static int read_sections(struct feed_reader *reader)
 			continue;
 		if (first)
 			conf_mistake(reader->mistakes, sub->file, sub->line,
-			             "feed \"%s\" has a second record, the first is on line %u; join them", feed->name, first);
+			             "feed \"%s\" has a second record, the first is on line %u; join them", feed->name,
+			             first);
 		else
 			first = sub->line;
 	}
@@ -753,7 +766,8 @@ int conf_feed_read(const struct conf_section *section, const struct cw_risk *ris
 	bool local = false;
 	int r;
 
-	*feed = (struct cw_feed){ .line = section->line, .name = strdup(section->title), .file = strdup(section->file) };
+	*feed =
+	    (struct cw_feed){ .line = section->line, .name = strdup(section->title), .file = strdup(section->file) };
 	if (!feed->name || !feed->file)
 		return -ENOMEM;
 	r = conf_apply("feed", section, feed, mistakes);

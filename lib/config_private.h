@@ -25,17 +25,18 @@ struct conf_mistakes {
 	size_t n, cap;
 	struct conf_mistake {
 		struct cw_error err;
-		unsigned file;      /* order in which the file was first spoken of */
+		unsigned file; /* order in which the file was first spoken of */
 		size_t sequence;
-	} *at;                      /* owned */
+	} * at; /* owned */
 	size_t n_files;
-	char **files;               /* owned */
+	char **files; /* owned */
 	bool nomem;
 };
 void conf_mistakes_clear(struct conf_mistakes *mistakes);
 /* Fixes the place of a file in the order of reporting. */
 void conf_mistakes_file(struct conf_mistakes *mistakes, const char *file);
-void conf_mistake(struct conf_mistakes *mistakes, const char *file, unsigned line, const char *fmt, ...) CW_PRINTF(4, 5);
+void conf_mistake(struct conf_mistakes *mistakes, const char *file, unsigned line, const char *fmt, ...)
+    CW_PRINTF(4, 5);
 void conf_mistakes_report(struct conf_mistakes *mistakes, cw_report_fn *report, void *arg);
 
 struct conf_value {
@@ -50,13 +51,13 @@ struct conf_entry {
 	struct conf_value *values;
 };
 struct conf_section {
-	char *name;          /* "" for the file itself */
-	char *title;         /* NULL = none */
-	char *file;          /* the path as it was opened */
-	unsigned line;       /* of the opening brace; 1 for the file itself */
+	char *name;    /* "" for the file itself */
+	char *title;   /* NULL = none */
+	char *file;    /* the path as it was opened */
+	unsigned line; /* of the opening brace; 1 for the file itself */
 	bool known;
 	struct conf_section *parent;
-	void *cfg;           /* while libconfuse reads it */
+	void *cfg; /* while libconfuse reads it */
 	size_t n_entries;
 	struct conf_entry *entries;
 	size_t n_sections;
@@ -67,8 +68,8 @@ struct conf_section {
 struct conf_grammar {
 	const char *name;
 	bool titled;
-	bool any_key;                              /* keys are data: maps */
-	const char *const *keys;                   /* ends with NULL */
+	bool any_key;                               /* keys are data: maps */
+	const char *const *keys;                    /* ends with NULL */
 	const struct conf_grammar *const *sections; /* ends with NULL; NULL = none */
 };
 
@@ -79,7 +80,7 @@ struct conf_grammar {
 int conf_read(const char *path, const struct conf_grammar *grammar, struct conf_mistakes *mistakes,
               struct conf_section **ret);
 void conf_section_free(struct conf_section *section);
-const struct conf_entry *conf_entry(const struct conf_section *section, const char *name); /* NULL when not set */
+const struct conf_entry *conf_entry(const struct conf_section *section, const char *name);   /* NULL when not set */
 const struct conf_section *conf_child(const struct conf_section *section, const char *name); /* the first one */
 /* 'feed "leeds"', 'record of feed "leeds"'; "" for a whole file. Returns buf. */
 const char *conf_describe(const struct conf_section *section, char *buf, size_t size);
@@ -109,8 +110,8 @@ struct conf_key {
 	const char *name;
 	enum conf_type type;
 	size_t offset;
-	double min, max;     /* of numbers, in the field's unit */
-	const char *def;     /* as it would be written; NULL = no default */
+	double min, max; /* of numbers, in the field's unit */
+	const char *def; /* as it would be written; NULL = no default */
 	const char *help;
 	const char *const *words;
 	int base;
@@ -125,7 +126,8 @@ const char *conf_key_home(const char *name);
 const char **conf_key_names(const char *section);
 
 /* Fills object from the section (NULL: defaults only) by the table. */
-int conf_apply(const char *section_name, const struct conf_section *section, void *object, struct conf_mistakes *mistakes);
+int conf_apply(const char *section_name, const struct conf_section *section, void *object,
+               struct conf_mistakes *mistakes);
 /* The same keys as text, one a line. Keys that hold nothing are left out. */
 void conf_print(const char *section_name, const void *object, unsigned indent, struct cw_buf *out);
 void conf_print_key(const struct conf_key *key, const void *object, unsigned indent, struct cw_buf *out);

@@ -21,7 +21,8 @@ static void unknown_signal(const struct cw_risk *risk, const struct conf_section
 		names[i] = risk->signals[i].name;
 	near = cw_nearest(section->title, names);
 	conf_mistake(mistakes, section->file, section->line, "unknown signal '%s'%s%s%s", section->title,
-	             near ? "; did you mean '" : "; councilwatch.conf(5) lists them", near ? near : "", near ? "'?" : "");
+	             near ? "; did you mean '" : "; councilwatch.conf(5) lists them", near ? near : "",
+	             near ? "'?" : "");
 }
 
 static unsigned line_of(const struct conf_section *section, const char *key)

@@ -31,45 +31,78 @@ const char *cw_format_name(enum cw_format format)
 #define MIB (1024 * KIB)
 #define GIB (1024 * MIB)
 
-#define MAIN(key, ktype, field, low, high, dflt, text)                                                            \
-	{ .section = "main", .name = key, .type = ktype, .offset = offsetof(struct cw_config, field), .min = low, \
-	  .max = high, .def = dflt, .help = text }
-#define FEED(key, ktype, field, low, high, dflt, text)                                                          \
-	{ .section = "feed", .name = key, .type = ktype, .offset = offsetof(struct cw_feed, field), .min = low, \
-	  .max = high, .def = dflt, .help = text }
-#define COLUMNS(where, key, text) { .section = where, .name = key, .type = CONF_COLUMNS, .help = text }
-#define RISK(key, ktype, field, low, high, text)                                                                \
-	{ .section = "risk", .name = key, .type = ktype, .offset = offsetof(struct cw_risk, field), .min = low, \
-	  .max = high, .help = text }
-#define SIGNAL(key, ktype, field, low, high, text)                                                               \
-	{ .section = "signal", .name = key, .type = ktype, .offset = offsetof(struct cw_signal_def, field),      \
-	  .min = low, .max = high, .help = text }
+#define MAIN(key, ktype, field, low, high, dflt, text)                                                                 \
+	{                                                                                                              \
+		.section = "main", .name = key, .type = ktype, .offset = offsetof(struct cw_config, field),            \
+		.min = low, .max = high, .def = dflt, .help = text                                                     \
+	}
+#define FEED(key, ktype, field, low, high, dflt, text)                                                                 \
+	{                                                                                                              \
+		.section = "feed", .name = key, .type = ktype, .offset = offsetof(struct cw_feed, field), .min = low,  \
+		.max = high, .def = dflt, .help = text                                                                 \
+	}
+#define COLUMNS(where, key, text)                                                                                      \
+	{                                                                                                              \
+		.section = where, .name = key, .type = CONF_COLUMNS, .help = text                                      \
+	}
+#define RISK(key, ktype, field, low, high, text)                                                                       \
+	{                                                                                                              \
+		.section = "risk", .name = key, .type = ktype, .offset = offsetof(struct cw_risk, field), .min = low,  \
+		.max = high, .help = text                                                                              \
+	}
+#define SIGNAL(key, ktype, field, low, high, text)                                                                     \
+	{                                                                                                              \
+		.section = "signal", .name = key, .type = ktype, .offset = offsetof(struct cw_signal_def, field),      \
+		.min = low, .max = high, .help = text                                                                  \
+	}
 
 const struct conf_key conf_keys[] = {
 	MAIN("state_dir", CONF_PATH, state_dir, 0, 0, CW_STATEDIR, "directory of the databases and kept documents"),
 	MAIN("runtime_dir", CONF_PATH, runtime_dir, 0, 0, CW_RUNTIMEDIR, "directory of the sockets"),
-	{ .section = "main", .name = "include_feeds", .type = CONF_GLOB, .def = "feeds.d/*.conf",
+	{ .section = "main",
+	  .name = "include_feeds",
+	  .type = CONF_GLOB,
+	  .def = "feeds.d/*.conf",
 	  .help = "files that configure feeds; each pattern must match something" },
 	MAIN("instance", CONF_TEXT, instance, 0, 0, "main", "names this installation in alerts"),
-	{ .section = "main", .name = "councils_file", .type = CONF_PATH,
-	  .offset = offsetof(struct cw_config, councils_file), .help = "table of the councils" },
-	{ .section = "main", .name = "aliases_file", .type = CONF_PATH,
-	  .offset = offsetof(struct cw_config, aliases_file), .help = "table of their codes and spellings" },
-	{ .section = "main", .name = "risk_file", .type = CONF_PATH, .offset = offsetof(struct cw_config, risk_file),
+	{ .section = "main",
+	  .name = "councils_file",
+	  .type = CONF_PATH,
+	  .offset = offsetof(struct cw_config, councils_file),
+	  .help = "table of the councils" },
+	{ .section = "main",
+	  .name = "aliases_file",
+	  .type = CONF_PATH,
+	  .offset = offsetof(struct cw_config, aliases_file),
+	  .help = "table of their codes and spellings" },
+	{ .section = "main",
+	  .name = "risk_file",
+	  .type = CONF_PATH,
+	  .offset = offsetof(struct cw_config, risk_file),
 	  .help = "constants of the risk model; \"\" for the built-in ones" },
 	MAIN("fetching", CONF_BOOL, fetching, 0, 0, "true", "fetch feeds when they are due"),
 	MAIN("normalisers", CONF_COUNT, normalisers, 1, 64, "2", "worker processes that read documents"),
 	MAIN("transfers", CONF_COUNT, transfers, 1, 256, "16", "transfers at once, in all"),
 	MAIN("per_host", CONF_COUNT, per_host, 1, 16, "1", "transfers at once, to one host"),
 	MAIN("host_delay", CONF_DURATION, host_delay_ms, 0, HOUR, "1s", "wait between two requests to one host"),
-	MAIN("user_agent", CONF_TEXT, user_agent, 0, 0, "councilwatch/" CW_VERSION, "how it introduces itself to servers"),
-	{ .section = "main", .name = "worker_dir", .type = CONF_PATH, .offset = offsetof(struct cw_config, worker_dir),
+	MAIN("user_agent", CONF_TEXT, user_agent, 0, 0, "councilwatch/" CW_VERSION,
+	     "how it introduces itself to servers"),
+	{ .section = "main",
+	  .name = "worker_dir",
+	  .type = CONF_PATH,
+	  .offset = offsetof(struct cw_config, worker_dir),
 	  .help = "directory of the workers' programs" },
 	MAIN("sandbox", CONF_BOOL, sandbox, 0, 0, "true", "lock the workers in"),
 	MAIN("worker_memory", CONF_SIZE, worker_memory, 64 * MIB, 64 * GIB, "512M", "address space of a normaliser"),
 	MAIN("heartbeat", CONF_DURATION, heartbeat_ms, 100, HOUR, "10s", "interval of heartbeats in the alert stream"),
-	{ .section = "main", .name = "log_level", .type = CONF_WORD, .offset = offsetof(struct cw_config, log_level),
-	  .def = "info", .words = log_words, .base = CW_LOG_ERROR, .help = "the least important events that are logged" },
+	{ .section = "main",
+	  .name = "log_level",
+	  .type = CONF_WORD,
+	  .offset = offsetof(struct cw_config, log_level),
+	  .def = "info",
+	  .words = log_words,
+	  .base = CW_LOG_ERROR,
+	  .help = "the least important events that are logged" },
 	MAIN("endpoint_work", CONF_TEXT, endpoint_work, 0, 0, NULL, "daemon to normalisers"),
 	MAIN("endpoint_commit", CONF_TEXT, endpoint_commit, 0, 0, NULL, "daemon to assessor"),
 	MAIN("endpoint_evidence", CONF_TEXT, endpoint_evidence, 0, 0, NULL, "normalisers to assessor"),
@@ -81,15 +114,30 @@ const struct conf_key conf_keys[] = {
 	FEED("why", CONF_TEXT, why, 0, 0, NULL, "the reason it is on or off"),
 	FEED("url", CONF_TEXT, url, 0, 0, NULL, "where it is fetched; without one, imports and submissions only"),
 	FEED("interval", CONF_DURATION, interval_ms, SECOND, 366 * DAY, "24h", "between two fetches"),
-	{ .section = "feed", .name = "jitter", .type = CONF_DURATION, .offset = offsetof(struct cw_feed, jitter_ms),
-	  .min = 0, .max = 30 * DAY, .help = "at most this is added to the interval, at random" },
+	{ .section = "feed",
+	  .name = "jitter",
+	  .type = CONF_DURATION,
+	  .offset = offsetof(struct cw_feed, jitter_ms),
+	  .min = 0,
+	  .max = 30 * DAY,
+	  .help = "at most this is added to the interval, at random" },
 	FEED("publisher", CONF_TEXT, publisher, 0, 0, NULL, "who says it"),
-	{ .section = "feed", .name = "tier", .type = CONF_WORD, .offset = offsetof(struct cw_feed, tier),
-	  .words = tier_words, .base = CW_TIER_A, .help = "how far to trust it: A official … D unattributed" },
+	{ .section = "feed",
+	  .name = "tier",
+	  .type = CONF_WORD,
+	  .offset = offsetof(struct cw_feed, tier),
+	  .words = tier_words,
+	  .base = CW_TIER_A,
+	  .help = "how far to trust it: A official … D unattributed" },
 	FEED("licence", CONF_TEXT, licence, 0, 0, NULL, "terms of use of the content"),
 	FEED("attribution", CONF_TEXT, attribution, 0, 0, NULL, "the credit that the licence asks for"),
-	{ .section = "feed", .name = "format", .type = CONF_WORD, .offset = offsetof(struct cw_feed, format),
-	  .words = format_words, .base = CW_FORMAT_HTML_TABLE, .help = "how to read it" },
+	{ .section = "feed",
+	  .name = "format",
+	  .type = CONF_WORD,
+	  .offset = offsetof(struct cw_feed, format),
+	  .words = format_words,
+	  .base = CW_FORMAT_HTML_TABLE,
+	  .help = "how to read it" },
 	{ .section = "feed", .name = "kind", .type = CONF_NAME, .help = "what its rows are" },
 	FEED("required", CONF_BOOL, required, 0, 0, "false", "without it nothing is known"),
 	FEED("encoding", CONF_TEXT, encoding, 0, 0, NULL, "character encoding, when it cannot be found out"),
@@ -142,23 +190,35 @@ const struct conf_key conf_keys[] = {
 	RISK("step_down_share", CONF_NUMBER, step_down_share, 0, 1, "share of a line under which points must fall"),
 	RISK("step_down_days", CONF_INTEGER, step_down_days, 0, 3660, "for so long, before the level falls"),
 	RISK("hold_days", CONF_INTEGER, hold_days, 0, 3660, "kept at watch after a serious floor has gone"),
-	RISK("new_evidence_points", CONF_NUMBER, new_evidence_points, 0, 1000, "a rise worth an alert at the same level"),
-	RISK("stale_ilacs_months", CONF_INTEGER, stale_ilacs_months, 1, 600, "age at which an ILACS inspection is stale"),
+	RISK("new_evidence_points", CONF_NUMBER, new_evidence_points, 0, 1000,
+	     "a rise worth an alert at the same level"),
+	RISK("stale_ilacs_months", CONF_INTEGER, stale_ilacs_months, 1, 600,
+	     "age at which an ILACS inspection is stale"),
 	RISK("stale_send_months", CONF_INTEGER, stale_send_months, 1, 600, "age at which an area SEND inspection is"),
 	RISK("outage_cadences", CONF_NUMBER, outage_cadences, 1, 1000, "intervals without success that make an outage"),
 	RISK("same_cause_days", CONF_INTEGER, same_cause_days, 0, 3660, "one alert per cause in so many days"),
 
 	SIGNAL("weight", CONF_NUMBER, weight, 0, 1000, "points"),
-	{ .section = "signal", .name = "floor", .type = CONF_WORD, .offset = offsetof(struct cw_signal_def, floor),
-	  .words = level_words, .base = CW_LEVEL_ROUTINE, .help = "the level it holds at least; routine for none" },
-	{ .section = "signal", .name = "criterion", .type = CONF_WORD,
-	  .offset = offsetof(struct cw_signal_def, criterion), .words = criterion_words, .base = CW_CRIT_OFSTED,
+	{ .section = "signal",
+	  .name = "floor",
+	  .type = CONF_WORD,
+	  .offset = offsetof(struct cw_signal_def, floor),
+	  .words = level_words,
+	  .base = CW_LEVEL_ROUTINE,
+	  .help = "the level it holds at least; routine for none" },
+	{ .section = "signal",
+	  .name = "criterion",
+	  .type = CONF_WORD,
+	  .offset = offsetof(struct cw_signal_def, criterion),
+	  .words = criterion_words,
+	  .base = CW_CRIT_OFSTED,
 	  .help = "the criterion it counts under unless the evidence names another" },
 	SIGNAL("half_life", CONF_NUMBER, half_life, 1, 36600, "days; impulses only"),
 	SIGNAL("expires_months", CONF_INTEGER, expires_months, 0, 600, "a state closes by itself after this; 0 never"),
 	SIGNAL("expires_days", CONF_INTEGER, expires_days, 0, 36600, "an impulse ends after this; 0 never"),
 	SIGNAL("closed_by_ilacs", CONF_BOOL, closed_by_ilacs, 0, 0, "the next full ILACS inspection closes it"),
-	SIGNAL("closed_by_area_send", CONF_BOOL, closed_by_area_send, 0, 0, "the next full area SEND inspection closes it"),
+	SIGNAL("closed_by_area_send", CONF_BOOL, closed_by_area_send, 0, 0,
+	       "the next full area SEND inspection closes it"),
 };
 const size_t conf_keys_n = CW_ARRAY_LEN(conf_keys);
 
@@ -430,8 +490,8 @@ static void set_word(const struct setting *s, void *at)
 		}
 	near = cw_nearest(s->text, s->key->words);
 	if (near && strlen(s->text) > 1) {
-		conf_mistake(s->mistakes, s->section->file, s->line, "unknown %s '%s'; did you mean '%s'?", s->key->name,
-		             s->text, near);
+		conf_mistake(s->mistakes, s->section->file, s->line, "unknown %s '%s'; did you mean '%s'?",
+		             s->key->name, s->text, near);
 		return;
 	}
 	cw_buf_init(&words, 512);
@@ -501,7 +561,8 @@ static int set_value(const struct setting *s, void *at)
 	}
 }
 
-int conf_apply(const char *section_name, const struct conf_section *section, void *object, struct conf_mistakes *mistakes)
+int conf_apply(const char *section_name, const struct conf_section *section, void *object,
+               struct conf_mistakes *mistakes)
 {
 	for (size_t i = 0; i < conf_keys_n; i++) {
 		const struct conf_key *key = &conf_keys[i];
@@ -667,10 +728,11 @@ void conf_print(const char *section_name, const void *object, unsigned indent, s
 static const char *type_name(enum conf_type type)
 {
 	static const char *const names[] = {
-		[CONF_TEXT] = "text",         [CONF_PATH] = "path",   [CONF_BOOL] = "boolean", [CONF_COUNT] = "number",
-		[CONF_INTEGER] = "number",    [CONF_NUMBER] = "number", [CONF_DURATION] = "duration",
-		[CONF_SIZE] = "size",         [CONF_LIST] = "list",   [CONF_WORD] = "word",    [CONF_CHAR] = "character",
-		[CONF_NAME] = "text",         [CONF_COLUMNS] = "list",      [CONF_GLOB] = "list",
+		[CONF_TEXT] = "text",         [CONF_PATH] = "path",      [CONF_BOOL] = "boolean",
+		[CONF_COUNT] = "number",      [CONF_INTEGER] = "number", [CONF_NUMBER] = "number",
+		[CONF_DURATION] = "duration", [CONF_SIZE] = "size",      [CONF_LIST] = "list",
+		[CONF_WORD] = "word",         [CONF_CHAR] = "character", [CONF_NAME] = "text",
+		[CONF_COLUMNS] = "list",      [CONF_GLOB] = "list",
 	};
 
 	return names[type];

@@ -335,14 +335,16 @@ static bool blank_comments(const char *path, char *data, size_t len, struct conf
 				if (data[i] == '\\' && i + 1 < len)
 					i++;
 				else if (c == '"' && data[i] == '$' && data[i + 1] == '{') {
-					conf_mistake(mistakes, path, line_of(data, i),
-					             "environment variables are not used here; write the value, or \\$ for "
-					             "a dollar sign");
+					conf_mistake(
+					    mistakes, path, line_of(data, i),
+					    "environment variables are not used here; write the value, or \\$ for "
+					    "a dollar sign");
 					good = false;
 				}
 			}
 			if (i >= len) {
-				conf_mistake(mistakes, path, line_of(data, from), "a quoted text is not closed; add %c", c);
+				conf_mistake(mistakes, path, line_of(data, from), "a quoted text is not closed; add %c",
+				             c);
 				return false;
 			}
 			i++;
@@ -403,7 +405,7 @@ static struct reading {
 	bool again;  /* something was learned: read once more */
 	bool failed; /* syntax: reported */
 	bool nomem;
-} *reading;
+} * reading;
 
 static void section_path(const struct conf_section *section, char *buf, size_t size)
 {
@@ -511,11 +513,12 @@ static void on_error(cfg_t *cfg, const char *fmt, va_list args)
 		syntax_mistake(cfg, "'}' closes nothing; remove it");
 	} else if (strcmp(fmt, "unexpected token '%s'") == 0) {
 		syntax_mistake(cfg, "'%s' is not expected here; is a quote, comma or brace missing before it?", name);
+	} else if (strstr(fmt, "escape") || strstr(fmt, "octal")) {
+		syntax_mistake(cfg, "'%s' is no escape sequence; write \\\\ for a backslash", name);
 	} else if (strstr(fmt, "sub-section")) {
 		syntax_mistake(cfg, "a name may hold neither '|' nor '='");
 	} else {
-		vsnprintf(what, sizeof(what), fmt, args);
-		syntax_mistake(cfg, "%s", strstr(fmt, "%s") ? name : what);
+		syntax_mistake(cfg, "%s", fmt);
 	}
 }
 
@@ -674,7 +677,8 @@ static int read_once(const struct conf_grammar *grammar, char *data, size_t len)
 		cfg->line = 1;
 		if (file)
 			(void)cfg_parse_fp(cfg, file);
-		if (reading->current == reading->root && add_empty_lists(reading->root, cfg) < 0)
+		/* What was cut short by a mistake only looks like an empty list. */
+		if (!reading->failed && !reading->again && add_empty_lists(reading->root, cfg) < 0)
 			reading->nomem = true;
 		r = reading->nomem ? -ENOMEM : 0;
 	}
@@ -732,7 +736,8 @@ static void unknown_name(struct conf_mistakes *mistakes, const struct conf_secti
 }
 
 /* Marks what the grammar has and reports what it has not, and names given twice. */
-static void check_names(struct conf_section *section, const struct conf_grammar *grammar, struct conf_mistakes *mistakes)
+static void check_names(struct conf_section *section, const struct conf_grammar *grammar,
+                        struct conf_mistakes *mistakes)
 {
 	char where[512];
 
@@ -766,7 +771,8 @@ static void check_names(struct conf_section *section, const struct conf_grammar 
 }
 
 /* A name that was learned at the top but never came to anything, because the syntax after it is broken. */
-static void check_learned(const struct reading *done, const struct conf_grammar *grammar, struct conf_mistakes *mistakes)
+static void check_learned(const struct reading *done, const struct conf_grammar *grammar,
+                          struct conf_mistakes *mistakes)
 {
 	for (size_t i = 0; i < done->n_learned; i++) {
 		const struct learned *learned = &done->learned[i];

@@ -13,9 +13,9 @@
 /* One text names one council between two days. */
 struct meaning {
 	uint32_t council;
-	uint32_t next;   /* the text's next meaning, or NONE */
+	uint32_t next;    /* the text's next meaning, or NONE */
 	int32_t from, to; /* CW_DAY_NONE = open */
-	unsigned line;   /* in the file that says so */
+	unsigned line;    /* in the file that says so */
 	bool code;
 	bool aliases_file;
 };
@@ -202,15 +202,15 @@ static void mistake(struct loader *loader, const struct cw_error *err)
 		loader->report(loader->arg, err);
 }
 
-#define COMPLAIN(loader, csv, ...)                                                                 \
-	do {                                                                                       \
-		struct cw_error complaint = { 0 };                                                 \
-		cw_error_at(&complaint, -EINVAL, (csv)->path, (csv)->row_line, 0, __VA_ARGS__);    \
-		mistake(loader, &complaint);                                                       \
+#define COMPLAIN(loader, csv, ...)                                                                                     \
+	do {                                                                                                           \
+		struct cw_error complaint = { 0 };                                                                     \
+		cw_error_at(&complaint, -EINVAL, (csv)->path, (csv)->row_line, 0, __VA_ARGS__);                        \
+		mistake(loader, &complaint);                                                                           \
 	} while (0)
 
 static const char *const schemes[] = { "name", "gss", "la_code", "urn", "ecode", NULL };
-static const char *const types[] = { "unitary", "county", "met_district", "london_borough", "city_of_london",
+static const char *const types[] = { "unitary",         "county", "met_district", "london_borough", "city_of_london",
 	                             "isles_of_scilly", NULL };
 
 static bool listed(const char *word, const char *const *words)
@@ -304,7 +304,8 @@ static int add_meaning(struct loader *loader, const struct cw_csv *csv, const ch
 	return 0;
 }
 
-static bool read_day(struct loader *loader, const struct cw_csv *csv, const char *text, const char *column, int32_t *ret)
+static bool read_day(struct loader *loader, const struct cw_csv *csv, const char *text, const char *column,
+                     int32_t *ret)
 {
 	*ret = CW_DAY_NONE;
 	if (!*text || cw_date_parse(text, strlen(text), "%Y-%m-%d", ret) == 0)
@@ -382,8 +383,11 @@ static int add_council_texts(struct loader *loader, struct cw_csv *csv, const st
 	const struct {
 		const char *text;
 		bool code;
-	} texts[] = { { council->name, false },   { council->short_name, false }, { council->gss_code, true },
-		      { council->la_code, true }, { council->urn, true } };
+	} texts[] = { { council->name, false },
+		      { council->short_name, false },
+		      { council->gss_code, true },
+		      { council->la_code, true },
+		      { council->urn, true } };
 
 	csv->row_line = line;
 	for (size_t i = 0; i < CW_ARRAY_LEN(texts); i++) {
@@ -404,8 +408,8 @@ static int add_council_texts(struct loader *loader, struct cw_csv *csv, const st
 
 static int read_councils(struct loader *loader)
 {
-	static const char *const names[] = { "council_id", "name", "short_name", "type", "region", "gss_code",
-		                             "la_code", "urn", "start_date", "end_date", NULL };
+	static const char *const names[] = { "council_id", "name", "short_name", "type",     "region", "gss_code",
+		                             "la_code",    "urn",  "start_date", "end_date", NULL };
 	struct cw_councils *councils = loader->councils;
 	struct cw_csv *csv = &councils->councils_csv;
 	CW_CLEANUP(cw_freep) unsigned *lines = NULL;
@@ -450,14 +454,18 @@ static int read_alias(struct loader *loader, const struct cw_csv *csv, const int
 		const char *near = cw_nearest(id, ids);
 
 		COMPLAIN(loader, csv, "unknown council_id '%s'%s%s%s", id,
-		         near ? "; did you mean '" : "; add it to the councils first", near ? near : "", near ? "'?" : "");
+		         near ? "; did you mean '" : "; add it to the councils first", near ? near : "",
+		         near ? "'?" : "");
 		return 0;
 	}
 	if (!listed(scheme, schemes)) {
 		const char *near = cw_nearest(scheme, schemes);
 
-		COMPLAIN(loader, csv, "unknown scheme '%s'; %s%s%s", scheme, near ? "did you mean '" : "use name, gss, la_code, "
-		         "urn or ecode", near ? near : "", near ? "'?" : "");
+		COMPLAIN(loader, csv, "unknown scheme '%s'; %s%s%s", scheme,
+		         near ? "did you mean '"
+		              : "use name, gss, la_code, "
+		                "urn or ecode",
+		         near ? near : "", near ? "'?" : "");
 		return 0;
 	}
 	if (!*alias) {
@@ -560,8 +568,8 @@ int cw_councils_load(const char *councils_csv, const char *aliases_csv, cw_repor
 			return cw_error_at(err, r, aliases_csv, 0, 0, "an alias is too long");
 	}
 	if (loader.mistakes)
-		return cw_error_at(err, -EINVAL, councils_csv, 0, 0, "%u %s in the councils and aliases", loader.mistakes,
-		                   loader.mistakes == 1 ? "mistake" : "mistakes");
+		return cw_error_at(err, -EINVAL, councils_csv, 0, 0, "%u %s in the councils and aliases",
+		                   loader.mistakes, loader.mistakes == 1 ? "mistake" : "mistakes");
 	*ret = cw_steal(councils);
 	return 0;
 }
@@ -765,8 +773,8 @@ static int resolve(const struct cw_councils *councils, const struct cw_str *text
 		left = both;
 	}
 	if (!left.n)
-		return other_day ? say_not_then(councils, why, texts[other], other_day, day) :
-		                   say_unknown(why, texts, n_texts);
+		return other_day ? say_not_then(councils, why, texts[other], other_day, day)
+		                 : say_unknown(why, texts, n_texts);
 	if (left.n > 1)
 		return say_ambiguous(councils, why, texts[first], &left);
 

@@ -124,7 +124,8 @@ static int read_field(struct cw_csv *csv, char **ret, char *end, struct cw_error
 			if (at >= csv->len) {
 				/* Nothing after an open quote can be trusted, so reading ends here. */
 				csv->at = csv->len;
-				return cw_error_at(err, -EINVAL, csv->path, line, 0, "a quoted field is not closed; add '\"'");
+				return cw_error_at(err, -EINVAL, csv->path, line, 0,
+				                   "a quoted field is not closed; add '\"'");
 			}
 			if (data[at] == '\n')
 				lines++;

@@ -16,11 +16,11 @@
 #define CW_CSV_SIZE_MAX (16u * 1024u * 1024u) /* bytes of one configuration file */
 
 struct cw_csv {
-	char *path;     /* owned */
-	char *data;     /* owned; fields point into it, NUL-terminated */
+	char *path; /* owned */
+	char *data; /* owned; fields point into it, NUL-terminated */
 	size_t len;
 	size_t at;
-	unsigned line;  /* where the next row begins */
+	unsigned line;     /* where the next row begins */
 	unsigned row_line; /* where the last row began */
 	size_t n_columns;
 	const char *columns[CW_CSV_COLUMNS_MAX];

@@ -54,21 +54,25 @@ int cw_criterion_parse(struct cw_str text, enum cw_criterion *ret)
 
 #define BIT(criterion) (1u << CW_CRIT_##criterion)
 /* A state (open until closed) and an impulse (decays); may: the other criterion it may count under instead. */
-#define STATE_OR(id, crit, may, points, held, months, ilacs, area_send)                                          \
-	{ .name = id, .state = true, .criteria = BIT(crit) | BIT(may), .criterion = CW_CRIT_##crit,              \
-	  .weight = points, .floor = CW_LEVEL_##held, .expires_months = months, .closed_by_ilacs = ilacs,        \
-	  .closed_by_area_send = area_send }
+#define STATE_OR(id, crit, may, points, held, months, ilacs, area_send)                                                \
+	{                                                                                                              \
+		.name = id, .state = true, .criteria = BIT(crit) | BIT(may), .criterion = CW_CRIT_##crit,              \
+		.weight = points, .floor = CW_LEVEL_##held, .expires_months = months, .closed_by_ilacs = ilacs,        \
+		.closed_by_area_send = area_send                                                                       \
+	}
 #define STATE(id, crit, ...) STATE_OR(id, crit, crit, __VA_ARGS__)
-#define IMPULSE_OR(id, crit, may, points, days, replaced_days)                                                   \
-	{ .name = id, .criteria = BIT(crit) | BIT(may), .criterion = CW_CRIT_##crit, .weight = points,           \
-	  .half_life = days, .expires_days = replaced_days }
+#define IMPULSE_OR(id, crit, may, points, days, replaced_days)                                                         \
+	{                                                                                                              \
+		.name = id, .criteria = BIT(crit) | BIT(may), .criterion = CW_CRIT_##crit, .weight = points,           \
+		.half_life = days, .expires_days = replaced_days                                                       \
+	}
 #define IMPULSE(id, crit, ...) IMPULSE_OR(id, crit, crit, __VA_ARGS__)
 
 /*
- * The tables of domain section 3.2, row by row. Where "closes when" names a publisher (DfE, MHCLG), only a
- * statement closes it; where it names a time, that is here. The
- * columns of a state: weight, floor, months until it closes by itself, closed by the next full ILACS, by the next full area
- * SEND inspection; of an impulse: weight, half-life in days, days until it is replaced.
+ * The tables of domain section 3.2, row by row. Where "closes when" names a publisher (DfE, MHCLG), only a statement closes
+ * it; where it names a time, that is here. The columns of a state: weight, floor, months until it closes by itself, closed by
+ * the next full ILACS, by the next full area SEND inspection; of an impulse: weight, half-life in days, days until it is
+ * replaced.
  */
 static const struct cw_signal_def defaults[] = {
 	STATE("ilacs_inadequate", OFSTED, 60, INTENSIVE, 0, true, false),

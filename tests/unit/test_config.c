@@ -23,8 +23,9 @@ struct place {
 	struct cw_error err;
 };
 
-#define TABLES "councils_file = \"" CW_SOURCE_DIR "/config/councils.csv\"\n" \
-	       "aliases_file = \"" CW_SOURCE_DIR "/config/aliases.csv\"\n"
+#define TABLES                                                                                                         \
+	"councils_file = \"" CW_SOURCE_DIR "/config/councils.csv\"\n"                                                  \
+	"aliases_file = \"" CW_SOURCE_DIR "/config/aliases.csv\"\n"
 
 static void write_file(const struct place *place, const char *name, const char *text)
 {
@@ -84,8 +85,8 @@ static void load(struct place *place, const char *name)
 
 static void tear_down(struct place *place)
 {
-	static const char *const names[] = { "main.conf",      "again.conf",     "feeds.d/a.conf", "feeds.d/b.conf",
-		                             "feeds.d/c.conf", "councils.csv",   "aliases.csv",    "risk.conf" };
+	static const char *const names[] = { "main.conf",      "again.conf",   "feeds.d/a.conf", "feeds.d/b.conf",
+		                             "feeds.d/c.conf", "councils.csv", "aliases.csv",    "risk.conf" };
 	char path[256];
 
 	cw_config_free(place->config);
@@ -102,8 +103,8 @@ static void tear_down(struct place *place)
  */
 struct mistake_case {
 	const char *name;
-	const char *main;   /* after include_feeds and the tables, on one line */
-	const char *feed;   /* feeds.d/a.conf, or NULL */
+	const char *main; /* after include_feeds and the tables, on one line */
+	const char *feed; /* feeds.d/a.conf, or NULL */
 	const char *expected;
 };
 
@@ -114,7 +115,8 @@ struct mistake_case {
 static const struct mistake_case mistake_cases[] = {
 	{ "nothing wrong", "", FEED(RECORD), "" },
 	{ "unknown key", "\nstate_dri = x", NULL, "main.conf:2: unknown key 'state_dri'; did you mean 'state_dir'?\n" },
-	{ "unknown key, nothing near", "\nzzzzzz = x", NULL, "main.conf:2: unknown key 'zzzzzz'; see councilwatch.conf(5)\n" },
+	{ "unknown key, nothing near", "\nzzzzzz = x", NULL,
+	  "main.conf:2: unknown key 'zzzzzz'; see councilwatch.conf(5)\n" },
 	{ "unknown list", "\nzzzzzz = { a,\n b }\nqqqqqq = {}", NULL,
 	  "main.conf:2: unknown key 'zzzzzz'; see councilwatch.conf(5)\n"
 	  "main.conf:4: unknown key 'qqqqqq'; see councilwatch.conf(5)\n" },
@@ -124,7 +126,8 @@ static const struct mistake_case mistake_cases[] = {
 	  "feeds.d/a.conf:7: unknown key 'intervall' in feed \"f\"; did you mean 'interval'?\n" },
 	{ "key of another section", "", RECORDED("council = x\nstate_dir = y"),
 	  "feeds.d/a.conf:7: unknown key 'council' in feed \"f\"; it belongs in the record of a feed\n"
-	  "feeds.d/a.conf:8: unknown key 'state_dir' in feed \"f\"; it belongs in councilwatch.conf, outside any section\n" },
+	  "feeds.d/a.conf:8: unknown key 'state_dir' in feed \"f\"; it belongs in councilwatch.conf, outside any "
+	  "section\n" },
 	{ "key set twice", "\nnormalisers = 1\n\nnormalisers = 2", NULL,
 	  "main.conf:4: 'normalisers' is set twice, first on line 2; remove one\n" },
 	{ "list set twice", "", FEED("record { council = { a }\ncouncil = { b, c }\noutcome = o }"),
@@ -137,9 +140,11 @@ static const struct mistake_case mistake_cases[] = {
 	{ "duration without a unit", "\nhost_delay = 5", NULL,
 	  "main.conf:2: host_delay is '5'; write a duration as 500ms, 90s, 15m, 6h or 7d\n" },
 	{ "duration too long", "\nhost_delay = 2h", NULL, "main.conf:2: host_delay is 2h; the maximum is 60m\n" },
-	{ "size", "\nworker_memory = 1T", NULL, "main.conf:2: worker_memory is '1T'; write a size as 512K, 64M or 1G\n" },
+	{ "size", "\nworker_memory = 1T", NULL,
+	  "main.conf:2: worker_memory is '1T'; write a size as 512K, 64M or 1G\n" },
 	{ "size too small", "\nworker_memory = 1M", NULL, "main.conf:2: worker_memory is 1M; the minimum is 64M\n" },
-	{ "one value, not a list", "\ninstance = { a, b }", NULL, "main.conf:2: instance takes one value, not a list\n" },
+	{ "one value, not a list", "\ninstance = { a, b }", NULL,
+	  "main.conf:2: instance takes one value, not a list\n" },
 	{ "word", "\nlog_level = inof", NULL, "main.conf:2: unknown log_level 'inof'; did you mean 'info'?\n" },
 	{ "word, nothing near", "\nlog_level = loud", NULL,
 	  "main.conf:2: unknown log_level 'loud'; use error, warning, notice, info or debug\n" },
@@ -152,7 +157,8 @@ static const struct mistake_case mistake_cases[] = {
 	{ "quote not closed", "\nfetching = true\nuser_agent = \"x\n\n", NULL,
 	  "main.conf:3: a quoted text is not closed; add \"\n" },
 	{ "comment not closed", "\n/* and so\non", NULL, "main.conf:2: a comment is not closed; add */\n" },
-	{ "brace not closed", "", "\n\nfeed \"f\" {\npublisher = p tier = A format = csv kind = area_send\n" RECORD "\n",
+	{ "brace not closed", "",
+	  "\n\nfeed \"f\" {\npublisher = p tier = A format = csv kind = area_send\n" RECORD "\n",
 	  "feeds.d/a.conf:3: '{' is not closed; add '}'\n" },
 	{ "brace that closes nothing", "", FEED(RECORD) "}\n", "feeds.d/a.conf:8: '}' closes nothing; remove it\n" },
 	{ "list without a comma", "\nstate_dir = { a b }", NULL,
@@ -160,6 +166,9 @@ static const struct mistake_case mistake_cases[] = {
 	{ "feed without a name", "", "feed {\n}\n", "feeds.d/a.conf:1: 'feed' needs a name: feed \"name\" { … }\n" },
 	{ "environment variable", "\nstate_dir = \"${HOME}\"", NULL,
 	  "main.conf:2: environment variables are not used here; write the value, or \\$ for a dollar sign\n" },
+	{ "escape sequence", "\nuser_agent = \"\\999\"", NULL,
+	  "main.conf:2: '\\999' is no escape sequence; write \\\\ for a backslash\n" },
+	{ "bar in a name", "\n\"a|b\" = 1", NULL, "main.conf:2: a name may hold neither '|' nor '='\n" },
 	{ "control character", "\nstate_dir = \"\x01\"", NULL,
 	  "main.conf:2: holds a control character (0x01); remove it\n" },
 	{ "not UTF-8", "\n\nuser_agent = \"\xe9\"", NULL, "main.conf:3: is not UTF-8; save the file as UTF-8\n" },
@@ -179,7 +188,8 @@ static const struct mistake_case mistake_cases[] = {
 	  "feeds.d/a.conf:3: unknown tier 'E'; use A, B, C or D\n"
 	  "feeds.d/a.conf:4: unknown format 'cvs'; did you mean 'csv'?\n"
 	  "feeds.d/a.conf:5: unknown kind 'ilac'; did you mean 'ilacs'?\n" },
-	{ "unknown kind, nothing near", "", "feed \"f\" {\npublisher = p tier = A format = csv\nkind = weather\n" RECORD "\n}\n",
+	{ "unknown kind, nothing near", "",
+	  "feed \"f\" {\npublisher = p tier = A format = csv\nkind = weather\n" RECORD "\n}\n",
 	  "feeds.d/a.conf:3: unknown kind 'weather'; there is ilacs, area_send, signal, jtai, youth_justice, news\n" },
 	{ "interval", "", RECORDED("url = \"https://example.org/\"\ninterval = 5s"),
 	  "feeds.d/a.conf:8: interval is 5s; the minimum is 60s\n" },
@@ -199,19 +209,24 @@ static const struct mistake_case mistake_cases[] = {
 	  "feeds.d/a.conf:7: unknown scheme 'ftp'; use https, http or file\n" },
 	{ "no address", "", RECORDED("url = \"example.org/x\""),
 	  "feeds.d/a.conf:7: url is not an address; write it as https://host/path\n" },
-	{ "no host", "", RECORDED("url = \"https:///x\""), "feeds.d/a.conf:7: url has no host; write it as https://host/path\n" },
+	{ "no host", "", RECORDED("url = \"https:///x\""),
+	  "feeds.d/a.conf:7: url has no host; write it as https://host/path\n" },
 	{ "blank in an address", "", RECORDED("url = \"https://example.org/a b\""),
 	  "feeds.d/a.conf:7: url holds a blank, quote, bracket or backslash; encode it as %XX\n" },
 	{ "password in an address", "", RECORDED("url = \"https://user:hunter2@example.org/\""),
-	  "feeds.d/a.conf:7: url holds a user name, password or key; put it in a file and name that with 'credential'\n" },
+	  "feeds.d/a.conf:7: url holds a user name, password or key; put it in a file and name that with "
+	  "'credential'\n" },
 	{ "token in an address", "", RECORDED("url = \"https://example.org/?a=1&token=hunter2\""),
-	  "feeds.d/a.conf:7: url holds a user name, password or key; put it in a file and name that with 'credential'\n" },
+	  "feeds.d/a.conf:7: url holds a user name, password or key; put it in a file and name that with "
+	  "'credential'\n" },
 	{ "secret in a header", "", RECORDED("headers = { \"Accept: text/csv\",\n\"Authorization: Bearer hunter2\" }"),
-	  "feeds.d/a.conf:8: header 'authorization' would hold a secret; put it in a file and name that with 'credential'\n" },
+	  "feeds.d/a.conf:8: header 'authorization' would hold a secret; put it in a file and name that with "
+	  "'credential'\n" },
 	{ "header", "", RECORDED("headers = \"no colon\""),
 	  "feeds.d/a.conf:7: a header is not of the form \"Name: value\"\n" },
 	{ "secret as a credential", "", RECORDED("credential = \"user:hunter2\""),
-	  "feeds.d/a.conf:7: credential is not the name of a file or systemd credential; the secret itself must not stand "
+	  "feeds.d/a.conf:7: credential is not the name of a file or systemd credential; the secret itself must not "
+	  "stand "
 	  "here\n" },
 	{ "allowed host", "", RECORDED("allowed_hosts = \"https://example.org\""),
 	  "feeds.d/a.conf:7: 'https://example.org' is not the name of a host; write it without scheme and path\n" },
@@ -233,16 +248,22 @@ static const struct mistake_case mistake_cases[] = {
 	{ "no column", "", FEED("record { council = {} outcome = { \"\" } }"),
 	  "feeds.d/a.conf:6: council names no column; name one or remove it\n"
 	  "feeds.d/a.conf:6: outcome names an empty column\n" },
-	{ "date formats", "", FEED("record { council = la outcome = grade event_date = d\ndate_format = { \"%d/%m\",\n\"%Q\" } }"),
+	{ "date formats", "",
+	  FEED("record { council = la outcome = grade event_date = d\ndate_format = { \"%d/%m\",\n\"%Q\" } }"),
 	  "feeds.d/a.conf:7: date format '%d/%m' has no year; write one as %d/%m/%Y\n"
 	  "feeds.d/a.conf:8: date format '%Q' uses '%Q'; use %d %m %Y %y %b %B %H %M %S\n" },
-	{ "date format without its date", "", FEED("record { council = la outcome = grade\npublished_at_format = \"%d/%m/%Y\" }"),
+	{ "date format without its date", "",
+	  FEED("record { council = la outcome = grade\npublished_at_format = \"%d/%m/%Y\" }"),
 	  "feeds.d/a.conf:7: published_at_format is of no use without published_at\n" },
-	{ "map", "", FEED("record { council = la outcome = grade\nmap \"outcome\" {\n\"2.0\" = 2\n\"five\" = 5\n\"2.0\" = 3\n} }"),
+	{ "map", "",
+	  FEED("record { council = la outcome = grade\nmap \"outcome\" {\n\"2.0\" = 2\n\"five\" = 5\n\"2.0\" = 3\n} }"),
 	  "feeds.d/a.conf:9: '5' is not a value of outcome; correct it\n"
-	  "feeds.d/a.conf:10: '2.0' is set twice in map \"outcome\" of record of feed \"f\", first on line 8; remove one\n" },
-	{ "map of nothing", "", FEED("record { council = la outcome = grade\nmap \"inspection_type\" { a = b }\nmap \"outcom\" { a = b } }"),
-	  "feeds.d/a.conf:7: map \"inspection_type\" has nothing to translate; add inspection_type = \"column\" to the record\n"
+	  "feeds.d/a.conf:10: '2.0' is set twice in map \"outcome\" of record of feed \"f\", first on line 8; remove "
+	  "one\n" },
+	{ "map of nothing", "",
+	  FEED("record { council = la outcome = grade\nmap \"inspection_type\" { a = b }\nmap \"outcom\" { a = b } }"),
+	  "feeds.d/a.conf:7: map \"inspection_type\" has nothing to translate; add inspection_type = \"column\" to the "
+	  "record\n"
 	  "feeds.d/a.conf:8: unknown value 'outcom'; did you mean 'outcome'?\n" },
 	{ "constants", "",
 	  FEED("record { council = la outcome = grade\nconstants { outcome = 2\nframework_id = x\noutcom = 2 } }"),
@@ -259,8 +280,9 @@ static const struct mistake_case mistake_cases[] = {
 	{ "required", "", FEED("record { council = la outcome = grade\nrequired = { council, outcom, url } }"),
 	  "feeds.d/a.conf:7: required names 'outcom', which comes from no column; did you mean 'outcome'?\n"
 	  "feeds.d/a.conf:7: required names 'url', which comes from no column; add it to the record\n" },
-	{ "expect", "", RECORDED("expect { }\nexpect { input = a input_file = b gives = {} }\n"
-	                         "expect { input = a gives = { \"bradfrod outcome=2\",\n\"quarantine unknwon_council\", \"\" } }"),
+	{ "expect", "",
+	  RECORDED("expect { }\nexpect { input = a input_file = b gives = {} }\n"
+	           "expect { input = a gives = { \"bradfrod outcome=2\",\n\"quarantine unknwon_council\", \"\" } }"),
 	  "feeds.d/a.conf:7: an expect needs either input or input_file\n"
 	  "feeds.d/a.conf:7: an expect needs gives = { … }: what its input must give; {} for nothing\n"
 	  "feeds.d/a.conf:8: an expect needs either input or input_file\n"
@@ -268,11 +290,12 @@ static const struct mistake_case mistake_cases[] = {
 	  "feeds.d/a.conf:10: unknown reason 'unknwon_council'; did you mean 'unknown_council'?\n"
 	  "feeds.d/a.conf:10: gives holds an empty text; remove it\n" },
 	{ "evidence needs no record", "", "feed \"f\" { publisher = p tier = D format = evidence }\n", "" },
-	{ "evidence takes no record", "", "feed \"f\" { publisher = p tier = D format = evidence\nkind = signal\n" RECORD " }\n",
+	{ "evidence takes no record", "",
+	  "feed \"f\" { publisher = p tier = D format = evidence\nkind = signal\n" RECORD " }\n",
 	  "feeds.d/a.conf:2: format evidence takes the kind from each object; remove kind\n"
 	  "feeds.d/a.conf:3: format evidence names its own fields; remove the record\n" },
-	{ "news needs no outcome", "", "feed \"f\" { publisher = p tier = C format = csv kind = news record { council = la } }\n",
-	  "" },
+	{ "news needs no outcome", "",
+	  "feed \"f\" { publisher = p tier = C format = csv kind = news record { council = la } }\n", "" },
 };
 
 static void test_mistakes(void **state)
@@ -282,8 +305,10 @@ static void test_mistakes(void **state)
 	char text[4096];
 
 	set_up(&place);
-	snprintf(text, sizeof(text), "state_dir = s runtime_dir = r include_feeds = %s councils_file = \"%s\" "
-	         "aliases_file = \"%s\" %s\n", c->feed ? "\"feeds.d/*.conf\"" : "{}", CW_SOURCE_DIR "/config/councils.csv",
+	snprintf(text, sizeof(text),
+	         "state_dir = s runtime_dir = r include_feeds = %s councils_file = \"%s\" "
+	         "aliases_file = \"%s\" %s\n",
+	         c->feed ? "\"feeds.d/*.conf\"" : "{}", CW_SOURCE_DIR "/config/councils.csv",
 	         CW_SOURCE_DIR "/config/aliases.csv", c->main);
 	/* state_dir may be what the case is about. */
 	if (strstr(c->main, "state_dir"))
@@ -309,28 +334,32 @@ static void test_all_files_in_one_run(void **state)
 	           "# a comment\n/* one of\n   two lines */\nnormalisers = 99 // too many\n\nfetchin = true\n"
 	           "councils_file = \"councils.csv\"\naliases_file = \"aliases.csv\"\nrisk_file = \"risk.conf\"\n"
 	           "include_feeds = { # a comment in a list\n  \"feeds.d/*.conf\",\n  \"nothing/*.conf\" }\n");
-	write_file(&place, "feeds.d/a.conf", "\n# two\nfeed \"a\" {\n    intervall = \"6h\" # four\n    publisher = p\n"
-	                                     "    tier = A\n    format = csv\n    kind = area_send\n    " RECORD "\n}\n");
+	write_file(&place, "feeds.d/a.conf",
+	           "\n# two\nfeed \"a\" {\n    intervall = \"6h\" # four\n    publisher = p\n"
+	           "    tier = A\n    format = csv\n    kind = area_send\n    " RECORD "\n}\n");
 	write_file(&place, "feeds.d/b.conf", "feed \"b\" {\n    publisher = \"not closed\n}\n");
-	write_file(&place, "feeds.d/c.conf", "feed \"a\" { publisher = p tier = A format = cvs kind = area_send\n" RECORD " }\n");
-	write_file(&place, "councils.csv", "council_id,name,short_name,type,region,gss_code,la_code,urn,start_date,end_date\n"
-	                                   "a,A Council,A,village,,,,,,\n");
+	write_file(&place, "feeds.d/c.conf",
+	           "feed \"a\" { publisher = p tier = A format = cvs kind = area_send\n" RECORD " }\n");
+	write_file(&place, "councils.csv",
+	           "council_id,name,short_name,type,region,gss_code,la_code,urn,start_date,end_date\n"
+	           "a,A Council,A,village,,,,,,\n");
 	write_file(&place, "aliases.csv", "council_id,alias,scheme,valid_from,valid_to,source\nb,B,name,,,\n");
 	write_file(&place, "risk.conf", "line_wach = 25\nsignal \"newz\" { weight = 4 }\n");
 	load(&place, "main.conf");
-	assert_string_equal(cw_buf_str(&place.mistakes),
-	                    "main.conf:4: normalisers is 99; the maximum is 64\n"
-	                    "main.conf:6: unknown key 'fetchin'; did you mean 'fetching'?\n"
-	                    "main.conf:12: include_feeds matches no file: nothing/*.conf; correct it, or write "
-	                    "include_feeds = {} for none\n"
-	                    "feeds.d/a.conf:4: unknown key 'intervall' in feed \"a\"; did you mean 'interval'?\n"
-	                    "feeds.d/b.conf:2: a quoted text is not closed; add \"\n"
-	                    "feeds.d/c.conf:1: feed \"a\" is configured twice, first at feeds.d/a.conf:3; rename or remove one\n"
-	                    "feeds.d/c.conf:1: unknown format 'cvs'; did you mean 'csv'?\n"
-	                    "councils.csv:2: unknown type 'village' of council 'a'; see SOURCES.md beside it\n"
-	                    "aliases.csv:2: unknown council_id 'b'; did you mean 'a'?\n"
-	                    "risk.conf:1: unknown key 'line_wach'; did you mean 'line_watch'?\n"
-	                    "risk.conf:2: unknown signal 'newz'; did you mean 'news'?\n");
+	assert_string_equal(
+	    cw_buf_str(&place.mistakes),
+	    "main.conf:4: normalisers is 99; the maximum is 64\n"
+	    "main.conf:6: unknown key 'fetchin'; did you mean 'fetching'?\n"
+	    "main.conf:12: include_feeds matches no file: nothing/*.conf; correct it, or write "
+	    "include_feeds = {} for none\n"
+	    "feeds.d/a.conf:4: unknown key 'intervall' in feed \"a\"; did you mean 'interval'?\n"
+	    "feeds.d/b.conf:2: a quoted text is not closed; add \"\n"
+	    "feeds.d/c.conf:1: feed \"a\" is configured twice, first at feeds.d/a.conf:3; rename or remove one\n"
+	    "feeds.d/c.conf:1: unknown format 'cvs'; did you mean 'csv'?\n"
+	    "councils.csv:2: unknown type 'village' of council 'a'; see SOURCES.md beside it\n"
+	    "aliases.csv:2: unknown council_id 'b'; did you mean 'a'?\n"
+	    "risk.conf:1: unknown key 'line_wach'; did you mean 'line_watch'?\n"
+	    "risk.conf:2: unknown signal 'newz'; did you mean 'news'?\n");
 	assert_int_equal(place.result, -EINVAL);
 	assert_null(place.config);
 	assert_non_null(strstr(place.err.text, "11 mistakes"));
@@ -359,9 +388,10 @@ static void test_socket_paths(void **state)
 	snprintf(text, sizeof(text), TABLES "include_feeds = {}\nruntime_dir = \"/tmp/%0100d\"\n", 0);
 	write_file(&place, "main.conf", text);
 	load(&place, "main.conf");
-	assert_non_null(strstr(cw_buf_str(&place.mistakes),
-	                       "main.conf:4: runtime_dir is too long: a socket in it would have a path of 110 bytes, and "
-	                       "may have 107\n"));
+	assert_non_null(
+	    strstr(cw_buf_str(&place.mistakes),
+	           "main.conf:4: runtime_dir is too long: a socket in it would have a path of 110 bytes, and "
+	           "may have 107\n"));
 	tear_down(&place);
 }
 
@@ -399,8 +429,9 @@ static void test_minimal(void **state)
 
 	(void)state;
 	set_up(&place);
-	write_file(&place, "main.conf", "state_dir = \"state\"\nruntime_dir = \"/tmp/run\"\ninclude_feeds = \"" CW_SOURCE_DIR
-	                                "/config/feeds.d/*.conf\"\n");
+	write_file(&place, "main.conf",
+	           "state_dir = \"state\"\nruntime_dir = \"/tmp/run\"\ninclude_feeds = \"" CW_SOURCE_DIR
+	           "/config/feeds.d/*.conf\"\n");
 	load(&place, "main.conf");
 	assert_string_equal(cw_buf_str(&place.mistakes), "");
 	assert_int_equal(place.result, 0);
@@ -498,20 +529,22 @@ static void test_values(void **state)
 	(void)state;
 	set_up(&place);
 	write_file(&place, "main.conf", TABLES "heartbeat = 1500ms host_delay = 0s worker_memory = 1G sandbox = off\n");
-	write_file(&place, "feeds.d/a.conf",
-	           "feed \"f\" {\n"
-	           "    url = \"http://localhost:8080/x\" interval = 2m publisher = \"Caf\xc3\xa9 \\\"q\\\"\" tier = C\n"
-	           "    format = csv kind = signal delimiter = tab encoding = \"windows-1252\" max_size = 1M enabled = no\n"
-	           "    headers = { 'Accept: text/csv', \"X-A: b\" } credential = \"secrets/f\" allowed_hosts = { a.example }\n"
-	           "    record {\n"
-	           "        council = { \"A, b\", c } key = { k1, k2 } event_date = d published_at = p\n"
-	           "        date_format = \"%d %B %Y\" published_at_format = { \"%Y-%m-%d\", \"%d/%m/%y\" }\n"
-	           "        signal = s absent = { \"n/a\", \"-\" } required = { event_date }\n"
-	           "        map \"signal\" { \"S114 'notice'\" = s114_notice }\n"
-	           "        constants { status = occurred }\n"
-	           "    }\n"
-	           "    expect { input_file = \"sample.csv\" gives = {} }\n"
-	           "}\n");
+	write_file(
+	    &place, "feeds.d/a.conf",
+	    "feed \"f\" {\n"
+	    "    url = \"http://localhost:8080/x\" interval = 2m publisher = \"Caf\xc3\xa9 \\\"q\\\"\" tier = C\n"
+	    "    format = csv kind = signal delimiter = tab encoding = \"windows-1252\" max_size = 1M enabled = no\n"
+	    "    headers = { 'Accept: text/csv', \"X-A: b\" } credential = \"secrets/f\" allowed_hosts = { a.example "
+	    "}\n"
+	    "    record {\n"
+	    "        council = { \"A, b\", c } key = { k1, k2 } event_date = d published_at = p\n"
+	    "        date_format = \"%d %B %Y\" published_at_format = { \"%Y-%m-%d\", \"%d/%m/%y\" }\n"
+	    "        signal = s absent = { \"n/a\", \"-\" } required = { event_date }\n"
+	    "        map \"signal\" { \"S114 'notice'\" = s114_notice }\n"
+	    "        constants { status = occurred }\n"
+	    "    }\n"
+	    "    expect { input_file = \"sample.csv\" gives = {} }\n"
+	    "}\n");
 	load(&place, "main.conf");
 	assert_string_equal(cw_buf_str(&place.mistakes), "");
 	assert_int_equal(place.config->heartbeat_ms, 1500);
@@ -581,7 +614,8 @@ static void test_print_reads_back(void **state)
 
 	(void)state;
 	set_up(&place);
-	write_file(&place, "main.conf", "include_feeds = \"" CW_SOURCE_DIR "/config/feeds.d/*.conf\"\nlog_level = debug\n");
+	write_file(&place, "main.conf",
+	           "include_feeds = \"" CW_SOURCE_DIR "/config/feeds.d/*.conf\"\nlog_level = debug\n");
 	load(&place, "main.conf");
 	read_back(&place);
 	assert_int_equal(place.config->n_feeds, 5);
@@ -595,14 +629,16 @@ static void test_odd_texts_read_back(void **state)
 
 	(void)state;
 	set_up(&place);
-	write_file(&place, "main.conf",
-	           TABLES "include_feeds = {} risk_file = \"\" user_agent = \"\\$\\{x} \\\"q\\\" \\\\ # // /* '\"\n"
-	                  "risk { line_watch = 12.345678901 signal \"news\" { weight = 0.1 } }\n"
-	                  "feed \"f\" { publisher = 'a\\'b \"c\" ${d}' tier = C format = csv kind = area_send delimiter = \";\"\n"
-	                  "  interval = 90061s url = \"https://example.org/\" max_size = 1000001\n"
-	                  "  record { council = \"Caf\xc3\xa9 # no\" outcome = \"o\" map \"outcome\" { \"a { b } c\" = 1 }\n"
-	                  "  required = {} }\n"
-	                  "  expect { input = 'line one\nline \"two\"\n\\\\ ${three}\t' gives = { 'bradford \"quote=a b\"' } } }\n");
+	write_file(
+	    &place, "main.conf",
+	    TABLES
+	    "include_feeds = {} risk_file = \"\" user_agent = \"\\$\\{x} \\\"q\\\" \\\\ # // /* '\"\n"
+	    "risk { line_watch = 12.345678901 signal \"news\" { weight = 0.1 } }\n"
+	    "feed \"f\" { publisher = 'a\\'b \"c\" ${d}' tier = C format = csv kind = area_send delimiter = \";\"\n"
+	    "  interval = 90061s url = \"https://example.org/\" max_size = 1000001\n"
+	    "  record { council = \"Caf\xc3\xa9 # no\" outcome = \"o\" map \"outcome\" { \"a { b } c\" = 1 }\n"
+	    "  required = {} }\n"
+	    "  expect { input = 'line one\nline \"two\"\n\\\\ ${three}\t' gives = { 'bradford \"quote=a b\"' } } }\n");
 	load(&place, "main.conf");
 	assert_string_equal(cw_buf_str(&place.mistakes), "");
 	read_back(&place);
@@ -661,8 +697,9 @@ static void test_tables_beside_the_file(void **state)
 	(void)state;
 	set_up(&place);
 	write_file(&place, "main.conf", "include_feeds = \"" CW_SOURCE_DIR "/config/feeds.d/evidence.conf\"\n");
-	write_file(&place, "councils.csv", "council_id,name,short_name,type,region,gss_code,la_code,urn,start_date,end_date\n"
-	                                   "croydon,C Council,C,unitary,,,,,,\n");
+	write_file(&place, "councils.csv",
+	           "council_id,name,short_name,type,region,gss_code,la_code,urn,start_date,end_date\n"
+	           "croydon,C Council,C,unitary,,,,,,\n");
 	write_file(&place, "aliases.csv", "council_id,alias,scheme,valid_from,valid_to,source\n");
 	load(&place, "main.conf");
 	assert_string_equal(cw_buf_str(&place.mistakes), "");
@@ -713,18 +750,25 @@ static void test_keys_are_documented(void **state)
 int main(void)
 {
 	static const struct CMUnitTest single[] = {
-		cmocka_unit_test(test_all_files_in_one_run), cmocka_unit_test(test_no_file),
-		cmocka_unit_test(test_socket_paths),         cmocka_unit_test(test_many_unknown_names),
-		cmocka_unit_test(test_minimal),              cmocka_unit_test(test_shipped_feeds),
-		cmocka_unit_test(test_values),               cmocka_unit_test(test_print_reads_back),
-		cmocka_unit_test(test_odd_texts_read_back),  cmocka_unit_test(test_hash),
-		cmocka_unit_test(test_tables_beside_the_file), cmocka_unit_test(test_keys_are_documented),
+		cmocka_unit_test(test_all_files_in_one_run),
+		cmocka_unit_test(test_no_file),
+		cmocka_unit_test(test_socket_paths),
+		cmocka_unit_test(test_many_unknown_names),
+		cmocka_unit_test(test_minimal),
+		cmocka_unit_test(test_shipped_feeds),
+		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_print_reads_back),
+		cmocka_unit_test(test_odd_texts_read_back),
+		cmocka_unit_test(test_hash),
+		cmocka_unit_test(test_tables_beside_the_file),
+		cmocka_unit_test(test_keys_are_documented),
 	};
 	struct CMUnitTest tests[CW_ARRAY_LEN(mistake_cases) + CW_ARRAY_LEN(single)];
 	size_t n = 0;
 
 	for (size_t i = 0; i < CW_ARRAY_LEN(mistake_cases); i++)
-		tests[n++] = (struct CMUnitTest){ .name = mistake_cases[i].name, .test_func = test_mistakes,
+		tests[n++] = (struct CMUnitTest){ .name = mistake_cases[i].name,
+			                          .test_func = test_mistakes,
 			                          .initial_state = (void *)(uintptr_t)&mistake_cases[i] };
 	for (size_t i = 0; i < CW_ARRAY_LEN(single); i++)
 		tests[n++] = single[i];

@@ -67,8 +67,12 @@ static const struct resolve_case resolve_cases[] = {
 	{ "number as a spreadsheet writes it", "80426.0", "2023-09-11", "barnsley", 0, NULL },
 	{ "three-digit code as a spreadsheet writes it", "370.00", "2023-09-11", "barnsley", 0, NULL },
 	{ "fraction is no code", "370.5", "2023-09-11", NULL, CW_COUNCIL_UNKNOWN, "no council is known by \"370.5\"" },
-	{ "three-digit code in the URN column", "846|846|Brighton And Hove", "2018-07-09", "brighton-and-hove", 0, NULL },
-	{ "blanks and a no-break space around", " \xc2\xa0" "Bradford \t", "2022-11-21", "bradford", 0, NULL },
+	{ "three-digit code in the URN column", "846|846|Brighton And Hove", "2018-07-09", "brighton-and-hove", 0,
+	  NULL },
+	{ "blanks and a no-break space around",
+	  " \xc2\xa0"
+	  "Bradford \t",
+	  "2022-11-21", "bradford", 0, NULL },
 	{ "lower case", "blackburn with darwen", "2023-07-14", "blackburn-with-darwen", 0, NULL },
 	{ "ampersand", "Telford & Wrekin", "2024-04-29", "telford-and-wrekin", 0, NULL },
 	{ "title case", "Bath And North East Somerset", "2022-02-01", "bath-and-north-east-somerset", 0, NULL },
@@ -195,9 +199,8 @@ static void test_order_does_not_matter(void **state)
 		for (size_t i = 0; i < CW_ARRAY_LEN(texts); i++)
 			order[i] = cw_str(texts[(i + shift) % CW_ARRAY_LEN(texts)]);
 		council = NULL;
-		assert_int_equal(cw_council_resolve(shipped, order, CW_ARRAY_LEN(order), day_of("2024-10-07"), &council,
-		                                    NULL),
-		                 0);
+		assert_int_equal(
+		    cw_council_resolve(shipped, order, CW_ARRAY_LEN(order), day_of("2024-10-07"), &council, NULL), 0);
 		assert_string_equal(council->id, "cumberland");
 	}
 }
@@ -207,7 +210,8 @@ static void test_no_text(void **state)
 	const struct cw_council *council = NULL;
 
 	(void)state;
-	assert_int_equal(cw_council_resolve(shipped, NULL, 0, day_of("2024-01-01"), &council, NULL), CW_COUNCIL_UNKNOWN);
+	assert_int_equal(cw_council_resolve(shipped, NULL, 0, day_of("2024-01-01"), &council, NULL),
+	                 CW_COUNCIL_UNKNOWN);
 }
 
 static void test_long_text_is_cut_in_why(void **state)
@@ -221,7 +225,8 @@ static void test_long_text_is_cut_in_why(void **state)
 	memset(long_text, 'x', text.len);
 	text.at = long_text;
 	cw_buf_init(&why, 4096);
-	assert_int_equal(cw_council_resolve(shipped, &text, 1, day_of("2024-01-01"), &council, &why), CW_COUNCIL_UNKNOWN);
+	assert_int_equal(cw_council_resolve(shipped, &text, 1, day_of("2024-01-01"), &council, &why),
+	                 CW_COUNCIL_UNKNOWN);
 	assert_true(why.len < 200);
 	cw_buf_clear(&why);
 }
@@ -334,8 +339,8 @@ struct mistake_case {
 
 static const struct mistake_case mistake_cases[] = {
 	{ "well formed", ONE_COUNCIL, ALIASES_HEAD "oxbury,Oxbury Borough,name,,,\n", "" },
-	{ "byte order mark and CRLF", "\xef\xbb\xbf" COUNCILS_HEAD "oxbury,\"Oxbury, The\",Oxbury,unitary,,E06000999,,,,\r\n",
-	  ALIASES_HEAD, "" },
+	{ "byte order mark and CRLF",
+	  "\xef\xbb\xbf" COUNCILS_HEAD "oxbury,\"Oxbury, The\",Oxbury,unitary,,E06000999,,,,\r\n", ALIASES_HEAD, "" },
 	{ "several mistakes in both files",
 	  COUNCILS_HEAD "Oxbury,Oxbury Council,Oxbury,unitary,,,,,,\n"
 	                "oxbury,Oxbury Council,Oxbury,unitery,,,,,2019-02-30,\n"
@@ -353,14 +358,17 @@ static const struct mistake_case mistake_cases[] = {
 	  "aliases.csv:6: valid_from is '1/1/2020'; write a date as 2019-04-01, or leave it empty\n" },
 	{ "council twice", ONE_COUNCIL "oxbury,O,O,unitary,,,,,,\n", ALIASES_HEAD,
 	  "councils.csv:3: council 'oxbury' stands here twice; remove one\n" },
-	{ "code of two councils at once", ONE_COUNCIL "b,B Council,B,unitary,,,999,,,\n", ALIASES_HEAD "b,80999,urn,,,\n",
-	  "councils.csv:3: '999' names b, but line 2 of the councils gives it to oxbury at the same time; correct one, or give "
+	{ "code of two councils at once", ONE_COUNCIL "b,B Council,B,unitary,,,999,,,\n",
+	  ALIASES_HEAD "b,80999,urn,,,\n",
+	  "councils.csv:3: '999' names b, but line 2 of the councils gives it to oxbury at the same time; correct one, "
+	  "or give "
 	  "them dates\n"
-	  "aliases.csv:2: '80999' names b, but line 2 of the councils gives it to oxbury at the same time; correct one, or give "
+	  "aliases.csv:2: '80999' names b, but line 2 of the councils gives it to oxbury at the same time; correct "
+	  "one, or give "
 	  "them dates\n" },
 	{ "code of two councils, one after the other",
-	  COUNCILS_HEAD "a,A Council,A,unitary,,,999,,,2019-03-31\nb,B Council,B,unitary,,,999,,2019-04-01,\n", ALIASES_HEAD,
-	  "" },
+	  COUNCILS_HEAD "a,A Council,A,unitary,,,999,,,2019-03-31\nb,B Council,B,unitary,,,999,,2019-04-01,\n",
+	  ALIASES_HEAD, "" },
 	{ "missing columns", "council_id,name\noxbury,Oxbury\n", ALIASES_HEAD,
 	  "councils.csv:1: has no column 'short_name'; the first row must name it\n"
 	  "councils.csv:1: has no column 'type'; the first row must name it\n"
@@ -472,17 +480,19 @@ static void test_alias_of_two(void **state)
 	cw_councils_free(table);
 }
 
-#define ADD_CASES(cases, function)                                                                          \
-	for (size_t i = 0; i < CW_ARRAY_LEN(cases); i++)                                                    \
-		tests[n++] = (struct CMUnitTest){ .name = cases[i].name, .test_func = function,             \
-			                          .initial_state = (void *)(uintptr_t)&cases[i] }
+#define ADD_CASES(cases, function)                                                                                     \
+	for (size_t i = 0; i < CW_ARRAY_LEN(cases); i++)                                                               \
+		tests[n++] = (struct CMUnitTest)                                                                       \
+		{                                                                                                      \
+			.name = cases[i].name, .test_func = function, .initial_state = (void *)(uintptr_t)&cases[i]    \
+		}
 
 int main(void)
 {
 	static const struct CMUnitTest single[] = {
-		cmocka_unit_test(test_order_does_not_matter), cmocka_unit_test(test_no_text),
+		cmocka_unit_test(test_order_does_not_matter),   cmocka_unit_test(test_no_text),
 		cmocka_unit_test(test_long_text_is_cut_in_why), cmocka_unit_test(test_every_shipped_alias),
-		cmocka_unit_test(test_every_council),         cmocka_unit_test(test_alias_of_two),
+		cmocka_unit_test(test_every_council),           cmocka_unit_test(test_alias_of_two),
 	};
 	struct CMUnitTest tests[CW_ARRAY_LEN(resolve_cases) + CW_ARRAY_LEN(find_cases) + CW_ARRAY_LEN(mistake_cases) +
 	                        CW_ARRAY_LEN(single)];

@@ -14,7 +14,7 @@
 struct row {
 	const char *name, *criteria; /* the first is the usual one */
 	double weight;
-	const char *floor;           /* NULL: an impulse */
+	const char *floor; /* NULL: an impulse */
 	double half_life;
 	int months, days;
 	const char *closed_by;
@@ -169,8 +169,8 @@ static struct cw_config *load_with(const char *text, struct cw_buf *mistakes)
 	file = fopen(main_file, "w");
 	assert_non_null(file);
 	fprintf(file, "include_feeds = {}\nstate_dir = s\nruntime_dir = r\n");
-	fprintf(file, "councils_file = \"%s/config/councils.csv\"\naliases_file = \"%s/config/aliases.csv\"\n", CW_SOURCE_DIR,
-	        CW_SOURCE_DIR);
+	fprintf(file, "councils_file = \"%s/config/councils.csv\"\naliases_file = \"%s/config/aliases.csv\"\n",
+	        CW_SOURCE_DIR, CW_SOURCE_DIR);
 	fprintf(file, "risk_file = \"%s%s\"\n", text ? "" : CW_SOURCE_DIR "/config/", "risk.conf");
 	assert_int_equal(fclose(file), 0);
 	if (text) {
@@ -258,35 +258,39 @@ static void test_mistakes(void **state)
 	(void)state;
 	assert_null(config);
 	assert_string_equal(
-		cw_buf_str(&mistakes),
-		"risk.conf:1: unknown key 'cap_ofstd'; did you mean 'cap_ofsted'?\n"
-		"risk.conf:2: line_watch is 70 and line_priority 50; line_priority must be more\n"
-		"risk.conf:3: hold_days is -1; the minimum is 0\n"
-		"risk.conf:4: tier B would count more than tier A; it must be at most as much\n"
-		"risk.conf:5: unknown signal 'ilacs_inadequat'; did you mean 'ilacs_inadequate'?\n"
-		"risk.conf:7: signal \"news\" is an impulse and cannot hold a floor; remove it\n"
-		"risk.conf:8: signal \"news\" is an impulse (it decays) and has no expires_months; remove it\n"
-		"risk.conf:9: half_life is 0; the minimum is 1\n"
-		"risk.conf:11: weight is 'lots'; write a number\n"
-		"risk.conf:11: signal \"wsoa_open\" cannot count under ofsted; use send\n"
-		"risk.conf:12: signal \"wsoa_open\" stands here twice, first on line 11; join them\n"
-		"risk.conf:12: signal \"wsoa_open\" is a state (open until closed) and has no half_life; remove it\n"
-		"risk.conf:13: unknown key 'state_dir'; it belongs in councilwatch.conf, outside any section\n");
+	    cw_buf_str(&mistakes),
+	    "risk.conf:1: unknown key 'cap_ofstd'; did you mean 'cap_ofsted'?\n"
+	    "risk.conf:2: line_watch is 70 and line_priority 50; line_priority must be more\n"
+	    "risk.conf:3: hold_days is -1; the minimum is 0\n"
+	    "risk.conf:4: tier B would count more than tier A; it must be at most as much\n"
+	    "risk.conf:5: unknown signal 'ilacs_inadequat'; did you mean 'ilacs_inadequate'?\n"
+	    "risk.conf:7: signal \"news\" is an impulse and cannot hold a floor; remove it\n"
+	    "risk.conf:8: signal \"news\" is an impulse (it decays) and has no expires_months; remove it\n"
+	    "risk.conf:9: half_life is 0; the minimum is 1\n"
+	    "risk.conf:11: weight is 'lots'; write a number\n"
+	    "risk.conf:11: signal \"wsoa_open\" cannot count under ofsted; use send\n"
+	    "risk.conf:12: signal \"wsoa_open\" stands here twice, first on line 11; join them\n"
+	    "risk.conf:12: signal \"wsoa_open\" is a state (open until closed) and has no half_life; remove it\n"
+	    "risk.conf:13: unknown key 'state_dir'; it belongs in councilwatch.conf, outside any section\n");
 	cw_buf_clear(&mistakes);
 }
 
 int main(void)
 {
 	static const struct CMUnitTest single[] = {
-		cmocka_unit_test(test_there_is_no_other_signal),   cmocka_unit_test(test_constants),
-		cmocka_unit_test(test_names),                      cmocka_unit_test(test_shipped_file_is_the_defaults),
-		cmocka_unit_test(test_file_changes_what_it_names), cmocka_unit_test(test_mistakes),
+		cmocka_unit_test(test_there_is_no_other_signal),
+		cmocka_unit_test(test_constants),
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_shipped_file_is_the_defaults),
+		cmocka_unit_test(test_file_changes_what_it_names),
+		cmocka_unit_test(test_mistakes),
 	};
 	struct CMUnitTest tests[CW_ARRAY_LEN(rows) + CW_ARRAY_LEN(single)];
 	size_t n = 0;
 
 	for (size_t i = 0; i < CW_ARRAY_LEN(rows); i++)
-		tests[n++] = (struct CMUnitTest){ .name = rows[i].name, .test_func = test_row,
+		tests[n++] = (struct CMUnitTest){ .name = rows[i].name,
+			                          .test_func = test_row,
 			                          .initial_state = (void *)(uintptr_t)&rows[i] };
 	for (size_t i = 0; i < CW_ARRAY_LEN(single); i++)
 		tests[n++] = single[i];
