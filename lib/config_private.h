@@ -56,6 +56,7 @@ struct conf_section {
 	char *file;    /* the path as it was opened */
 	unsigned line; /* of the opening brace; 1 for the file itself */
 	bool known;
+	bool broken; /* of the file itself: its syntax is, so that a value cut short looks like an empty list */
 	struct conf_section *parent;
 	void *cfg; /* while libconfuse reads it */
 	size_t n_entries;

@@ -561,6 +561,14 @@ static int set_value(const struct setting *s, void *at)
 	}
 }
 
+/* Is the file's syntax wrong? That has been said. */
+static bool is_broken(const struct conf_section *section)
+{
+	while (section->parent)
+		section = section->parent;
+	return section->broken;
+}
+
 int conf_apply(const char *section_name, const struct conf_section *section, void *object,
                struct conf_mistakes *mistakes)
 {
@@ -583,6 +591,8 @@ int conf_apply(const char *section_name, const struct conf_section *section, voi
 			s.line = s.entry->line;
 			if (key->type == CONF_LIST) {
 				r = set_list(&s, at);
+			} else if (!s.entry->n && is_broken(section)) {
+				continue;
 			} else if (s.entry->n != 1) {
 				complain(&s, "takes one value, not %s", s.entry->n ? "a list" : "an empty list");
 			} else {

@@ -677,9 +677,9 @@ static int read_once(const struct conf_grammar *grammar, char *data, size_t len)
 		cfg->line = 1;
 		if (file)
 			(void)cfg_parse_fp(cfg, file);
-		/* What was cut short by a mistake only looks like an empty list. */
-		if (!reading->failed && !reading->again && add_empty_lists(reading->root, cfg) < 0)
+		if (add_empty_lists(reading->root, cfg) < 0)
 			reading->nomem = true;
+		reading->root->broken = reading->failed;
 		r = reading->nomem ? -ENOMEM : 0;
 	}
 	if (cfg)
