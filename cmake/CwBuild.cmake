@@ -34,6 +34,11 @@ else()
   target_link_options(cw_build INTERFACE -Wl,-z,relro,-z,now)
 endif()
 
+if(CW_FUZZ)
+  # Coverage of our own code for libFuzzer, without its main().
+  target_compile_options(cw_build INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
 # cw_library(name SOURCES... LINK libraries...): one of our static libraries.
 function(cw_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})

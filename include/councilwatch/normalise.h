@@ -55,7 +55,7 @@ int cw_normalise_prepare(const struct cw_config *config, cw_report_fn *report, v
  * fetched now, and must give exactly what "gives" lists, in any order:
  *     "bradford overall_effectiveness=inadequate event_date=2022-11-21"
  *     "quarantine unknown_council row=2"
- *     "reject no_rows"                 (the whole document; "quarantine" and "reject" mean the same)
+ *     "quarantine no_rows"             (the document as a whole)
  * A value with blanks stands in double quotes; an empty one means "not stated". What an example does not name
  * is not compared. Differences go to report with the place of the example. Returns the number of
  * examples that failed, or -errno.

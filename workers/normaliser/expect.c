@@ -203,7 +203,7 @@ static int compare(struct run *run, struct results *results, const struct cw_str
 			continue;
 		}
 		snprintf(first, sizeof(first), "%s", words[0]);
-		if ((!strcmp(words[0], "quarantine") || !strcmp(words[0], "reject")) && n > 1) {
+		if (!strcmp(words[0], "quarantine") && n > 1) {
 			snprintf(first, sizeof(first), "quarantine %s", words[1]);
 			skip = 2;
 		}

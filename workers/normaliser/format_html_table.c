@@ -21,6 +21,7 @@
 
 #define BLOCK 16384u
 #define TABLES_DEEP 8u
+#define SLOPPY 32                  /* elements that may stay open in a table before they are dropped */
 #define SPAN_MAX 65534u            /* as in the HTML standard */
 #define SPANNED_MAX (16u << 20)    /* bytes that row spans may repeat in one document */
 #define UNPARSED_MAX (8u << 20)    /* one tag, comment or script */
@@ -39,6 +40,8 @@ struct span {
 
 struct table {
 	unsigned number;   /* in the page, from 1 */
+	int level;         /* elements open with it, as libxml2 counts them */
+	unsigned mute;     /* of those, muted ones */
 	bool headed;       /* this is the one, and its headings have been seen */
 	bool in_head;
 	unsigned tried;    /* rows tried as headings */
@@ -384,6 +387,8 @@ static void start_table(struct html *html)
 	if (!table)
 		return;
 	table->number = html->n_tables;
+	table->level = html->parser->nameNr;
+	table->mute = html->mute;
 	table->headed = table->in_head = table->in_row = table->in_cell = false;
 	table->tried = 0;
 	drop_spans(table);
@@ -402,6 +407,23 @@ static void end_table(struct html *html)
 			stop(html, 0);
 	}
 	html->depth--;
+}
+
+/*
+ * A row ends whatever was left open in the rows before it ("clear the stack back to a table body context" in the HTML
+ * standard). libxml2 would keep a <b> that is never closed in each of a thousand rows open to the end of the page,
+ * and be refused for its depth. Its stack holds names that its dictionary owns, so dropping some leaks nothing.
+ */
+static void clear_to_table(struct html *html, const struct table *table, const xmlChar *row)
+{
+	htmlParserCtxtPtr parser = html->parser;
+
+	html->mute = table->mute;
+	if (table->level < 1 || parser->nameNr <= table->level + SLOPPY)
+		return;
+	parser->nameTab[table->level] = row;
+	parser->nameNr = table->level + 1;
+	parser->name = row;
 }
 
 static void start_element(void *arg, const xmlChar *name, const xmlChar **atts)
@@ -424,6 +446,7 @@ static void start_element(void *arg, const xmlChar *name, const xmlChar **atts)
 	} else if (is(name, "tr")) {
 		end_row(html, table);
 		start_row(table);
+		clear_to_table(html, table, name);
 	} else if (is(name, "td") || is(name, "th")) {
 		start_cell(html, table, atts);
 	} else if (is_any(name, sections)) {

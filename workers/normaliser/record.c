@@ -694,6 +694,8 @@ void cw_record_tally(struct cw_record *record, struct cw_document_tally *ret)
 }
 
 static int reject_v(struct cw_record *record, enum cw_reason reason, struct cw_str field, struct cw_str text,
+                    const char *fmt, va_list args) CW_PRINTF(5, 0);
+static int reject_v(struct cw_record *record, enum cw_reason reason, struct cw_str field, struct cw_str text,
                     const char *fmt, va_list args)
 {
 	char detail[DETAIL_MAX];

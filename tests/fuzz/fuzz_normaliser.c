@@ -1,0 +1,136 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <councilwatch/normalise.h>
+
+#include "fuzz_normaliser.h"
+
+#define RECORD                                                                                     \
+	" record {\n  council = { \"URN\", \"La Code\", \"Local Authority\", \"council.code\" }\n"  \
+	"  event_date = { \"Inspection Start Date\", \"day\" }\n"                                   \
+	"  date_format = { \"%%d/%%m/%%Y\", \"%%d/%%m/%%y\", \"%%Y-%%m-%%d\" }\n"                   \
+	"  url = \"Inspection Link\"\n  title = \"Title\"\n  quote = \"Quote\"\n"                    \
+	"  overall_effectiveness = { \"Overall Effectiveness Grade\", \"grade\" }\n"                \
+	"  absent = { \"NaN\" }\n  required = { \"council\" }\n }\n"
+#define FEED(name, format)                                                                         \
+	"feed \"" name "\" {\n publisher = \"P\"\n tier = \"B\"\n format = \"" format                \
+	"\"\n kind = \"ilacs\"\n" RECORD "}\n"
+
+static const char configuration[] =
+	"state_dir = \"/nonexistent\"\nruntime_dir = \"/nonexistent\"\n"
+	"councils_file = \"%s/config/councils.csv\"\naliases_file = \"%s/config/aliases.csv\"\n" FEED("csv", "csv")
+		FEED("html-table", "html-table") FEED("json", "json") FEED("ndjson", "ndjson")
+			"feed \"evidence\" {\n publisher = \"P\"\n tier = \"B\"\n format = \"evidence\"\n}\n";
+
+/* A broken rule is a crash, so that a fuzzer keeps the input. */
+static void must(int good, const char *what)
+{
+	if (good)
+		return;
+	fprintf(stderr, "%s\n", what);
+	abort();
+}
+
+static void print_mistake(void *arg, const struct cw_error *err)
+{
+	(void)arg;
+	fprintf(stderr, "%u: %s\n", err->line, err->text);
+}
+
+static const struct cw_config *load(void)
+{
+	static struct cw_config *config;
+	char path[] = "/tmp/cw_fuzz_XXXXXX";
+	struct cw_error err = { 0 };
+	int fd, r;
+
+	if (config)
+		return config;
+	fd = mkstemp(path);
+	must(fd >= 0, "no temporary file");
+	dprintf(fd, configuration, CW_SOURCE_DIR, CW_SOURCE_DIR);
+	close(fd);
+	r = cw_config_load(path, print_mistake, NULL, &config, &err);
+	unlink(path);
+	must(r == 0, "the configuration of the fuzzers is refused");
+	return config;
+}
+
+struct results {
+	struct cw_buf wire; /* all records as they would be sent */
+};
+
+static int take_evidence(void *arg, const struct cw_evidence *evidence)
+{
+	struct results *results = arg;
+	struct cw_evidence again;
+	struct cw_error err = { 0 };
+	struct cw_cursor cursor;
+	size_t start = results->wire.len;
+
+	must(cw_evidence_put(&results->wire, evidence) == 0, "evidence that cannot be sent");
+	cw_cursor_init(&cursor, results->wire.data + start, results->wire.len - start);
+	must(cw_evidence_get(&cursor, &again, &err) == 0 && cw_cursor_done(&cursor) == 0,
+	     "evidence that the other side refuses");
+	return 0;
+}
+
+static int take_reject(void *arg, const struct cw_reject *reject)
+{
+	struct results *results = arg;
+	struct cw_reject again;
+	struct cw_error err = { 0 };
+	struct cw_cursor cursor;
+	size_t start = results->wire.len;
+
+	must(cw_reject_put(&results->wire, reject) == 0, "a reject that cannot be sent");
+	cw_cursor_init(&cursor, results->wire.data + start, results->wire.len - start);
+	must(cw_reject_get(&cursor, &again, &err) == 0 && cw_cursor_done(&cursor) == 0,
+	     "a reject that the other side refuses");
+	return 0;
+}
+
+static void run(const struct cw_feed *feed, const uint8_t *data, size_t size, size_t piece, struct results *results)
+{
+	const struct cw_normalise_sink sink = { take_evidence, take_reject, results };
+	struct cw_document_info info = {
+		.feed = cw_str(feed->name),
+		.url = cw_str("https://example.org/a/b"),
+		.content_type = cw_str(""),
+		.fetched_at = { 1700000000000ll },
+	};
+	struct cw_normaliser *normaliser = NULL;
+	struct cw_document_tally tally;
+	struct cw_error err = { 0 };
+	int r;
+
+	cw_buf_init(&results->wire, 512u << 20);
+	must(cw_normaliser_new(load(), feed, &info, &sink, &normaliser, &err) == 0, err.text);
+	for (size_t at = 0; at < size; at += piece)
+		must(cw_normaliser_feed(normaliser, data + at, piece < size - at ? piece : size - at, &err) >= 0, err.text);
+	do
+		r = cw_normaliser_end(normaliser, &tally, &err);
+	while (r > 0);
+	must(r == 0, err.text);
+	must(cw_document_tally_put(&results->wire, &tally) == 0, "a tally that cannot be sent");
+	must(tally.outcome != CW_REASON_NONE || tally.rows > 0, "parsed, and nothing in it");
+	cw_normaliser_free(normaliser);
+}
+
+int fuzz_document(const char *name, const uint8_t *data, size_t size)
+{
+	static const size_t pieces[] = { 1, 5, 64, 1000 };
+	const struct cw_feed *feed = cw_config_feed(load(), cw_str(name));
+	struct results whole, cut;
+
+	must(feed != NULL, "no such feed");
+	run(feed, data, size, size + 1, &whole);
+	run(feed, data, size, pieces[size % 4], &cut);
+	must(whole.wire.len == cut.wire.len && !memcmp(whole.wire.data, cut.wire.data, whole.wire.len),
+	     "the result depends on how the document is cut");
+	cw_buf_clear(&whole.wire);
+	cw_buf_clear(&cut.wire);
+	return 0;
+}
