@@ -1165,10 +1165,14 @@ void cw_change_clear(struct cw_change *change)
 	cw_assessment_clear(&change->after);
 }
 
-/* What was told already, so that one cause is told once (domain 3.4). */
+/*
+ * What was told already, so that one cause is told once (domain 3.4). Alerts that a risk rose are one family: when evidence
+ * that arrives late turns "level_up" into "floor_opened", it is still the same event, and was told.
+ */
+enum family { FAMILY_RISE, FAMILY_CLOSE, FAMILY_FALL, FAMILY_KNOWLEDGE };
+
 struct told {
-	enum cw_alert_kind kind;
-	enum cw_level level;
+	enum family family;
 	int32_t day;
 	unsigned times;
 	char cause[80];
@@ -1250,20 +1254,32 @@ static void name_instance(const struct instance *instance, char *out, size_t siz
 	}
 }
 
+static enum family family_of(enum cw_alert_kind kind)
+{
+	switch (kind) {
+	case CW_ALERT_FLOOR_CLOSED:
+		return FAMILY_CLOSE;
+	case CW_ALERT_LEVEL_DOWN:
+		return FAMILY_FALL;
+	case CW_ALERT_KNOWLEDGE_LOST:
+		return FAMILY_KNOWLEDGE;
+	default:
+		return FAMILY_RISE;
+	}
+}
+
 /* 1: tell it; 0: told lately; -ENOMEM. *ret_times: how often this has happened. */
-static int worth_telling(struct teller *teller, enum cw_alert_kind kind, const struct view *after, const char *cause,
-                         int32_t day, unsigned *ret_times)
+static int worth_telling(struct teller *teller, enum cw_alert_kind kind, const char *cause, int32_t day, unsigned *ret_times)
 {
 	struct told *grown;
 
 	for (size_t i = 0; i < teller->n_told; i++) {
 		struct told *told = &teller->told[i];
-		bool rose;
 
-		if (told->kind != kind || strcmp(told->cause, cause) != 0 || told->level != after->level)
+		if (told->family != family_of(kind) || strcmp(told->cause, cause) != 0)
 			continue;
-		rose = kind == CW_ALERT_LEVEL_UP;
-		if (!rose && day - told->day < teller->risk->same_cause_days)
+		/* A level that rises is always worth it. */
+		if (kind != CW_ALERT_LEVEL_UP && day - told->day < teller->risk->same_cause_days)
 			return 0;
 		told->day = day;
 		*ret_times = ++told->times;
@@ -1273,7 +1289,7 @@ static int worth_telling(struct teller *teller, enum cw_alert_kind kind, const s
 	if (!grown)
 		return -ENOMEM;
 	teller->told = grown;
-	grown[teller->n_told] = (struct told){ .kind = kind, .level = after->level, .day = day, .times = 1 };
+	grown[teller->n_told] = (struct told){ .family = family_of(kind), .day = day, .times = 1 };
 	snprintf(grown[teller->n_told].cause, sizeof(grown[0].cause), "%s", cause);
 	teller->n_told++;
 	*ret_times = 1;
@@ -1281,17 +1297,19 @@ static int worth_telling(struct teller *teller, enum cw_alert_kind kind, const s
 }
 
 static int tell(struct teller *teller, struct sim *sim, enum cw_alert_kind kind, const char *cause,
-                const struct view *before, const struct view *after)
+                const struct view *before)
 {
 	struct cw_change change = { .kind = kind, .previous_level = before->level, .previous_knowledge = before->knowledge };
+	/* A cause names its event; what became of the event goes before it. */
+	static const char *const prefixes[] = { "", "closed:", "", "" };
 	unsigned times;
 	int r;
 
-	r = worth_telling(teller, kind, after, cause, sim->day, &times);
+	r = worth_telling(teller, kind, cause, sim->day, &times);
 	if (r <= 0)
 		return r;
 	change.at = cw_wall_known(teller->at) ? teller->at : cw_day_start(sim->day);
-	snprintf(change.cause, sizeof(change.cause), times > 1 ? "%.80s#%u" : "%.80s", cause, times);
+	snprintf(change.cause, sizeof(change.cause), times > 1 ? "%s%.70s#%u" : "%s%.70s", prefixes[family_of(kind)], cause, times);
 	r = build(sim, sim->day, &change.after);
 	if (r < 0)
 		return r;
@@ -1316,29 +1334,29 @@ static int compare_views(void *arg, struct sim *sim, const struct view *before, 
 			name_instance(why, cause, sizeof(cause));
 		else
 			snprintf(cause, sizeof(cause), "up/%s", cw_day_format(sim->day, day));
-		r = tell(teller, sim, CW_ALERT_LEVEL_UP, cause, before, after);
+		r = tell(teller, sim, CW_ALERT_LEVEL_UP, cause, before);
 	} else if (opened) {
 		name_instance(opened, cause, sizeof(cause));
-		r = tell(teller, sim, CW_ALERT_FLOOR_OPENED, cause, before, after);
+		r = tell(teller, sim, CW_ALERT_FLOOR_OPENED, cause, before);
 	} else if (closed) {
 		name_instance(closed, cause, sizeof(cause));
-		r = tell(teller, sim, CW_ALERT_FLOOR_CLOSED, cause, before, after);
+		r = tell(teller, sim, CW_ALERT_FLOOR_CLOSED, cause, before);
 	} else if (after->level < before->level) {
 		snprintf(cause, sizeof(cause), "down/%s", cw_day_format(sim->day, day));
-		r = tell(teller, sim, CW_ALERT_LEVEL_DOWN, cause, before, after);
+		r = tell(teller, sim, CW_ALERT_LEVEL_DOWN, cause, before);
 	} else if (cw_wall_known(teller->at) && after->points + EPSILON >= before->points + sim->risk->new_evidence_points) {
 		const struct instance *why = newest_cause(sim, teller, before, false);
 
 		if (why) {
 			name_instance(why, cause, sizeof(cause));
-			r = tell(teller, sim, CW_ALERT_NEW_EVIDENCE, cause, before, after);
+			r = tell(teller, sim, CW_ALERT_NEW_EVIDENCE, cause, before);
 		}
 	}
 	if (r < 0)
 		return r;
 	if (before->knowledge == CW_KNOWN && after->knowledge != CW_KNOWN) {
 		snprintf(cause, sizeof(cause), "stale/%s", cw_day_format(sim->day, day));
-		r = tell(teller, sim, CW_ALERT_KNOWLEDGE_LOST, cause, before, after);
+		r = tell(teller, sim, CW_ALERT_KNOWLEDGE_LOST, cause, before);
 	}
 	return r < 0 ? r : 0;
 }

@@ -321,11 +321,20 @@ static void put_reason(struct cw_buf *out, const struct cw_assessment *a)
 		cw_buf_printf(out, "; %s", only);
 }
 
+/* "closed:ilacs_ri/ofsted/2019-07-15" in words. */
+static const char *closed_signal(const char *cause, char *buf, size_t size)
+{
+	const char *name = strchr(cause, ':') ? strchr(cause, ':') + 1 : cause;
+
+	snprintf(buf, size, "%.*s", (int)strcspn(name, "/"), name);
+	return cw_render_signal(buf);
+}
+
 int cw_render_sentence(const struct cw_council *council, const struct cw_change *change, struct cw_buf *out)
 {
 	const struct cw_assessment *a = &change->after;
 	const char *level = cw_level_name(a->level), *previous = cw_level_name(change->previous_level);
-	char day[CW_WALL_TEXT];
+	char day[CW_WALL_TEXT], signal[64];
 
 	switch (change->kind) {
 	case CW_ALERT_LEVEL_UP:
@@ -338,8 +347,8 @@ int cw_render_sentence(const struct cw_council *council, const struct cw_change 
 		put_reason(out, a);
 		break;
 	case CW_ALERT_FLOOR_CLOSED:
-		cw_buf_printf(out, "%s: a formal finding (%.*s) has closed; support level ", council->short_name,
-		              (int)strcspn(change->cause, "/"), change->cause);
+		cw_buf_printf(out, "%s: a formal finding has closed (%s); support level ", council->short_name,
+		              closed_signal(change->cause, signal, sizeof(signal)));
 		if (a->level != change->previous_level)
 			cw_buf_printf(out, "from %s to %s", previous, level);
 		else

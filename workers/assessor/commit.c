@@ -78,14 +78,14 @@ static void clear_affected(struct committer *committer)
 /* ---- alerts ---- */
 
 /* The same change worked out again, in another run or order, has the same id. */
-static int alert_id(const char *subject, enum cw_alert_kind kind, const char *what, char ret[33])
+static int alert_id(const char *subject, const char *sort, const char *what, char ret[33])
 {
 	unsigned char digest[CW_SHA256_LEN];
 	struct cw_buf text;
 	int r;
 
 	cw_buf_init(&text, 4096);
-	cw_buf_printf(&text, "%s|%s|%s", subject, cw_alert_kind_name(kind), what);
+	cw_buf_printf(&text, "%s|%s|%s", subject, sort, what);
 	r = text.failed ? text.failed : cw_sha256(text.data, text.len, digest);
 	cw_buf_clear(&text);
 	if (r == 0)
@@ -126,13 +126,12 @@ static int tell_change(void *arg, const struct cw_change *change)
 {
 	struct telling *telling = arg;
 	struct committer *committer = telling->committer;
-	char id[33], what[160];
+	char id[33];
 	struct pending *pending;
-	bool exists;
+	bool exists = false;
 	int r;
 
-	snprintf(what, sizeof(what), "%s|%s", cw_level_name(change->after.level), change->cause);
-	r = alert_id(telling->council->id, change->kind, what, id);
+	r = alert_id(telling->council->id, "change", change->cause, id);
 	if (r == 0)
 		r = cw_store_alert_exists(committer->store, id, &exists, telling->err);
 	if (r < 0 || exists || pending_has(committer, id))
@@ -161,7 +160,7 @@ static int tell_feed(struct committer *committer, enum cw_alert_kind kind, struc
 	int r;
 
 	snprintf(subject, sizeof(subject), "%.*s", (int)feed.len, feed.at);
-	r = alert_id(subject, kind, what, id);
+	r = alert_id(subject, cw_alert_kind_name(kind), what, id);
 	if (r == 0)
 		r = cw_store_alert_exists(committer->store, id, &exists, err);
 	if (r < 0 || exists || pending_has(committer, id))
@@ -341,10 +340,11 @@ static int complete_evidence(struct committer *committer, const struct cw_feed *
 		e->tier = feed->tier;
 		e->fetched_at = fetched_at;
 	} else {
+		/* Nobody vouches for a statement without a publisher and a tier: kept, never scored. */
+		if (e->tier == CW_TIER_NONE)
+			e->tier = e->publisher.len ? feed->tier : CW_TIER_D;
 		if (!e->publisher.len)
 			e->publisher = cw_str(feed->publisher);
-		if (e->tier == CW_TIER_NONE)
-			e->tier = feed->tier;
 		/* A statement brought in by hand was there to know when it was published, unless it says otherwise. */
 		if (!cw_wall_known(e->fetched_at))
 			e->fetched_at = cw_wall_known(e->published_at) ? e->published_at : fetched_at;
