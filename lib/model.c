@@ -1335,7 +1335,7 @@ static int compare_views(void *arg, struct sim *sim, const struct view *before, 
 		else
 			snprintf(cause, sizeof(cause), "up/%s", cw_day_format(sim->day, day));
 		r = tell(teller, sim, CW_ALERT_LEVEL_UP, cause, before);
-	} else if (opened) {
+	} else if (opened && !(closed && (after->level < before->level || closed->def->floor > instance_floor(opened)))) {
 		name_instance(opened, cause, sizeof(cause));
 		r = tell(teller, sim, CW_ALERT_FLOOR_OPENED, cause, before);
 	} else if (closed) {

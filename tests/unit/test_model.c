@@ -369,6 +369,20 @@ static void test_inadequate_to_good(void **state)
 	expect_change(&list, CW_ALERT_LEVEL_DOWN, "2024-09-10", CW_LEVEL_ROUTINE);
 }
 
+/* From inadequate to requires improvement one finding closes and a lesser one opens: the closing is the news. */
+static void test_inadequate_to_ri(void **state)
+{
+	struct history h = { 0 };
+	struct seen_list list;
+
+	(void)state;
+	capture(&h, "211025", "230817", "f/1", CW_GRADE_INADEQUATE);
+	capture(&h, "250602", "250731", "f/2", CW_GRADE_REQUIRES_IMPROVEMENT);
+	changes(&h, "251231", &list);
+	expect_change(&list, CW_ALERT_FLOOR_CLOSED, "2025-07-31", CW_LEVEL_PRIORITY);
+	expect_change(&list, CW_ALERT_LEVEL_DOWN, "2025-09-29", CW_LEVEL_WATCH);
+}
+
 static void test_older_inspection_returns(void **state)
 {
 	struct history h = { 0 };
@@ -608,6 +622,7 @@ int main(void)
 		cmocka_unit_test(test_sefton_unclosed),      cmocka_unit_test(test_tower_hamlets),
 		cmocka_unit_test(test_birmingham),           cmocka_unit_test(test_leeds),
 		cmocka_unit_test(test_swindon),              cmocka_unit_test(test_inadequate_to_good),
+		cmocka_unit_test(test_inadequate_to_ri),
 		cmocka_unit_test(test_older_inspection_returns), cmocka_unit_test(test_undated_inspection),
 		cmocka_unit_test(test_undated_superseded),   cmocka_unit_test(test_correction_taken_back),
 		cmocka_unit_test(test_leaders_inadequate),   cmocka_unit_test(test_derived_headline),
