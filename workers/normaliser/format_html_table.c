@@ -61,6 +61,7 @@ struct html {
 	size_t n_block;
 	int error;         /* -errno from a handler */
 	bool settled;
+	bool chosen;       /* a table has been found to be the one; those inside it are not */
 	unsigned n_tables;
 	unsigned depth;    /* tables open now */
 	unsigned mute;     /* inside so many elements whose text is not shown */
@@ -201,12 +202,12 @@ static int headings_row(struct html *html, struct table *table)
 	unsigned wanted = cw_record_feed(html->record)->table;
 	int r;
 
-	if ((wanted && wanted != table->number) || table->tried >= CW_HEADINGS_WITHIN || !html->n_columns)
+	if (html->chosen || (wanted && wanted != table->number) || table->tried >= CW_HEADINGS_WITHIN || !html->n_columns)
 		return 0;
 	table->tried++;
 	r = cw_record_headings(html->record, html->texts, html->n_columns);
 	if (r > 0)
-		table->headed = true;
+		table->headed = html->chosen = true;
 	return r < 0 ? r : 0;
 }
 
@@ -653,18 +654,15 @@ static int end(void *state)
 {
 	struct html *html = state;
 	unsigned wanted = cw_record_feed(html->record)->table;
-	bool headed = html->row > 0 || html->settled;
 	int r = 0;
 
 	if (!html->settled)
 		r = parse_block(html, true);
-	for (unsigned i = 0; i < CW_MIN(html->depth, TABLES_DEEP); i++)
-		headed = headed || html->tables[i].headed;
 	while (r >= 0 && !html->settled && html->depth)
 		end_table(html);
 	if (r < 0 || html->error)
 		return r < 0 ? r : html->error;
-	if (headed || html->settled)
+	if (html->chosen || html->settled)
 		return 0;
 	if (!html->n_tables)
 		cw_record_fail(html->record, CW_REASON_UNPARSABLE, "there is no table in it");
