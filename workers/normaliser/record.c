@@ -779,6 +779,15 @@ static size_t blank_at(const char *at, size_t left)
 	return left >= 2 && c == 0xc2 && (unsigned char)at[1] == 0xa0 ? 2 : 0;
 }
 
+/* cw_str_trim for the usual text, which has nothing to trim. */
+static struct cw_str trim(struct cw_str text)
+{
+	if (text.len && (unsigned char)text.at[0] > ' ' && (unsigned char)text.at[0] != 0xc2 &&
+	    (unsigned char)text.at[text.len - 1] > ' ' && (unsigned char)text.at[text.len - 1] != 0xa0)
+		return text;
+	return text.len ? cw_str_trim(text) : text;
+}
+
 /* Most texts need no change: no run of blanks, no other white space in them. */
 static bool single_spaced(struct cw_str text)
 {
@@ -812,7 +821,7 @@ static size_t cut_at(struct cw_str text, size_t max)
 
 int cw_record_text(struct cw_record *record, struct cw_str text, size_t max, struct cw_str *ret)
 {
-	text = cw_str_trim(text);
+	text = trim(text);
 	if (!single_spaced(text)) {
 		char *out = cw_record_alloc(record, text.len);
 		size_t n = 0, blank;
@@ -843,7 +852,7 @@ int cw_record_url(struct cw_record *record, struct cw_str href, struct cw_str *r
 	struct cw_str url;
 	int r;
 
-	href = cw_str_trim(href);
+	href = trim(href);
 	if (!href.len || href.len > CW_URL_MAX || memchr(href.at, 0, href.len))
 		return 1;
 	for (size_t i = 0; i < href.len; i++)
@@ -942,19 +951,20 @@ static struct cw_str slot_heading(const struct cw_record *record, const struct f
 
 /*
  * The first column of the field that has text which does not mean "not stated". 1 found, 0 none; a column
- * whose cell is not text is reported and passed over.
+ * whose cell is not text is reported and passed over. *ret_memo is the text's memo, NULL when it is too long for one.
  */
 static int pick(struct cw_record *record, struct field *field, const struct cw_cell *cells, struct cw_str *ret,
-                size_t *ret_slot)
+                size_t *ret_slot, struct memo **ret_memo)
 {
 	if (field->config->constant) {
 		*ret = cw_str(field->config->constant);
 		*ret_slot = SIZE_MAX;
+		*ret_memo = memo_of(field, *ret);
 		return 1;
 	}
 	for (size_t i = 0; i < field->n_slots; i++) {
 		const struct cw_cell *cell = &cells[field->slots[i]];
-		struct cw_str text = cw_str_trim(cell->text);
+		struct cw_str text = trim(cell->text);
 		struct memo *memo;
 		int r;
 
@@ -982,6 +992,7 @@ static int pick(struct cw_record *record, struct field *field, const struct cw_c
 		}
 		*ret = text;
 		*ret_slot = field->slots[i];
+		*ret_memo = memo;
 		return 1;
 	}
 	return 0;
@@ -1023,10 +1034,9 @@ static int take_date(struct cw_record *record, struct field *field, const struct
 	*ret_ms = CW_WALL_NONE;
 	if (!field)
 		return 0;
-	r = pick(record, field, cells, &text, &slot);
+	r = pick(record, field, cells, &text, &slot, &memo);
 	if (r <= 0)
 		return r;
-	memo = memo_of(field, text);
 	if (!memo) {
 		memo = &spare;
 		memo->state = MEMO_NOTHING;
@@ -1103,6 +1113,26 @@ static struct cw_str without_fraction(struct cw_str text)
 	return text;
 }
 
+/* The texts, each ended by NUL. Once per row, so written straight into the buffer. */
+static int council_key(struct cw_buf *key, const struct cw_str *texts, size_t n)
+{
+	size_t len = n;
+	int r;
+
+	for (size_t i = 0; i < n; i++)
+		len += texts[i].len;
+	cw_buf_reset(key);
+	r = cw_buf_reserve(key, len);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < n; i++) {
+		memcpy(key->data + key->len, texts[i].at, texts[i].len);
+		key->len += texts[i].len;
+		key->data[key->len++] = 0;
+	}
+	return 0;
+}
+
 static int resolve(struct cw_record *record, struct cw_str field, const struct cw_str *texts, size_t n, int32_t day,
                    struct cw_str *ret_id)
 {
@@ -1122,13 +1152,9 @@ static int resolve(struct cw_record *record, struct cw_str field, const struct c
 	if (day == CW_DAY_NONE)
 		day = cw_wall_day(cw_wall_now());
 
-	cw_buf_reset(key);
-	for (size_t i = 0; i < n; i++) {
-		cw_buf_append(key, texts[i].at, texts[i].len);
-		cw_buf_putc(key, 0);
-	}
-	if (key->failed)
-		return key->failed;
+	r = council_key(key, texts, n);
+	if (r < 0)
+		return r;
 	hash = hash_text((struct cw_str){ (const char *)key->data, key->len }, (uint64_t)(uint32_t)day);
 	entry = council_entry(record, hash, day);
 	if (entry && entry->key_len) {
@@ -1176,7 +1202,7 @@ static int take_council(struct cw_record *record, const struct cw_cell *cells, i
 			heading = cw_str(record->slots[field->slots[field->n_slots - 1]].name);
 		for (size_t k = 0; k < field->n_slots && n < COUNCIL_TEXTS_MAX; k++) {
 			const struct cw_cell *cell = &cells[field->slots[k]];
-			struct cw_str text = cw_str_trim(cell->text);
+			struct cw_str text = trim(cell->text);
 			int r;
 
 			if (cell->problem) {
@@ -1238,14 +1264,13 @@ static int take_value(struct cw_record *record, struct field *field, const struc
 	size_t slot;
 	int r;
 
-	r = pick(record, field, cells, &text, &slot);
+	r = pick(record, field, cells, &text, &slot, &memo);
 	if (r <= 0)
 		return r;
 	if (cw_value_def(id) && cw_value_def(id)->type == CW_VALUE_TEXT) {
 		r = cw_record_text(record, text, TEXT_CHARACTERS, &text);
 		return r < 0 ? r : cw_evidence_set(evidence, id, text);
 	}
-	memo = memo_of(field, text);
 	if (memo && memo->state == MEMO_GOOD)
 		return cw_evidence_set(evidence, id, (struct cw_str){ memo->out, memo->out_len });
 	if (!memo || memo->state == MEMO_NOTHING) {
@@ -1279,6 +1304,7 @@ static int take_url(struct cw_record *record, struct field *field, const struct 
                     struct cw_evidence *evidence)
 {
 	struct cw_str text = { "", 0 };
+	struct memo *memo;
 	size_t slot = SIZE_MAX;
 	int r = 1;
 
@@ -1287,7 +1313,7 @@ static int take_url(struct cw_record *record, struct field *field, const struct 
 		slot = field->slots[i];
 	}
 	if (!text.len) {
-		r = pick(record, field, cells, &text, &slot);
+		r = pick(record, field, cells, &text, &slot, &memo);
 		if (r <= 0)
 			return r;
 		/* Relative addresses are for links; words are no address. */
@@ -1314,7 +1340,7 @@ static int take_key(struct cw_record *record, struct field *field, const struct 
 	if (!key)
 		return -ENOMEM;
 	for (size_t i = 0; i < field->n_slots; i++) {
-		struct cw_str text = cw_str_trim(cells[field->slots[i]].text);
+		struct cw_str text = trim(cells[field->slots[i]].text);
 
 		r = is_absent(record, text);
 		if (r < 0)
@@ -1337,6 +1363,7 @@ static int take_field(struct cw_record *record, struct field *field, const struc
                       struct cw_evidence *evidence)
 {
 	struct cw_str text;
+	struct memo *memo;
 	size_t slot;
 	int r;
 
@@ -1348,10 +1375,10 @@ static int take_field(struct cw_record *record, struct field *field, const struc
 	case CW_FIELD_KEY:
 		return take_key(record, field, cells, evidence);
 	case CW_FIELD_TITLE:
-		r = pick(record, field, cells, &text, &slot);
+		r = pick(record, field, cells, &text, &slot, &memo);
 		return r <= 0 ? r : cw_record_text(record, text, TITLE_CHARACTERS, &evidence->title);
 	case CW_FIELD_QUOTE:
-		r = pick(record, field, cells, &text, &slot);
+		r = pick(record, field, cells, &text, &slot, &memo);
 		return r <= 0 ? r : cw_record_text(record, text, CW_QUOTE_MAX, &evidence->quote);
 	default:
 		return 0; /* dates and councils were taken first */
