@@ -1,0 +1,376 @@
+/*
+ * The assessor's commit against a real database: what is told, once, in which order; what comes again changes nothing; a
+ * correction taken back counts; nothing half-done stays.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <councilwatch/config.h>
+#include <councilwatch/store.h>
+
+#include "../../workers/assessor/commit.h"
+
+struct fixture {
+	char dir[64];
+	struct cw_config *config;
+	struct cw_store *store;
+	struct committer *committer;
+	uint64_t next_id;
+	/* what the sink was given */
+	size_t published, quiet;
+	uint64_t last_seq;
+	char topics[64][128];
+	size_t n_topics;
+};
+
+static void sink(void *arg, uint64_t seq, const char *topic, const char *topic_level, const char *json, size_t len, bool publish)
+{
+	struct fixture *f = arg;
+
+	(void)topic_level;
+	assert_int_equal(strlen(json), len);
+	assert_true(seq == f->last_seq + 1);
+	f->last_seq = seq;
+	f->published += publish;
+	f->quiet += !publish;
+	if (f->n_topics < 64)
+		snprintf(f->topics[f->n_topics++], sizeof(f->topics[0]), "%s", topic);
+}
+
+static void report(void *arg, const struct cw_error *mistake)
+{
+	char text[1024];
+
+	(void)arg;
+	print_message("%s\n", cw_error_format(mistake, text, sizeof(text)));
+}
+
+static int set_up(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+	struct cw_error err = { 0 };
+	char path[128];
+	FILE *file;
+
+	strcpy(f->dir, "/tmp/cw-commit-XXXXXX");
+	assert_non_null(mkdtemp(f->dir));
+	snprintf(path, sizeof(path), "%s/councilwatch.conf", f->dir);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	fprintf(file, "state_dir = \"%s\"\nruntime_dir = \"%s\"\ninclude_feeds = \"%s/config/feeds.d/*.conf\"\nfetching = false\n",
+	        f->dir, f->dir, CW_SOURCE_DIR);
+	fclose(file);
+	assert_int_equal(cw_config_load(path, report, NULL, &f->config, &err), 0);
+	assert_int_equal(cw_store_open_writer(f->dir, &f->store, &err), 0);
+	assert_int_equal(committer_new(f->config, f->store, sink, f, &f->committer, &err), 0);
+	*state = f;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	static const char *const names[] = { "councilwatch.conf", "councilwatch.db", "councilwatch.db-wal", "councilwatch.db-shm" };
+	struct fixture *f = *state;
+	char path[128];
+
+	committer_free(f->committer);
+	cw_store_close(f->store);
+	cw_config_free(f->config);
+	for (size_t i = 0; i < CW_ARRAY_LEN(names); i++) {
+		snprintf(path, sizeof(path), "%s/%s", f->dir, names[i]);
+		(void)unlink(path);
+	}
+	assert_int_equal(rmdir(f->dir), 0);
+	free(f);
+	return 0;
+}
+
+struct row {
+	const char *council, *event, *url, *overall;
+};
+
+static struct cw_wall moment(const char *text)
+{
+	struct cw_wall t;
+
+	assert_int_equal(cw_wall_parse(text, strlen(text), &t, NULL), 0);
+	return t;
+}
+
+static void put_rows(struct cw_buf *buf, const struct row *rows, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct cw_evidence e = { .kind = CW_KIND_ILACS, .council_id = cw_str(rows[i].council), .event_day = CW_DAY_NONE,
+			                 .published_at = cw_wall_none(), .fetched_at = cw_wall_none(), .publisher = cw_str(NULL),
+			                 .url = cw_str(rows[i].url), .title = cw_str(NULL), .quote = cw_str(NULL),
+			                 .key = cw_str(NULL), .row = i + 1 };
+
+		if (rows[i].event)
+			e.event_day = cw_wall_day(moment(rows[i].event));
+		cw_evidence_set(&e, CW_VAL_OVERALL_EFFECTIVENESS, cw_str(rows[i].overall));
+		assert_int_equal(cw_evidence_put(buf, &e), 0);
+	}
+}
+
+/* Commits one capture. content tells documents apart: the same content at the same moment is the same document. */
+static struct cw_commit_info commit_rows(struct fixture *f, const char *content, const char *fetched_at, const struct row *rows,
+                                         size_t n, uint32_t flags)
+{
+	struct cw_document_info info = { .id = ++f->next_id, .attempt = 1, .flags = flags, .feed = cw_str("ofsted-ilacs-summary"),
+		                         .url = cw_str("capture.html"), .content_type = cw_str(NULL),
+		                         .fetched_at = moment(fetched_at), .order = f->next_id };
+	struct cw_document_tally tally = { .rows = n, .evidence = n, .detail = cw_str(NULL) };
+	struct cw_commit_info result = { 0 };
+	struct cw_error err = { 0 };
+	struct cw_buf batch;
+	bool duplicate;
+
+	cw_sha256(content, strlen(content), info.sha256);
+	cw_buf_init(&batch, 1u << 20);
+	put_rows(&batch, rows, n);
+	if (commit_begin(f->committer, &info, &duplicate, &result, &err) < 0)
+		fail_msg("%s", err.text);
+	if (!duplicate) {
+		if (commit_batch(f->committer, false, (uint32_t)n, batch.data, batch.len, &err) < 0)
+			fail_msg("%s", err.text);
+		if (commit_finish(f->committer, &tally, &result, &err) < 0)
+			fail_msg("%s", err.text);
+	}
+	cw_buf_clear(&batch);
+	return result;
+}
+
+static const struct row good = { "bradford", "2018-09-10", "https://files.example/1", "good" };
+static const struct row inadequate = { "bradford", "2022-11-21", "https://files.example/2", "inadequate" };
+static const struct row corrected = { "bradford", "2022-11-21", "https://files.example/2", "requires_improvement" };
+
+static struct cw_assessment level_on(struct fixture *f, const char *council, const char *day)
+{
+	struct cw_assessment a;
+	struct cw_facts facts;
+
+	assert_int_equal(cw_store_council_facts(f->store, council, &facts, NULL), 0);
+	assert_int_equal(cw_model_assess(&f->config->risk, facts.at, facts.n, cw_wall_day(moment(day)), &a, NULL), 0);
+	cw_assessment_clear(&a);
+	cw_facts_free(&facts);
+	return a;
+}
+
+static void test_once(void **state)
+{
+	struct fixture *f = *state;
+	struct cw_commit_info r;
+
+	r = commit_rows(f, "a", "2022-10-01T09:00:00Z", &good, 1, 0);
+	assert_int_equal(r.new_evidence, 1);
+	assert_int_equal(r.alerts, 0);
+	r = commit_rows(f, "b", "2023-01-31T09:00:00Z", &inadequate, 1, 0);
+	assert_int_equal(r.alerts, 1);
+	assert_string_equal(f->topics[0], "council/bradford/level_up");
+	/* The same document again; the same content fetched later. */
+	r = commit_rows(f, "b", "2023-01-31T09:00:00Z", &inadequate, 1, 0);
+	assert_true(r.duplicate);
+	r = commit_rows(f, "b", "2023-02-10T09:00:00Z", &inadequate, 1, 0);
+	assert_false(r.duplicate);
+	assert_int_equal(r.new_evidence, 0);
+	assert_int_equal(r.alerts, 0);
+	/* The page goes back to the inspection before: nothing changes. */
+	r = commit_rows(f, "a", "2023-02-11T09:00:00Z", &good, 1, 0);
+	assert_int_equal(r.alerts, 0);
+	assert_int_equal(level_on(f, "bradford", "2023-03-01").level, CW_LEVEL_INTENSIVE);
+	assert_int_equal(f->published, 1);
+}
+
+static void test_backwards(void **state)
+{
+	struct fixture *f = *state;
+
+	/* The later capture first: the change is told when it is first known, and not again. */
+	assert_int_equal(commit_rows(f, "b", "2023-02-10T09:00:00Z", &inadequate, 1, CW_DOC_IMPORTED).alerts, 1);
+	assert_int_equal(commit_rows(f, "a", "2022-10-01T09:00:00Z", &good, 1, CW_DOC_IMPORTED).alerts, 0);
+	assert_int_equal(commit_rows(f, "b", "2023-01-31T09:00:00Z", &inadequate, 1, CW_DOC_IMPORTED).alerts, 0);
+	assert_int_equal(level_on(f, "bradford", "2023-01-30").level, CW_LEVEL_ROUTINE);
+	assert_int_equal(level_on(f, "bradford", "2023-01-31").level, CW_LEVEL_INTENSIVE);
+	/* An import pages nobody. */
+	assert_int_equal(f->published, 0);
+	assert_int_equal(f->quiet, 1);
+}
+
+static void test_correction_taken_back(void **state)
+{
+	struct fixture *f = *state;
+
+	commit_rows(f, "1", "2023-01-31T09:00:00Z", &inadequate, 1, 0);
+	commit_rows(f, "2", "2023-02-01T09:00:00Z", &corrected, 1, 0);
+	assert_int_equal(level_on(f, "bradford", "2023-02-01").floor_level, CW_LEVEL_WATCH);
+	commit_rows(f, "3", "2023-02-03T09:00:00Z", &inadequate, 1, 0);
+	assert_int_equal(level_on(f, "bradford", "2023-02-03").floor_level, CW_LEVEL_INTENSIVE);
+	assert_int_equal(level_on(f, "bradford", "2023-02-02").floor_level, CW_LEVEL_WATCH);
+	/* A document from between, found later, counts where it belongs. */
+	commit_rows(f, "4", "2023-02-02T09:00:00Z", &inadequate, 1, 0);
+	assert_int_equal(level_on(f, "bradford", "2023-02-02").floor_level, CW_LEVEL_INTENSIVE);
+	assert_int_equal(level_on(f, "bradford", "2023-02-01").floor_level, CW_LEVEL_WATCH);
+}
+
+static void test_refused_batch_leaves_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct cw_document_info info = { .id = 1, .attempt = 1, .feed = cw_str("ofsted-ilacs-summary"), .url = cw_str("x"),
+		                         .fetched_at = { 1700000000000 } };
+	struct row stranger = { "atlantis", "2022-11-21", "u", "good" };
+	struct cw_commit_info result;
+	struct cw_error err = { 0 };
+	struct cw_buf batch;
+	bool duplicate;
+	uint64_t seq = 0;
+
+	cw_buf_init(&batch, 1u << 20);
+	put_rows(&batch, &inadequate, 1);
+	put_rows(&batch, &stranger, 1);
+	assert_int_equal(commit_begin(f->committer, &info, &duplicate, &result, &err), 0);
+	assert_int_equal(commit_batch(f->committer, false, 2, batch.data, batch.len, &err), -EBADMSG);
+	assert_string_equal(err.text, "evidence about a council that is not in councils.csv");
+	assert_int_equal(commit_check(f->committer, &info, false, 2, batch.data, batch.len, &err), -EBADMSG);
+	assert_int_equal(commit_check(f->committer, &info, false, 1, batch.data, batch.len, &err), -EBADMSG); /* left over */
+	cw_buf_clear(&batch);
+	assert_int_equal(cw_store_last_seq(f->store, &seq, NULL), 0);
+	assert_int_equal(seq, 0);
+	assert_int_equal(level_on(f, "bradford", "2024-01-01").n_contributors, 0);
+	/* And the store goes on. */
+	assert_int_equal(commit_rows(f, "b", "2023-01-31T09:00:00Z", &inadequate, 1, 0).alerts, 1);
+}
+
+static void test_unresolved(void **state)
+{
+	struct fixture *f = *state;
+	struct cw_reject reject = { .reason = CW_REASON_UNKNOWN_COUNCIL, .row = 3, .field = cw_str("council"),
+		                    .text = cw_str("Ruritania"), .detail = cw_str(NULL) };
+	struct cw_document_tally tally = { .rows = 1, .detail = cw_str(NULL) };
+	struct cw_buf batch;
+
+	cw_buf_init(&batch, 4096);
+	cw_reject_put(&batch, &reject);
+	for (int round = 0; round < 2; round++) {
+		struct cw_document_info info = { .id = (uint64_t)round + 1, .attempt = 1, .feed = cw_str("ofsted-ilacs-summary"),
+			                         .url = cw_str("x"), .fetched_at = { 1700000000000 + round } };
+		struct cw_commit_info result;
+		bool duplicate;
+
+		assert_int_equal(commit_begin(f->committer, &info, &duplicate, &result, NULL), 0);
+		assert_int_equal(commit_batch(f->committer, true, 1, batch.data, batch.len, NULL), 0);
+		assert_int_equal(commit_finish(f->committer, &tally, &result, NULL), 0);
+		assert_int_equal(result.quarantined, 1);
+		assert_int_equal(result.alerts, round == 0); /* told once */
+	}
+	assert_string_equal(f->topics[0], "feed/ofsted-ilacs-summary/identity_unresolved");
+	cw_buf_clear(&batch);
+}
+
+static void test_outage(void **state)
+{
+	struct fixture *f = *state;
+	struct cw_feed_state feed = { .feed = cw_str("ofsted-ilacs-summary"), .polled = true, .last_success = moment("2023-01-01"),
+		                      .outage_since = cw_wall_none(), .detail = cw_str("refused") };
+
+	assert_int_equal(commit_feed_state(f->committer, &feed, NULL), 0);
+	assert_int_equal(f->published, 0);
+	feed.outage_since = moment("2023-01-02");
+	assert_int_equal(commit_feed_state(f->committer, &feed, NULL), 0);
+	assert_int_equal(commit_feed_state(f->committer, &feed, NULL), 0);
+	assert_int_equal(f->published, 1);
+	assert_string_equal(f->topics[0], "feed/ofsted-ilacs-summary/source_outage");
+	feed.outage_since = cw_wall_none();
+	assert_int_equal(commit_feed_state(f->committer, &feed, NULL), 0);
+	feed.outage_since = moment("2023-03-02");
+	assert_int_equal(commit_feed_state(f->committer, &feed, NULL), 0);
+	assert_int_equal(f->published, 2);
+}
+
+/* Time alone: the clock moves on and the step down is told on its day. */
+static void test_time(void **state)
+{
+	struct fixture *f = *state;
+	struct row closed = { "bradford", "2024-02-01", "https://files.example/3", "good" };
+
+	commit_rows(f, "b", "2023-01-31T09:00:00Z", &inadequate, 1, 0);
+	commit_rows(f, "c", "2024-03-20T09:00:00Z", &closed, 1, 0);
+	assert_int_equal(f->published, 2);
+	assert_int_equal(commit_tick(f->committer, moment("2024-05-18T23:59:59Z"), NULL), 0);
+	assert_int_equal(f->published, 2);
+	assert_int_equal(commit_tick(f->committer, moment("2024-05-19T00:00:01Z"), NULL), 0);
+	assert_int_equal(f->published, 3);
+	assert_string_equal(f->topics[2], "council/bradford/level_down");
+	/* A clock set back tells nothing. */
+	assert_int_equal(commit_tick(f->committer, moment("2023-05-19T00:00:01Z"), NULL), 0);
+	assert_int_equal(f->published, 3);
+}
+
+static int count_stage(void *arg, bool rejects, uint32_t count, const void *data, size_t len)
+{
+	uint32_t *next = arg;
+
+	(void)rejects;
+	(void)data;
+	assert_int_equal(len, 3);
+	assert_int_equal(count, *next);
+	(*next)++;
+	return 0;
+}
+
+static void test_stage(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t next = 0;
+
+	for (uint32_t i = 0; i < 20; i++)
+		assert_int_equal(cw_store_stage(f->store, 7, (i * 7) % 20, false, (i * 7) % 20, "abc", 3, NULL), 0);
+	assert_int_equal(cw_store_staged(f->store, 7, count_stage, &next, NULL), 0);
+	assert_int_equal(next, 20);
+	assert_int_equal(cw_store_unstage(f->store, 0, NULL), 0);
+	next = 0;
+	assert_int_equal(cw_store_staged(f->store, 7, count_stage, &next, NULL), 0);
+	assert_int_equal(next, 0);
+}
+
+static void test_newer_schema_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct cw_store *store;
+	struct cw_error err = { 0 };
+	char command[256];
+
+	cw_store_close(f->store);
+	f->store = NULL;
+	committer_free(f->committer);
+	f->committer = NULL;
+	/* The version lives in bytes 60 to 63 of the file's header. */
+	snprintf(command, sizeof(command), "%s/councilwatch.db", f->dir);
+	FILE *file = fopen(command, "r+");
+	assert_non_null(file);
+	assert_int_equal(fseek(file, 60, SEEK_SET), 0);
+	assert_int_equal(fwrite("\0\0\0\x63", 1, 4, file), 4);
+	fclose(file);
+	assert_int_equal(cw_store_open_writer(f->dir, &store, &err), -EPROTO);
+	assert_non_null(strstr(err.text, "schema version 99"));
+	assert_int_equal(cw_store_open_reader(f->dir, &store, &err), -EPROTO);
+}
+
+int main(void)
+{
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(test_once), TEST(test_backwards), TEST(test_correction_taken_back), TEST(test_refused_batch_leaves_nothing),
+		TEST(test_unresolved), TEST(test_outage), TEST(test_time), TEST(test_stage), TEST(test_newer_schema_is_refused),
+	};
+
+	return cmocka_run_group_tests_name("commit", tests, NULL, NULL);
+}
