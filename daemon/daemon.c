@@ -229,7 +229,8 @@ static void once_check(struct cw_daemon *daemon)
 {
 	struct cw_inbox_counts counts;
 
-	if (!daemon->once.on || daemon->once.left || daemon->phase != PHASE_RUNNING)
+	/* Not before the workers were there to be told of the feeds' health. */
+	if (!daemon->once.on || daemon->once.left || daemon->phase != PHASE_RUNNING || !daemon->told_ready)
 		return;
 	if (cw_inbox_counts(daemon->inbox, &counts, NULL) < 0 || counts.queued)
 		return;
@@ -500,6 +501,7 @@ static void tell_ready(struct cw_daemon *daemon)
 	       cw_dispatch_normalisers_ready(daemon->dispatch), daemon->config->fetching);
 	if (cw_notify_ready(&err) < 0)
 		cw_log_error(CW_LOG_WARNING, "notify.failed", &err, NULL);
+	once_check(daemon);
 }
 
 static void worker_ready(void *arg, enum cw_role role, pid_t pid)
@@ -1030,8 +1032,6 @@ static void once_begin(struct cw_daemon *daemon)
 {
 	daemon->once.on = true;
 	daemon->once.feeds = daemon->once.left = cw_schedule_ask_all(daemon->schedule);
-	if (!daemon->once.left)
-		once_check(daemon);
 }
 
 static void once_print(const struct cw_daemon *daemon)

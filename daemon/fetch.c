@@ -587,6 +587,8 @@ static CURLcode easy_set_up(struct cw_fetch *fetch)
 	SET(CURLOPT_ERRORBUFFER, fetch->curl_error);
 	SET(CURLOPT_PROTOCOLS_STR, fetch->is_file ? "file" : "http,https");
 	SET(CURLOPT_NOSIGNAL, 1L);
+	/* Names are looked up in a thread. Giving up must not wait for it to come back: it cleans up after itself. */
+	SET(CURLOPT_QUICK_EXIT, 1L);
 	SET(CURLOPT_FOLLOWLOCATION, 0L);
 	SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
 	SET(CURLOPT_USERAGENT, fetch->user_agent);
