@@ -277,6 +277,23 @@ static void test_html_comment(void **state)
 	      "one tag, comment or script of too many bytes (the limit is 8388608)");
 }
 
+static void test_html_attributes(void **state)
+{
+	struct cw_buf document = begin(TABLE TR "<tr><td><img alt='");
+
+	(void)state;
+	/* Long, and no more than one attribute. */
+	repeat(&document, "a = b c = d ", 20000);
+	repeat(&document, "'>380</tr>" TR "</table>", 1);
+	check("html-table", "", &document, CW_REASON_NONE, 3, 2, 1, "it has 1 of the 6 columns needed");
+
+	document = begin(TABLE TR "<a ");
+	for (unsigned i = 0; i < 100000; i++)
+		cw_buf_printf(&document, "a%u=1 ", i);
+	repeat(&document, ">" TR "</table>", 1);
+	check("html-table", "", &document, CW_REASON_TOO_LARGE, 1, 1, 0, "a tag of too many attributes (the limit is 2048)");
+}
+
 static void test_html_large(void **state)
 {
 	struct cw_buf document = begin("<html><body>" TABLE);
@@ -405,7 +422,7 @@ int main(void)
 		cmocka_unit_test(test_html_many_unclosed),  cmocka_unit_test(test_html_deep),
 		cmocka_unit_test(test_html_spans),          cmocka_unit_test(test_html_wide),
 		cmocka_unit_test(test_html_long_row),       cmocka_unit_test(test_html_comment),
-		cmocka_unit_test(test_html_large),          cmocka_unit_test(test_json_values),
+		cmocka_unit_test(test_html_attributes),     cmocka_unit_test(test_html_large),          cmocka_unit_test(test_json_values),
 		cmocka_unit_test(test_json_size),           cmocka_unit_test(test_json_rows),
 		cmocka_unit_test(test_ndjson_long_line),    cmocka_unit_test(test_ndjson_many),
 		cmocka_unit_test(test_max_size),            cmocka_unit_test(test_sink_fails),

@@ -81,14 +81,14 @@ static void to_worker(struct fixture *f, enum cw_message_kind kind, uint64_t doc
 	assert_int_equal(cw_message_send(f->daemon, &f->worker, &message), 0);
 }
 
-static void send_document(struct fixture *f, uint64_t id, const char *feed)
+static void send_document_of(struct fixture *f, uint64_t id, const char *feed, const char *content_type)
 {
 	struct cw_document_info info = {
 		.id = id,
 		.attempt = f->attempt,
 		.feed = cw_str(feed),
 		.url = cw_str("https://example.org/table.csv"),
-		.content_type = cw_str("text/csv"),
+		.content_type = cw_str(content_type),
 		.fetched_at = { 1700000000000ll },
 	};
 	struct cw_buf buf;
@@ -99,6 +99,11 @@ static void send_document(struct fixture *f, uint64_t id, const char *feed)
 	cw_buf_clear(&buf);
 }
 
+static void send_document(struct fixture *f, uint64_t id, const char *feed)
+{
+	send_document_of(f, id, feed, "text/csv");
+}
+
 static void ack_batch(struct fixture *f, uint64_t document, uint64_t n)
 {
 	struct cw_message message = { .kind = CW_MSG_BATCH_ACK, .document = document, .attempt = f->attempt, .number = n };
@@ -106,7 +111,9 @@ static void ack_batch(struct fixture *f, uint64_t document, uint64_t n)
 	assert_int_equal(cw_message_send(f->assessor, &f->sender, &message), 0);
 }
 
-/* Reads a batch of evidence and counts its records. */
+static char last_title[64];
+
+/* Reads a batch of evidence, counts its records and keeps the last one's title. */
 static void batch(struct fixture *f, uint64_t document, uint32_t sequence, uint32_t *ret_count)
 {
 	struct cw_evidence evidence;
@@ -123,6 +130,7 @@ static void batch(struct fixture *f, uint64_t document, uint32_t sequence, uint3
 	for (uint32_t i = 0; i < message.count; i++) {
 		assert_int_equal(cw_evidence_get(&cursor, &evidence, &err), 0);
 		assert_true(evidence.council_id.len > 0);
+		snprintf(last_title, sizeof(last_title), "%.*s", (int)evidence.title.len, evidence.title.at);
 	}
 	assert_int_equal(cw_cursor_done(&cursor), 0);
 	*ret_count = message.count;
@@ -231,6 +239,31 @@ static void test_failed_documents(void **state)
 	assert_int_equal(tally.outcome, CW_REASON_NO_ROWS);
 	from_worker(f, CW_MSG_SENT, &message);
 	from_worker(f, CW_MSG_CREDIT, &message);
+}
+
+/* The tables of a character set lie in files, which the sandbox has shut out: they were loaded before. */
+static void test_character_set(void **state)
+{
+	static const char bytes[] = HEADINGS "380,Br\xfb""dford,good,2022-11-21\n";
+	struct fixture *f = *state;
+	struct cw_document_tally tally;
+	struct cw_message message;
+	uint32_t count, sequence;
+
+	for (uint64_t id = 10; id < 12; id++) {
+		send_document_of(f, id, "table", "text/csv; charset=iso-8859-2");
+		to_worker(f, CW_MSG_CHUNK, id, 0, bytes, sizeof(bytes) - 1);
+		to_worker(f, CW_MSG_DOCUMENT_END, id, sizeof(bytes) - 1, NULL, 0);
+		from_worker(f, CW_MSG_CHUNK_ACK, &message);
+		batch(f, id, 0, &count);
+		assert_int_equal(count, 1);
+		assert_string_equal(last_title, "Br\u0171dford");
+		done(f, id, &tally, &sequence);
+		assert_int_equal(tally.evidence, 1);
+		ack_batch(f, id, 1);
+		from_worker(f, CW_MSG_SENT, &message);
+		from_worker(f, CW_MSG_CREDIT, &message);
+	}
 }
 
 /* Fills chunk with whole rows and returns its length. */
@@ -409,6 +442,7 @@ static void write_config(struct fixture *f)
 	        "aliases_file = \"" CW_SOURCE_DIR "/config/aliases.csv\"\n"
 	        "feed \"table\" {\n publisher = \"Test\"\n tier = \"B\"\n format = \"csv\"\n kind = \"ilacs\"\n"
 	        " record {\n  council = { \"code\", \"name\" }\n  event_date = \"day\"\n  overall_effectiveness = \"grade\"\n"
+	        "  title = \"name\"\n"
 	        "  required = { \"council\" }\n }\n}\n",
 	        f->directory, f->directory);
 	assert_int_equal(fclose(file), 0);
@@ -476,6 +510,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_one_document, start, finish),
 		cmocka_unit_test_setup_teardown(test_failed_documents, start, finish),
+		cmocka_unit_test_setup_teardown(test_character_set, start, finish),
 		cmocka_unit_test_setup_teardown(test_slow_assessor, start, finish),
 		cmocka_unit_test_setup_teardown(test_drop, start, finish),
 		cmocka_unit_test_setup_teardown(test_heartbeat, start, finish),

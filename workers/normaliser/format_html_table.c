@@ -25,6 +25,7 @@
 #define SPAN_MAX 65534u            /* as in the HTML standard */
 #define SPANNED_MAX (16u << 20)    /* bytes that row spans may repeat in one document */
 #define UNPARSED_MAX (8u << 20)    /* one tag, comment or script */
+#define ATTRIBUTES_MAX 2048u       /* of a tag longer than a block: libxml2 compares each with all before it */
 
 struct cell {
 	uint32_t text, text_len; /* into text */
@@ -59,6 +60,11 @@ struct html {
 	htmlParserCtxtPtr parser;
 	char block[BLOCK];
 	size_t n_block;
+	/* Of a tag that libxml2 waits for the end of: how far it has been looked through, and what was found. */
+	size_t looked;
+	unsigned words;
+	char quote;
+	bool in_tag;
 	int error;         /* -errno from a handler */
 	bool settled;
 	bool chosen;       /* a table has been found to be the one; those inside it are not */
@@ -596,6 +602,42 @@ static int begin(struct cw_record *record, void **ret)
 	return 0;
 }
 
+/*
+ * A tag may be megabytes long for a picture in an attribute, but not for a hundred thousand attributes. libxml2 may
+ * wait past the end of a tag (it forgets between two blocks that it is inside quotes), so what it has not taken
+ * yet may hold several.
+ */
+static bool many_attributes(struct html *html)
+{
+	const char *text = (const char *)html->parser->input->cur;
+	size_t len = (size_t)(html->parser->input->end - html->parser->input->cur);
+
+	if (len < BLOCK / 2 || len < html->looked) {
+		html->looked = 0;
+		html->words = 0;
+		html->quote = 0;
+		html->in_tag = false;
+		return false;
+	}
+	for (; html->looked + 1 < len && html->words <= ATTRIBUTES_MAX; html->looked++) {
+		char c = text[html->looked], next = text[html->looked + 1] | 0x20;
+
+		if (!html->in_tag) {
+			html->in_tag = c == '<' && next >= 'a' && next <= 'z';
+			html->words = 0;
+		} else if (html->quote) {
+			html->quote = c == html->quote ? 0 : html->quote;
+		} else if (c == '"' || c == '\'') {
+			html->quote = c;
+		} else if (c == '>') {
+			html->in_tag = false;
+		} else if (c == ' ' || c == '\n' || c == '\t' || c == '\r' || c == '\f' || c == '/') {
+			html->words++;
+		}
+	}
+	return html->words > ATTRIBUTES_MAX;
+}
+
 /* Gives libxml2 what the block holds, but for a character that is not whole yet. */
 static int parse_block(struct html *html, bool last)
 {
@@ -608,6 +650,10 @@ static int parse_block(struct html *html, bool last)
 			keep++;
 	}
 	n -= keep;
+	if (many_attributes(html)) {
+		fail(html, CW_REASON_TOO_LARGE, "a tag of too many attributes", ATTRIBUTES_MAX);
+		return 1;
+	}
 	(void)htmlParseChunk(html->parser, html->block, (int)n, last); /* malformed markup is the normal case */
 	memmove(html->block, html->block + n, keep);
 	html->n_block = keep;

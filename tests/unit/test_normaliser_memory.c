@@ -1,0 +1,153 @@
+/* Every allocation of ours fails once: the document is given up with -ENOMEM, or reads as if nothing had happened. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "normaliser_support.h"
+
+static unsigned long countdown; /* 0: none fails */
+static unsigned long counted;
+
+static bool fails(void)
+{
+	counted++;
+	return countdown && --countdown == 0;
+}
+
+/* The linker sends our own calls here (--wrap); those inside other libraries are not ours to fail. */
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *pointer, size_t size);
+char *__real_strdup(const char *text);
+char *__real_strndup(const char *text, size_t max);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *pointer, size_t size);
+char *__wrap_strdup(const char *text);
+char *__wrap_strndup(const char *text, size_t max);
+
+void *__wrap_malloc(size_t size)
+{
+	return fails() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+	return fails() ? NULL : __real_calloc(n, size);
+}
+
+void *__wrap_realloc(void *pointer, size_t size)
+{
+	return fails() ? NULL : __real_realloc(pointer, size);
+}
+
+char *__wrap_strdup(const char *text)
+{
+	return fails() ? NULL : __real_strdup(text);
+}
+
+char *__wrap_strndup(const char *text, size_t max)
+{
+	return fails() ? NULL : __real_strndup(text, max);
+}
+
+struct memory_case {
+	const char *format;
+	const char *document;
+};
+
+static const struct memory_case cases[] = {
+	{ "csv", "code,name,grade,day,key,title\n380,\"Brad\"\"ford\",good,2022-11-21,k,a  b\n0,No&where,goood,x,k,t\n,Leeds,-,,,\n" },
+	{ "csv", "a,b\nc,d\n" },
+	{ "html-table", "<table><tr><th>code<th>name<th>grade<th>day<th>key<th>title</tr>"
+	                "<tr><td rowspan=2>380<td>Bradford<td>good<td>2022-11-21<td><a href='x'>k</a><td>t &amp; u</tr><tr><td>Bradford<td>x<td><td><td></table>" },
+	{ "json", "[{\"CODE\":380,\"grade\":\"good\",\"day\":\"2022-11-21\",\"key\":\"k\",\"title\":\"t  t\"},{\"name\":\"Nowhere\"},3]" },
+	{ "ndjson", "{\"code\":380,\"Grade\":\"good\"}\n{\"code\":[]}\nx\n" },
+	{ "evidence", "{\"kind\":\"signal\",\"council_id\":\"E08000032\",\"title\":\"a  b\",\"url\":\"https://example.org/\",\"values\":{\"signal\":\"apa_open\",\"status\":\"open\"}}\n"
+	              "{\"kind\":\"area_send\",\"council_id\":\"leeds\",\"values\":{\"outcome\":2.0}}\n" },
+};
+
+static struct cw_config *config_of(const struct memory_case *c)
+{
+	if (!strcmp(c->format, "evidence"))
+		return support_config_feeds("feed \"test\" {\npublisher = \"P\"\ntier = \"B\"\nformat = \"evidence\"\n}\n");
+	return support_config(c->format, "url = \"https://example.org/a/\"",
+	                      "council = { \"code\", \"name\" }\nevent_date = \"day\"\noverall_effectiveness = \"grade\"\n"
+	                      "key = { \"key\", \"name\" }\ntitle = \"title\"\nurl = \"key\"\nrequired = { \"council\" }\n"
+	                      "absent = { \"NaN\" }\n");
+}
+
+static int take_evidence(void *arg, const struct cw_evidence *evidence)
+{
+	(void)evidence;
+	++*(unsigned *)arg;
+	return 0;
+}
+
+/* 0 or -errno; *ret_n counts the evidence. */
+static int read_document(const struct cw_config *config, const char *text, unsigned *ret_n, struct cw_document_tally *ret)
+{
+	const struct cw_normalise_sink sink = { take_evidence, NULL, ret_n };
+	struct cw_document_info info = { .fetched_at = { 1700000000000ll } };
+	struct cw_normaliser *normaliser = NULL;
+	struct cw_error err = { 0 };
+	int r;
+
+	info.feed = info.url = info.content_type = cw_str("");
+	*ret_n = 0;
+	r = cw_normaliser_new(config, cw_config_feed(config, cw_str("test")), &info, &sink, &normaliser, &err);
+	if (r < 0)
+		return r;
+	for (size_t at = 0, len = strlen(text); at < len && r >= 0; at += 50)
+		r = cw_normaliser_feed(normaliser, text + at, CW_MIN(len - at, (size_t)50), &err);
+	while (r >= 0) {
+		r = cw_normaliser_end(normaliser, ret, &err);
+		if (r == 0)
+			break;
+	}
+	ret->detail = cw_str("");
+	cw_normaliser_free(normaliser);
+	return r;
+}
+
+static void test_case(void **state)
+{
+	const struct memory_case *c = *state;
+	struct cw_config *config = config_of(c);
+	struct cw_document_tally wanted, got;
+	unsigned n_wanted, n;
+	unsigned long total;
+
+	countdown = counted = 0;
+	assert_int_equal(read_document(config, c->document, &n_wanted, &wanted), 0);
+	total = counted;
+	assert_true(total > 5);
+	for (unsigned long i = 1; i <= total; i++) {
+		int r;
+
+		countdown = i;
+		r = read_document(config, c->document, &n, &got);
+		countdown = 0;
+		if (r == -ENOMEM)
+			continue;
+		assert_int_equal(r, 0);
+		assert_int_equal(n, n_wanted);
+		assert_memory_equal(&got, &wanted, offsetof(struct cw_document_tally, detail));
+	}
+	cw_config_free(config);
+}
+
+int main(void)
+{
+	struct CMUnitTest tests[CW_ARRAY_LEN(cases)];
+
+	for (size_t i = 0; i < CW_ARRAY_LEN(cases); i++)
+		tests[i] = (struct CMUnitTest){ .name = cases[i].format, .test_func = test_case,
+			                        .initial_state = (void *)(uintptr_t)&cases[i] };
+	return _cmocka_run_group_tests("memory", tests, CW_ARRAY_LEN(tests), NULL, NULL);
+}
