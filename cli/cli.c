@@ -287,7 +287,7 @@ static void put_option_help(struct cw_buf *out, const struct cw_option *option)
 
 	snprintf(name, sizeof(name), "%s--%s%s%s", option->letter == 'c' ? "-c, " : option->letter == 'h' ? "-h, " : "    ",
 	         option->name, option->value ? " " : "", option->value ? option->value : "");
-	cw_buf_printf(out, "  %-24s %s\n", name, option->help);
+	cw_buf_printf(out, "  %-27s %s\n", name, option->help);
 }
 
 int cw_cli_help(const struct cw_command *command, struct cw_buf *out)
@@ -311,7 +311,7 @@ int cw_cli_help(const struct cw_command *command, struct cw_buf *out)
 		char name[64];
 
 		snprintf(name, sizeof(name), "%s%s%s", c->name, c->arguments[0] ? " " : "", c->arguments);
-		cw_buf_printf(out, "  %-24s %s\n", name, c->help);
+		cw_buf_printf(out, "  %-27s %s\n", name, c->help);
 	}
 	cw_buf_puts(out, "\noptions:\n");
 	for (const struct cw_option *o = cw_global_options; o->name; o++)

@@ -46,7 +46,7 @@ static int more_pressing(const void *left, const void *right)
 		return a->level < b->level ? 1 : -1;
 	if (a->points < b->points || a->points > b->points)
 		return a->points < b->points ? 1 : -1;
-	return strcmp(a->council->name, b->council->name);
+	return strcmp(a->council->short_name, b->council->short_name);
 }
 
 /* The region's own spelling for what was typed; NULL after a message. */
@@ -148,16 +148,16 @@ static int print_csv(const struct rows *rows)
 
 	for (size_t i = 0; i < rows->n && !r; i++) {
 		const struct row *row = &rows->at[i];
-		const char *texts[] = { row->council->id, row->council->name, row->council->gss_code,
+		const char *texts[] = { row->council->id, row->council->short_name, row->council->gss_code,
 			                row->council->la_code, row->council->urn, row->council->region,
 			                cw_level_name(row->level), cw_knowledge_name(row->knowledge) };
 
 		cw_buf_reset(&line);
 		for (size_t k = 0; k < CW_ARRAY_LEN(texts); k++)
 			cw_csv_field(&line, !k, texts[k]);
-		cw_buf_printf(&line, ",%.1f", row->points);
+		cw_buf_printf(&line, ",%.1f", cw_render_points(row->points));
 		for (int c = 0; c < CW_CRIT_COUNT; c++)
-			cw_buf_printf(&line, ",%s,%.1f", cw_level_name(row->criteria[c].level), row->criteria[c].points);
+			cw_buf_printf(&line, ",%s,%.1f", cw_level_name(row->criteria[c].level), cw_render_points(row->criteria[c].points));
 		r = cw_buf_puts(&line, "\r\n");
 		fputs(cw_buf_str(&line), stdout);
 	}
@@ -174,7 +174,7 @@ static void format_criteria(const struct row *row, char *text, size_t size)
 	for (int c = 0; c < CW_CRIT_COUNT && len < size; c++)
 		if (row->criteria[c].points > 0)
 			len += (size_t)snprintf(text + len, size - len, "%s%s %.4g", len ? ", " : "",
-			                        cw_criterion_name((enum cw_criterion)c), row->criteria[c].points);
+			                        cw_criterion_name((enum cw_criterion)c), cw_render_points(row->criteria[c].points));
 }
 
 static int print_table(const struct cw_cli *cli, const struct rows *rows, bool outage)
@@ -192,7 +192,7 @@ static int print_table(const struct cw_cli *cli, const struct rows *rows, bool o
 		const struct row *row = &rows->at[i];
 
 		cw_table_add_coloured(&table, row->shown, cw_out_level_colour(row->level));
-		cw_table_addf(&table, "%.1f", row->points);
+		cw_table_addf(&table, "%.1f", cw_render_points(row->points));
 		cw_table_add(&table, cw_knowledge_name(row->knowledge));
 		cw_table_add(&table, row->council->short_name);
 		cw_table_add(&table, row->council->id);

@@ -7,6 +7,7 @@
 #include <councilwatch/render.h>
 
 #include "command.h"
+#include "evidence_text.h"
 #include "output.h"
 
 const struct cw_option cw_evidence_options[] = {
@@ -20,31 +21,12 @@ struct listing {
 	int32_t until; /* CW_DAY_NONE = all */
 };
 
-static void print_values(const struct cw_evidence *evidence)
-{
-	for (size_t i = 0; i < evidence->n_values; i++) {
-		const struct cw_value_def *def = cw_value_def(evidence->value[i].id);
-
-		printf("%s%s=", i ? " " : "", def ? def->name : "?");
-		cw_out_str(stdout, evidence->value[i].text);
-	}
-}
-
-static void print_line(const char *label, struct cw_str text)
-{
-	if (!text.len)
-		return;
-	printf("    %-10s ", label);
-	cw_out_str(stdout, text);
-	putchar('\n');
-}
-
 static void print_fact(const struct cw_cli *cli, const struct cw_fact *fact)
 {
 	const struct cw_evidence *e = &fact->evidence;
 	const struct cw_council *council = cw_councils_by_id(cli->config->councils, e->council_id);
 	const struct cw_kind_def *kind = cw_kind_def(e->kind);
-	char day[CW_WALL_TEXT], published[CW_WALL_TEXT], fetched[CW_WALL_TEXT];
+	char day[CW_WALL_TEXT];
 
 	printf("%-10s  %-13s  ", e->event_day == CW_DAY_NONE ? "undated" : cw_day_format(e->event_day, day),
 	       kind ? kind->name : "?");
@@ -53,18 +35,9 @@ static void print_fact(const struct cw_cli *cli, const struct cw_fact *fact)
 	else
 		cw_out_str(stdout, e->council_id);
 	fputs(": ", stdout);
-	print_values(e);
-	fputs("\n    source     ", stdout);
-	cw_out_str(stdout, e->publisher);
-	printf(" (tier %s), %s%s, received %s\n", cw_tier_name(e->tier),
-	       cw_wall_known(e->published_at) ? "published " : "publication day not stated",
-	       cw_wall_format(e->published_at, published), cw_wall_format(e->fetched_at, fetched));
-	print_line("title", e->title);
-	print_line("quote", e->quote);
-	print_line("link", e->url);
-	fputs("    document   ", stdout);
-	cw_out_str(stdout, fact->feed);
-	printf(" sha256:%s row %llu\n", fact->document, (unsigned long long)e->row);
+	cw_evidence_print_values(stdout, e);
+	putchar('\n');
+	cw_evidence_print_source(stdout, 4, fact);
 }
 
 static int list_fact(void *arg, const struct cw_fact *fact)

@@ -13,6 +13,7 @@
 #include <councilwatch/render.h>
 
 #include "command.h"
+#include "evidence_text.h"
 #include "output.h"
 
 /* How far ahead to look for the day on which time alone changes the level: two years, in steps of whatever changes. */
@@ -86,10 +87,10 @@ static void lower_by_contributor(struct explanation *x, const struct cw_contribu
 
 	if (!c->signal->state) {
 		if (c->signal->half_life > 0)
-			add_line(&x->lower, "decay", CW_DAY_NONE, "%s: its %.1f points halve every %.0f days.", words, c->points,
+			add_line(&x->lower, "decay", CW_DAY_NONE, "%s: its %.1f points halve every %.0f days.", words, cw_render_points(c->points),
 			         c->signal->half_life);
 		else if (c->closes_day != CW_DAY_NONE)
-			add_line(&x->lower, "expiry", c->closes_day, "%s: its %.1f points end on %s.", words, c->points,
+			add_line(&x->lower, "expiry", c->closes_day, "%s: its %.1f points end on %s.", words, cw_render_points(c->points),
 			         cw_day_format(c->closes_day, day));
 		return;
 	}
@@ -99,9 +100,9 @@ static void lower_by_contributor(struct explanation *x, const struct cw_contribu
 	if (c->floor != CW_LEVEL_ROUTINE)
 		add_line(&x->lower, "closing", CW_DAY_NONE,
 		         "%s holds the level at %s or above, with %.1f points. It is closed by %s%s.", words,
-		         cw_level_name(c->floor), c->points, closing_event(c->signal), hold);
+		         cw_level_name(c->floor), cw_render_points(c->points), closing_event(c->signal), hold);
 	else
-		add_line(&x->lower, "closing", CW_DAY_NONE, "%s: its %.1f points end with %s.", words, c->points,
+		add_line(&x->lower, "closing", CW_DAY_NONE, "%s: its %.1f points end with %s.", words, cw_render_points(c->points),
 		         closing_event(c->signal));
 	if (c->closes_day != CW_DAY_NONE)
 		add_line(&x->lower, "expiry", c->closes_day, "%s ends by itself on %s.", words,
@@ -175,8 +176,12 @@ static void find_unknown(struct explanation *x, const struct cw_facts *facts)
 		         cw_day_format(now->last_judged_day, day), cw_day_format(now->stale_day, stale));
 
 	for (size_t i = 0; i < facts->n; i++) {
+		struct cw_wall known = facts->at[i].evidence.published_at;
 		enum cw_criterion criterion;
 
+		/* Not what came later than the day asked about. */
+		if (cw_wall_day(cw_wall_known(known) ? known : facts->at[i].known_at) > now->as_of)
+			continue;
 		switch (facts->at[i].evidence.kind) {
 		case CW_KIND_ILACS:
 		case CW_KIND_JTAI:
@@ -280,7 +285,7 @@ static int explain_json(const struct explanation *x)
 	cw_json_set(object, "knowledge", json_string(cw_knowledge_name(now->knowledge)), &failed);
 	cw_json_set(object, "last_judged", cw_json_day(now->last_judged_day), &failed);
 	cw_json_set(object, "stale_day", cw_json_day(now->stale_day), &failed);
-	cw_json_set(object, "points", json_real(now->points), &failed);
+	cw_json_set(object, "points", json_real(cw_render_points(now->points)), &failed);
 	cw_json_set(object, "breadth", json_boolean(now->breadth), &failed);
 	cw_json_set(object, "criteria", cw_render_criteria(now), &failed);
 	cw_json_set(object, "contributors", cw_render_contributors(now), &failed);
@@ -302,47 +307,20 @@ static void print_lines(const char *heading, const struct lines *lines)
 	printf("\n%s\n", heading);
 	for (size_t i = 0; i < lines->n; i++) {
 		fputs("  - ", stdout);
-		cw_out_wrapped(stdout, 4, 0, lines->at[i].text);
+		cw_out_text(stdout, lines->at[i].text);
+		putchar('\n');
 	}
 }
 
 static void print_fact(const struct cw_fact *fact)
 {
 	const struct cw_evidence *e = &fact->evidence;
-	char day[CW_WALL_TEXT], published[CW_WALL_TEXT], fetched[CW_WALL_TEXT];
+	char day[CW_WALL_TEXT];
 
-	fputs("      ", stdout);
-	cw_out_str(stdout, e->publisher);
-	printf(" (tier %s): of %s, %s%s, received %s\n", cw_tier_name(e->tier),
-	       e->event_day == CW_DAY_NONE ? "an unstated day" : cw_day_format(e->event_day, day),
-	       cw_wall_known(e->published_at) ? "published " : "publication day not stated",
-	       cw_wall_format(e->published_at, published), cw_wall_format(e->fetched_at, fetched));
-	if (e->title.len) {
-		fputs("        ", stdout);
-		cw_out_str(stdout, e->title);
-		putchar('\n');
-	}
-	if (e->quote.len) {
-		fputs("        \"", stdout);
-		cw_out_str(stdout, e->quote);
-		fputs("\"\n", stdout);
-	}
-	fputs("        ", stdout);
-	for (size_t i = 0; i < e->n_values; i++) {
-		const struct cw_value_def *def = cw_value_def(e->value[i].id);
-
-		printf("%s%s=", i ? " " : "", def ? def->name : "?");
-		cw_out_str(stdout, e->value[i].text);
-	}
+	printf("         - of %s: ", e->event_day == CW_DAY_NONE ? "an unstated day" : cw_day_format(e->event_day, day));
+	cw_evidence_print_values(stdout, e);
 	putchar('\n');
-	if (e->url.len) {
-		fputs("        ", stdout);
-		cw_out_str(stdout, e->url);
-		putchar('\n');
-	}
-	fputs("        ", stdout);
-	cw_out_str(stdout, fact->feed);
-	printf(" sha256:%s row %llu\n", fact->document, (unsigned long long)e->row);
+	cw_evidence_print_source(stdout, 11, fact);
 }
 
 static void print_contributor(const struct explanation *x, const struct cw_contributor *c)
@@ -350,7 +328,7 @@ static void print_contributor(const struct explanation *x, const struct cw_contr
 	const struct cw_signal_def *signal = c->signal;
 	char opened[CW_WALL_TEXT];
 
-	printf("\n  %5.1f  ", c->points);
+	printf("\n  %5.1f  ", cw_render_points(c->points));
 	cw_out_text(stdout, cw_render_signal(signal->name));
 	printf(" (%s, %s)%s\n", signal->name, cw_criterion_name(c->criterion),
 	       c->derived ? ", derived from the single judgements: no overall one was given" : "");
@@ -378,13 +356,14 @@ static void print_arithmetic(const struct explanation *x)
 	const struct cw_assessment *now = &x->now;
 	bool any = false;
 
-	printf("\nPoints: %.1f", now->points);
+	printf("\nPoints: %.1f", cw_render_points(now->points));
 	for (int c = 0; c < CW_CRIT_COUNT; c++) {
 		const struct cw_criterion_state *state = &now->criteria[c];
 
 		if (state->points <= 0)
 			continue;
-		printf("%s%s %.1f", any ? " + " : " = ", cw_criterion_name((enum cw_criterion)c), state->points);
+		printf("%s%s %.1f", any ? " + " : " = ", cw_criterion_name((enum cw_criterion)c),
+		       cw_render_points(state->points));
 		if (state->uncapped > state->points + 0.05)
 			printf(" (%.1f, counted up to %.4g)", state->uncapped, risk->cap[c]);
 		any = true;
@@ -420,9 +399,12 @@ static int explain_text(const struct explanation *x)
 	printf(", %s\n", cw_knowledge_name(now->knowledge));
 	cw_buf_clear(&level);
 
-	puts(now->level == CW_LEVEL_ROUTINE ?
-	     "The evidence held suggests no flag." :
-	     "This is a flag for a conversation about support, not a rating of the council.");
+	if (now->level > CW_LEVEL_ROUTINE)
+		puts("This is a flag for a conversation about support, not a rating of the council.");
+	else if (now->knowledge == CW_KNOWN)
+		puts("The evidence held suggests no flag.");
+	else
+		puts("The evidence held suggests no flag, but too little is known to call that calm.");
 	print_arithmetic(x);
 	if (now->n_contributors)
 		puts("\nWhat the evidence suggests, the weightiest first:");
@@ -440,14 +422,19 @@ int cw_cmd_explain(struct cw_cli *cli)
 	struct explanation x = { .cli = cli };
 	struct cw_error err = { 0 };
 	struct cw_facts facts;
-	char day[CW_WALL_TEXT];
+	char day[CW_WALL_TEXT], other[CW_WALL_TEXT];
 	int r;
 
 	r = cw_cli_council(cli, cli->arguments[0], &x.council);
 	if (r)
 		return r;
-	if (!cw_cli_council_existed(x.council, cli->as_of))
-		return cw_cli_fail(CW_EXIT_NO, "%s did not exist on %s", x.council->name, cw_day_format(cli->as_of, day));
+	if (!cw_cli_council_existed(x.council, cli->as_of)) {
+		bool ended = x.council->end_day != CW_DAY_NONE && x.council->end_day < cli->as_of;
+
+		return cw_cli_fail(CW_EXIT_NO, "%s did not exist on %s: it %s %s; --as-of asks about another day",
+		                   x.council->name, cw_day_format(cli->as_of, day), ended ? "ended on" : "began on",
+		                   cw_day_format(ended ? x.council->end_day : x.council->start_day, other));
+	}
 	r = cw_cli_store(cli, &store);
 	if (r)
 		return r;

@@ -33,7 +33,7 @@ static int add_json(struct history *h, const struct cw_change *change)
 	cw_json_set(object, "level", json_string(cw_level_name(after->level)), &failed);
 	cw_json_set(object, "previous_level", json_string(cw_level_name(change->previous_level)), &failed);
 	cw_json_set(object, "knowledge", json_string(cw_knowledge_name(after->knowledge)), &failed);
-	cw_json_set(object, "points", json_real(after->points), &failed);
+	cw_json_set(object, "points", json_real(cw_render_points(after->points)), &failed);
 	cw_json_set(object, "criteria", cw_render_criteria(after), &failed);
 	cw_json_set(object, "contributors", cw_render_contributors(after), &failed);
 	cw_json_set(object, "text", json_string(cw_buf_str(&h->sentence)), &failed);
@@ -65,7 +65,7 @@ static int add_change(void *arg, const struct cw_change *change)
 	cw_table_add(&h->table, cw_alert_kind_name(change->kind));
 	cw_table_add_coloured(&h->table, level, cw_out_level_colour(after->level));
 	cw_table_add(&h->table, cw_knowledge_name(after->knowledge));
-	cw_table_addf(&h->table, "%.1f", after->points);
+	cw_table_addf(&h->table, "%.1f", cw_render_points(after->points));
 	cw_table_add(&h->table, cw_buf_str(&h->sentence));
 	return h->table.failed;
 }
@@ -83,7 +83,7 @@ static int print_history(struct history *h, const struct cw_assessment *last)
 		cw_json_set(object, "as_of", cw_json_day(last->as_of), &failed);
 		cw_json_set(object, "level", json_string(cw_level_name(last->level)), &failed);
 		cw_json_set(object, "knowledge", json_string(cw_knowledge_name(last->knowledge)), &failed);
-		cw_json_set(object, "points", json_real(last->points), &failed);
+		cw_json_set(object, "points", json_real(cw_render_points(last->points)), &failed);
 		cw_json_set(object, "changes", json_incref(h->changes), &failed);
 		if (failed) {
 			json_decref(object);

@@ -29,7 +29,6 @@
 #define SILENT_MS 5000
 #define GIVE_UP_MS 60000
 #define FIRST_ANSWER_MS 5000
-#define TOO_LARGE "'%s' is larger than %" PRIu64 " bytes, the max_size of feed '%s'"
 #define DAY_MS (24 * 3600 * INT64_C(1000))
 
 const struct cw_option cw_import_options[] = {
@@ -52,6 +51,8 @@ struct document {
 	char sha256[CW_SHA256_HEX];
 	uint64_t upload, number; /* the daemon's ids */
 	unsigned tries;
+	bool again;             /* handed over before the daemon restarted, and now once more */
+	bool twin;              /* the same as another of this import */
 	unsigned idle_pings;    /* answers that found the daemon idle while this was queued */
 	json_t *result;         /* owned; SETTLED: the committed message */
 	char *error;            /* owned; FAILED */
@@ -182,9 +183,13 @@ static void start_over(struct import *im)
 	leave_current(im);
 	im->unanswered = 0;
 	im->begin_id = im->end_id = 0;
-	for (size_t i = im->first_open; i < im->n; i++)
-		if (im->documents[i].phase > TO_SEND && im->documents[i].phase < SETTLED)
-			im->documents[i].phase = TO_SEND;
+	for (size_t i = im->first_open; i < im->n; i++) {
+		struct document *document = &im->documents[i];
+
+		document->again |= document->phase == ENDING || document->phase == QUEUED;
+		if (document->phase < SETTLED)
+			document->phase = TO_SEND;
+	}
 	im->uncommitted = 0;
 }
 
@@ -349,6 +354,7 @@ static void take_pong(struct import *im, json_t *answer)
 		if (document->phase == QUEUED && ++document->idle_pings >= 3) {
 			document->idle_pings = 0;
 			document->phase = TO_SEND;
+			document->again = true;
 			im->uncommitted--;
 		}
 	}
@@ -372,10 +378,14 @@ static void take_committed(struct import *im, json_t *message)
 {
 	uint64_t number = (uint64_t)cw_json_get_integer(message, "document", -1);
 	struct document *document;
+	bool twin = false;
 
 	/* The same document may have been named twice. */
-	while ((document = find_document(im, number, cw_json_get_integer(message, "upload", -1))))
+	while ((document = find_document(im, number, cw_json_get_integer(message, "upload", -1)))) {
+		document->twin = twin;
+		twin = true;
 		settle(im, document, message);
+	}
 }
 
 static void take_answer(struct import *im, json_t *answer)
@@ -525,10 +535,10 @@ static int64_t result_integer(const struct document *document, const char *name)
 	return cw_json_get_integer(document->result, name, 0);
 }
 
+/* Had it been imported before this import? What only the loss of the connection made us send twice had not. */
 static bool is_duplicate(const struct document *document)
 {
-	return cw_json_get_bool(document->result, "duplicate", false) ||
-	       !strcmp(cw_json_get_text(document->result, "state", ""), "committed");
+	return document->twin || (!document->again && cw_json_get_bool(document->result, "duplicate", false));
 }
 
 static bool is_rejected(const struct document *document)
@@ -576,7 +586,7 @@ static void print_document(const struct document *document)
 	       (long long)result_integer(document, "new_evidence"), (long long)result_integer(document, "quarantined"),
 	       (long long)result_integer(document, "alerts"));
 	print_reasons(json_object_get(document->result, "reasons"));
-	puts(is_duplicate(document) ? " (imported before)" : "");
+	puts(document->twin ? " (the same as another)" : is_duplicate(document) ? " (imported before)" : "");
 }
 
 struct totals {
@@ -684,6 +694,17 @@ static int print_answer(const struct import *im)
 	return t.rejected || im->broken ? CW_EXIT_NO : CW_EXIT_DONE;
 }
 
+/* The others are imported all the same. */
+static int too_large(const struct import *im, struct document *document)
+{
+	char text[256];
+
+	snprintf(text, sizeof(text), "larger than max_size of feed '%.64s', which is %" PRIu64 " bytes", im->feed->name,
+	         im->feed->max_size);
+	fail_document(document, text);
+	return 0;
+}
+
 /* Copies what can be read only once to a nameless file, so that it can be sent again and its size is known. */
 static int spool(struct import *im, struct document *document)
 {
@@ -718,7 +739,7 @@ static int spool(struct import *im, struct document *document)
 	if (from > STDIN_FILENO)
 		close(from);
 	if (n == -EFBIG)
-		return cw_cli_fail(CW_EXIT_NO, TOO_LARGE, document->path, im->feed->max_size, im->feed->name);
+		return too_large(im, document);
 	if (n < 0 || document->spool < 0)
 		return cw_cli_fail(CW_EXIT_NO, "cannot keep '%s' for sending: %s", document->path,
 		                   strerror(n < 0 ? (int)-n : errno));
@@ -749,7 +770,7 @@ static int prepare(struct import *im, struct document *document)
 	if (!S_ISREG(st.st_mode))
 		return spool(im, document);
 	if ((uint64_t)st.st_size > im->feed->max_size)
-		return cw_cli_fail(CW_EXIT_NO, TOO_LARGE, document->path, im->feed->max_size, im->feed->name);
+		return too_large(im, document);
 	fd = open(document->path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return cw_cli_fail(CW_EXIT_NO, "cannot import '%s': %s", document->path, strerror(errno));

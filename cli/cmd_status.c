@@ -110,10 +110,7 @@ static int add_counts(void *arg, const struct cw_feed_counts *counts)
 			continue;
 		cw_json_set(reasons, cw_reason_name((enum cw_reason)reason),
 		            json_integer((json_int_t)counts->reasons[reason]), failed);
-		if (cw_reason_quarantines((enum cw_reason)reason))
-			status->by_reason[reason] += counts->reasons[reason];
 	}
-	status->quarantined += counts->quarantined;
 	cw_json_set(feed, "documents", json_integer((json_int_t)counts->documents), failed);
 	cw_json_set(feed, "rows", json_integer((json_int_t)counts->rows), failed);
 	cw_json_set(feed, "evidence", json_integer((json_int_t)counts->evidence), failed);
@@ -125,6 +122,17 @@ static int add_counts(void *arg, const struct cw_feed_counts *counts)
 	set_if_absent(feed, "last_success", cw_json_wall(counts->last_success), failed);
 	set_if_absent(feed, "outage_since", cw_json_wall(counts->outage_since), failed);
 	return *failed;
+}
+
+/* What "quarantine list" shows: one for each different row or document, in however many documents it came. */
+static int add_entry(void *arg, const struct cw_quarantine_entry *entry)
+{
+	struct status *status = arg;
+
+	status->quarantined++;
+	if (entry->reject.reason > 0 && entry->reject.reason < CW_REASON_COUNT)
+		status->by_reason[entry->reject.reason]++;
+	return 0;
 }
 
 static void add_store(struct status *status)
@@ -141,6 +149,8 @@ static void add_store(struct status *status)
 		r = cw_store_read_begin(store, &err);
 	if (r >= 0)
 		r = cw_store_feed_counts(store, add_counts, status, &err);
+	if (r >= 0)
+		r = cw_store_quarantine(store, add_entry, status, &err);
 	if (r >= 0)
 		r = cw_store_last_seq(store, &last_seq, &err);
 	/* A new installation has nothing stored, which is no fault. */

@@ -44,6 +44,7 @@ struct watch {
 	json_t *topics;      /* sent with each replay; NULL = all */
 	char *texts[TOPICS_MAX]; /* owned */
 	size_t n_texts;
+	bool imported;       /* imported history as well */
 	uint64_t limit;      /* --count; 0 = none */
 	uint64_t delivered;
 	bool silent;         /* and said so */
@@ -121,6 +122,12 @@ static void deliver(struct watch *w, uint64_t seq, const char *json, size_t len)
 	}
 	if (++w->delivered == w->limit)
 		stop(w, CW_EXIT_DONE);
+}
+
+/* History that somebody imports is nobody's news; it is told only to those who asked for the past (--since). */
+static bool is_for_us(const struct watch *w, const json_t *alert)
+{
+	return w->imported || !cw_json_get_bool(json_object_get(alert, "data"), "imported", false);
 }
 
 /* Asks what there is to ask. */
@@ -215,7 +222,7 @@ static int take_replay(struct watch *w, const json_t *answer)
 		char *text;
 
 		if (!get_number(json_object_get(alert, "data"), "seq", &number) ||
-		    !cw_follow_replayed(&w->follow, number))
+		    !cw_follow_replayed(&w->follow, number) || !is_for_us(w, alert))
 			continue;
 		text = json_dumps(alert, JSON_COMPACT | JSON_REAL_PRECISION(12));
 		if (!text)
@@ -281,7 +288,8 @@ static void take_message(struct watch *w, const struct cw_frames *frames)
 		if (get_number(event, "seq", &seq))
 			cw_follow_heartbeat(&w->follow, seq);
 	} else if (get_number(json_object_get(event, "data"), "seq", &seq) && cw_follow_alert(&w->follow, seq)) {
-		deliver(w, seq, body->data, body->len);
+		if (is_for_us(w, event))
+			deliver(w, seq, body->data, body->len);
 	}
 	json_decref(event);
 }
@@ -430,7 +438,8 @@ int cw_cmd_watch(struct cw_cli *cli)
 		return CW_EXIT_USAGE;
 	}
 
-	cw_follow_init(&w.follow, cw_cli_option(cli, "since") != NULL, since);
+	w.imported = cw_cli_option(cli, "since") != NULL;
+	cw_follow_init(&w.follow, w.imported, since);
 	r = open_all(&w, timeout, &err);
 	if (r < 0) {
 		close_all(&w);

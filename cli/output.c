@@ -86,48 +86,6 @@ void cw_out_text(FILE *out, const char *text)
 	cw_out_str(out, cw_str(text));
 }
 
-void cw_out_wrapped(FILE *out, unsigned indent, unsigned width, const char *text)
-{
-	struct cw_buf shown;
-	const char *at;
-	size_t column = 0;
-
-	cw_buf_init(&shown, SHOWN_MAX);
-	if (cw_text_escape(cw_str(text), &shown) < 0) {
-		cw_buf_clear(&shown);
-		return;
-	}
-
-	at = cw_buf_str(&shown);
-	while (*at) {
-		size_t blanks = strspn(at, " "), word = strcspn(at + blanks, " ");
-		char *piece;
-		size_t places;
-
-		if (!word)
-			break;
-		piece = strndup(at + blanks, word);
-		if (!piece)
-			break;
-		places = cw_out_width(piece);
-		if (!column) {
-			fprintf(out, "%*s%s", (int)indent, "", piece);
-			column = indent + places;
-		} else if (width && column + 1 + places > width) {
-			fprintf(out, "\n%*s%s", (int)indent, "", piece);
-			column = indent + places;
-		} else {
-			fprintf(out, " %s", piece);
-			column += 1 + places;
-		}
-		free(piece);
-		at += blanks + word;
-	}
-	if (column)
-		fputc('\n', out);
-	cw_buf_clear(&shown);
-}
-
 void cw_table_init(struct cw_table *table, const struct cw_column *columns, size_t n_columns)
 {
 	*table = (struct cw_table){ .columns = columns, .n_columns = n_columns };

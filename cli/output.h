@@ -59,9 +59,6 @@ void cw_out_coloured(FILE *out, bool colour, const char *sgr, const char *text);
 /* Writes text from outside, escaped. NULL is the empty text. */
 void cw_out_text(FILE *out, const char *text);
 void cw_out_str(FILE *out, struct cw_str text);
-/* Words wrapped at the width given (0: not wrapped), every line indented. Escaped. */
-void cw_out_wrapped(FILE *out, unsigned indent, unsigned width, const char *text);
-
 /* One field of a CSV row, quoted where RFC 4180 needs it. A text that a spreadsheet would run as a formula (it
  * begins with = + - @, a tab or a carriage return) gets an apostrophe in front; numbers of our own do not pass here. */
 int cw_csv_field(struct cw_buf *out, bool first, const char *text);

@@ -191,21 +191,6 @@ static void test_no_alert(void **state)
 	assert_string_equal(text, "");
 }
 
-static void write_wrapped(FILE *out)
-{
-	cw_out_wrapped(out, 2, 12, "one two three  four\033");
-	cw_out_wrapped(out, 0, 0, "one two three four five six seven");
-	cw_out_wrapped(out, 2, 12, "");
-}
-
-static void test_wrapped(void **state)
-{
-	CW_CLEANUP(cw_freep) char *text = written(write_wrapped);
-
-	(void)state;
-	assert_string_equal(text, "  one two\n  three\n  four\\x1b\none two three four five six seven\n");
-}
-
 static void write_array(FILE *out)
 {
 	struct cw_json_array array;
@@ -241,7 +226,7 @@ static void test_colour_only_on_terminals(void **state)
 
 int main(void)
 {
-	struct CMUnitTest tests[CW_ARRAY_LEN(csv_cases) + 9] = { 0 };
+	struct CMUnitTest tests[CW_ARRAY_LEN(csv_cases) + 8] = { 0 };
 	size_t n = 0;
 
 	for (; n < CW_ARRAY_LEN(csv_cases); n++)
@@ -253,7 +238,6 @@ int main(void)
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_alert_line);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_alert_of_a_feed);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_no_alert);
-	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_wrapped);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_json_array);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_colour_only_on_terminals);
 	return _cmocka_run_group_tests("cli output", tests, n, NULL, NULL);
