@@ -33,9 +33,8 @@ struct cw_normalise_sink {
 
 /* config and feed are borrowed until free; info is copied. A feed without any field, and info without a time of
  * fetching, are fine. 0 or -ENOMEM. */
-int cw_normaliser_new(const struct cw_config *config, const struct cw_feed *feed,
-                      const struct cw_document_info *info, const struct cw_normalise_sink *sink,
-                      struct cw_normaliser **ret, struct cw_error *err);
+int cw_normaliser_new(const struct cw_config *config, const struct cw_feed *feed, const struct cw_document_info *info,
+                      const struct cw_normalise_sink *sink, struct cw_normaliser **ret, struct cw_error *err);
 void cw_normaliser_free(struct cw_normaliser *normaliser); /* NULL is fine */
 
 /* 0; 1: the document is settled already, more bytes change nothing; or -errno. */

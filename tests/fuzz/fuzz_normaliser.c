@@ -7,22 +7,22 @@
 
 #include "fuzz_normaliser.h"
 
-#define RECORD                                                                                     \
-	" record {\n  council = { \"URN\", \"La Code\", \"Local Authority\", \"council.code\" }\n"  \
-	"  event_date = { \"Inspection Start Date\", \"day\" }\n"                                   \
-	"  date_format = { \"%%d/%%m/%%Y\", \"%%d/%%m/%%y\", \"%%Y-%%m-%%d\" }\n"                   \
-	"  url = \"Inspection Link\"\n  title = \"Title\"\n  quote = \"Quote\"\n"                    \
-	"  overall_effectiveness = { \"Overall Effectiveness Grade\", \"grade\" }\n"                \
+#define RECORD                                                                                                         \
+	" record {\n  council = { \"URN\", \"La Code\", \"Local Authority\", \"council.code\" }\n"                     \
+	"  event_date = { \"Inspection Start Date\", \"day\" }\n"                                                      \
+	"  date_format = { \"%%d/%%m/%%Y\", \"%%d/%%m/%%y\", \"%%Y-%%m-%%d\" }\n"                                      \
+	"  url = \"Inspection Link\"\n  title = \"Title\"\n  quote = \"Quote\"\n"                                      \
+	"  overall_effectiveness = { \"Overall Effectiveness Grade\", \"grade\" }\n"                                   \
 	"  absent = { \"NaN\" }\n  required = { \"council\" }\n }\n"
-#define FEED(name, format)                                                                         \
-	"feed \"" name "\" {\n publisher = \"P\"\n tier = \"B\"\n format = \"" format                \
-	"\"\n kind = \"ilacs\"\n" RECORD "}\n"
+#define FEED(name, format)                                                                                             \
+	"feed \"" name "\" {\n publisher = \"P\"\n tier = \"B\"\n format = \"" format "\"\n kind = \"ilacs\"\n" RECORD \
+	"}\n"
 
 static const char configuration[] =
-	"state_dir = \"/nonexistent\"\nruntime_dir = \"/nonexistent\"\n"
-	"councils_file = \"%s/config/councils.csv\"\naliases_file = \"%s/config/aliases.csv\"\n" FEED("csv", "csv")
-		FEED("html-table", "html-table") FEED("json", "json") FEED("ndjson", "ndjson")
-			"feed \"evidence\" {\n publisher = \"P\"\n tier = \"B\"\n format = \"evidence\"\n}\n";
+    "state_dir = \"/nonexistent\"\nruntime_dir = \"/nonexistent\"\n"
+    "councils_file = \"%s/config/councils.csv\"\naliases_file = \"%s/config/aliases.csv\"\n" FEED("csv", "csv")
+        FEED("html-table", "html-table") FEED("json", "json") FEED(
+            "ndjson", "ndjson") "feed \"evidence\" {\n publisher = \"P\"\n tier = \"B\"\n format = \"evidence\"\n}\n";
 
 /* A broken rule is a crash, so that a fuzzer keeps the input. */
 static void must(int good, const char *what)
@@ -109,7 +109,8 @@ static void run(const struct cw_feed *feed, const uint8_t *data, size_t size, si
 	cw_buf_init(&results->wire, 512u << 20);
 	must(cw_normaliser_new(load(), feed, &info, &sink, &normaliser, &err) == 0, err.text);
 	for (size_t at = 0; at < size; at += piece)
-		must(cw_normaliser_feed(normaliser, data + at, piece < size - at ? piece : size - at, &err) >= 0, err.text);
+		must(cw_normaliser_feed(normaliser, data + at, piece < size - at ? piece : size - at, &err) >= 0,
+		     err.text);
 	do
 		r = cw_normaliser_end(normaliser, &tally, &err);
 	while (r > 0);

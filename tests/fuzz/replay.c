@@ -26,7 +26,8 @@ static uint32_t next(uint32_t *state)
 
 static size_t spoil(uint8_t *data, size_t size, uint32_t *state)
 {
-	static const uint8_t bytes[] = { '"', ',', '\n', '\r', 0, '<', '>', '&', '{', '}', '[', ']', 0x80, 0xc3, 0xff, 'a' };
+	static const uint8_t bytes[] = { '"', ',', '\n', '\r', 0,    '<',  '>',  '&',
+		                         '{', '}', '[',  ']',  0x80, 0xc3, 0xff, 'a' };
 	unsigned times = 1 + next(state) % 6;
 
 	while (times-- && size) {

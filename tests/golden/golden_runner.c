@@ -378,6 +378,7 @@ int main(int argc, char **argv)
 	}
 	qsort(cases, n_cases, sizeof(cases[0]), by_name);
 	for (size_t i = 0; i < n_cases; i++)
-		tests[i] = (struct CMUnitTest){ .name = cases[i].name, .test_func = test_case, .initial_state = &cases[i] };
+		tests[i] =
+		    (struct CMUnitTest){ .name = cases[i].name, .test_func = test_case, .initial_state = &cases[i] };
 	return _cmocka_run_group_tests("golden", tests, n_cases, NULL, NULL);
 }

@@ -10,8 +10,8 @@
 #include "normaliser_support.h"
 
 const char *const support_record = "council = { \"code\", \"name\" }\nevent_date = \"day\"\n"
-				   "overall_effectiveness = \"grade\"\nkey = \"key\"\ntitle = \"title\"\n"
-				   "required = { \"council\" }\n";
+                                   "overall_effectiveness = \"grade\"\nkey = \"key\"\ntitle = \"title\"\n"
+                                   "required = { \"council\" }\n";
 
 static void print_mistake(void *arg, const struct cw_error *err)
 {
@@ -29,9 +29,11 @@ struct cw_config *support_config_feeds(const char *feeds)
 	int fd = mkstemp(path), r;
 
 	assert_true(fd >= 0);
-	dprintf(fd, "state_dir = \"/nonexistent\"\nruntime_dir = \"/nonexistent\"\n"
-	            "councils_file = \"" CW_SOURCE_DIR "/config/councils.csv\"\n"
-	            "aliases_file = \"" CW_SOURCE_DIR "/config/aliases.csv\"\n%s", feeds);
+	dprintf(fd,
+	        "state_dir = \"/nonexistent\"\nruntime_dir = \"/nonexistent\"\n"
+	        "councils_file = \"" CW_SOURCE_DIR "/config/councils.csv\"\n"
+	        "aliases_file = \"" CW_SOURCE_DIR "/config/aliases.csv\"\n%s",
+	        feeds);
 	close(fd);
 	r = cw_config_load(path, print_mistake, NULL, &config, &err);
 	unlink(path);
@@ -46,7 +48,8 @@ struct cw_config *support_config(const char *format, const char *more, const cha
 
 	snprintf(text, sizeof(text),
 	         "feed \"test\" {\npublisher = \"P\"\ntier = \"B\"\nkind = \"ilacs\"\nformat = \"%s\"\n%s\n"
-	         "record {\n%s}\n}\n", format, more, record);
+	         "record {\n%s}\n}\n",
+	         format, more, record);
 	return support_config_feeds(text);
 }
 
@@ -54,8 +57,9 @@ static int take_evidence(void *arg, const struct cw_evidence *e)
 {
 	struct outcome *outcome = arg;
 
-	return cw_buf_printf(&outcome->evidence, "%llu %.*s %.*s %.*s\n", (unsigned long long)e->row, (int)e->council_id.len,
-	                     e->council_id.at, (int)e->key.len, e->key.at, (int)e->title.len, e->title.at);
+	return cw_buf_printf(&outcome->evidence, "%llu %.*s %.*s %.*s\n", (unsigned long long)e->row,
+	                     (int)e->council_id.len, e->council_id.at, (int)e->key.len, e->key.at, (int)e->title.len,
+	                     e->title.at);
 }
 
 static int take_reject(void *arg, const struct cw_reject *reject)
@@ -81,7 +85,8 @@ void support_run(const struct cw_config *config, const char *data, size_t len, s
 
 	memset(ret, 0, sizeof(*ret));
 	cw_buf_init(&ret->evidence, 512u << 20);
-	assert_int_equal(cw_normaliser_new(config, cw_config_feed(config, cw_str("test")), &info, &sink, &normaliser, &err), 0);
+	assert_int_equal(
+	    cw_normaliser_new(config, cw_config_feed(config, cw_str("test")), &info, &sink, &normaliser, &err), 0);
 	for (size_t at = 0; at < len; at += piece) {
 		ret->fed = cw_normaliser_feed(normaliser, data + at, CW_MIN(piece, len - at), &err);
 		assert_true(ret->fed >= 0);

@@ -9,32 +9,40 @@
 
 #include "normaliser_support.h"
 
-#define INPUT "code,name,grade,day,key,title\n380,Bradford,inadequate,2022-11-21,k,A long title\n383,Leeds,good,,,\n0,Nowhere,good,,,\n"
+#define INPUT                                                                                                          \
+	"code,name,grade,day,key,title\n380,Bradford,inadequate,2022-11-21,k,A long "                                  \
+	"title\n383,Leeds,good,,,\n0,Nowhere,good,,,\n"
 
 struct expect_case {
 	const char *name;
 	const char *input;
-	const char *gives;    /* the list, between braces */
+	const char *gives; /* the list, between braces */
 	int failures;
-	const char *said;     /* all that is reported, each on a line, without its place */
+	const char *said; /* all that is reported, each on a line, without its place */
 };
 
 static const struct expect_case cases[] = {
 	{ "all of it", INPUT,
-	  "\"bradford overall_effectiveness=inadequate event_date=2022-11-21 title=\\\"A long title\\\" key=k\", \"leeds event_date=\", \"quarantine unknown_council row=3\"",
+	  "\"bradford overall_effectiveness=inadequate event_date=2022-11-21 title=\\\"A long title\\\" key=k\", "
+	  "\"leeds event_date=\", \"quarantine unknown_council row=3\"",
 	  0, "" },
 	{ "any order", INPUT, "\"quarantine unknown_council\", \"leeds\", \"bradford kind=ilacs\"", 0, "" },
 	{ "wrong value", INPUT, "\"bradford overall_effectiveness=good\", \"leeds\", \"quarantine unknown_council\"", 1,
-	  "feed \"test\": expect: \"bradford overall_effectiveness=good\" is not given; near it is: bradford kind=ilacs framework_id=ilacs_2018 overall_effectiveness=inadequate event_date=2022-11-21 title=A long title key=k\n"
-	  "feed \"test\": expect: it also gives: bradford kind=ilacs framework_id=ilacs_2018 overall_effectiveness=inadequate event_date=2022-11-21 title=A long title key=k\n" },
-	{ "absent that is there", INPUT, "\"bradford event_date=\", \"leeds\", \"quarantine unknown_council\"", 1, NULL },
+	  "feed \"test\": expect: \"bradford overall_effectiveness=good\" is not given; near it is: bradford "
+	  "kind=ilacs framework_id=ilacs_2018 overall_effectiveness=inadequate event_date=2022-11-21 title=A long "
+	  "title key=k\n"
+	  "feed \"test\": expect: it also gives: bradford kind=ilacs framework_id=ilacs_2018 "
+	  "overall_effectiveness=inadequate event_date=2022-11-21 title=A long title key=k\n" },
+	{ "absent that is there", INPUT, "\"bradford event_date=\", \"leeds\", \"quarantine unknown_council\"", 1,
+	  NULL },
 	{ "one too few", INPUT, "\"bradford\", \"quarantine unknown_council\"", 1,
 	  "feed \"test\": expect: it also gives: leeds kind=ilacs framework_id=ilacs overall_effectiveness=good\n" },
 	{ "twice the same", INPUT, "\"bradford\", \"bradford\", \"leeds\", \"quarantine unknown_council\"", 1,
 	  "feed \"test\": expect: \"bradford\" is not given\n" },
 	{ "document", "code,grade\n", "\"quarantine no_rows\"", 0, "" },
 	{ "wrong document", "<html>", "\"bradford\"", 1,
-	  "feed \"test\": expect: \"bradford\" is not given\nfeed \"test\": expect: it also gives: quarantine unparsable row=0 detail=an HTML page, not CSV\n" },
+	  "feed \"test\": expect: \"bradford\" is not given\nfeed \"test\": expect: it also gives: quarantine "
+	  "unparsable row=0 detail=an HTML page, not CSV\n" },
 };
 
 static void gather(void *arg, const struct cw_error *err)
@@ -94,7 +102,8 @@ int main(void)
 	size_t n = 0;
 
 	for (; n < CW_ARRAY_LEN(cases); n++)
-		tests[n] = (struct CMUnitTest){ .name = cases[n].name, .test_func = test_case,
+		tests[n] = (struct CMUnitTest){ .name = cases[n].name,
+			                        .test_func = test_case,
 			                        .initial_state = (void *)(uintptr_t)&cases[n] };
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_shipped);
 	return _cmocka_run_group_tests("expect", tests, n, NULL, NULL);

@@ -95,7 +95,8 @@ static void test_csv_row_at_limit(void **state)
 			repeat(&document, "x", 1);
 		repeat(&document, "\n" ROW, 1);
 		/* Far more than 4096 cells: a bad row either way, for another reason. */
-		check("csv", "", &document, CW_REASON_NONE, 3, 2, 1, more ? "over 1048576 bytes long" : "over 4096 cells");
+		check("csv", "", &document, CW_REASON_NONE, 3, 2, 1,
+		      more ? "over 1048576 bytes long" : "over 4096 cells");
 	}
 }
 
@@ -169,7 +170,9 @@ static void test_csv_random(void **state)
 		}
 		quoted[q++] = '"';
 		cw_buf_printf(&document, "380,Bradford,good,2022-11-21,%.*s,t%s", (int)q, quoted,
-		              row % 3 == 0 ? "\r\n" : row % 3 == 1 ? "\n" : "\r");
+		              row % 3 == 0   ? "\r\n"
+		              : row % 3 == 1 ? "\n"
+		                             : "\r");
 		/* A row that ends with CR may not be followed by one that begins with LF; none here does. */
 		cw_buf_printf(&wanted, "%u bradford %.*s t\n", row, (int)n, key);
 	}
@@ -214,7 +217,8 @@ static void test_html_many_unclosed(void **state)
 	struct cw_buf document = begin(TABLE);
 
 	(void)state;
-	repeat(&document, "<tr><td><b>380<td><i><font color=red>Bradford<td><span>good<td><p>2022-11-21<td>k<td><u>t\n", 2000);
+	repeat(&document, "<tr><td><b>380<td><i><font color=red>Bradford<td><span>good<td><p>2022-11-21<td>k<td><u>t\n",
+	       2000);
 	check("html-table", "", &document, CW_REASON_NONE, 2000, 2000, 0, NULL);
 }
 
@@ -225,7 +229,8 @@ static void test_html_deep(void **state)
 	(void)state;
 	repeat(&document, "<div>", 100000);
 	repeat(&document, TABLE TR, 1);
-	check("html-table", "", &document, CW_REASON_TOO_LARGE, 0, 0, 0, "elements are nested too deep (the limit is 128)");
+	check("html-table", "", &document, CW_REASON_TOO_LARGE, 0, 0, 0,
+	      "elements are nested too deep (the limit is 128)");
 }
 
 static void test_html_spans(void **state)
@@ -291,7 +296,8 @@ static void test_html_attributes(void **state)
 	for (unsigned i = 0; i < 100000; i++)
 		cw_buf_printf(&document, "a%u=1 ", i);
 	repeat(&document, ">" TR "</table>", 1);
-	check("html-table", "", &document, CW_REASON_TOO_LARGE, 1, 1, 0, "a tag of too many attributes (the limit is 2048)");
+	check("html-table", "", &document, CW_REASON_TOO_LARGE, 1, 1, 0,
+	      "a tag of too many attributes (the limit is 2048)");
 }
 
 static void test_html_large(void **state)
@@ -415,17 +421,29 @@ static void test_sink_fails(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_csv_long_row),        cmocka_unit_test(test_csv_row_at_limit),
-		cmocka_unit_test(test_csv_many_cells),      cmocka_unit_test(test_csv_stray_quote),
-		cmocka_unit_test(test_csv_many_stray_quotes), cmocka_unit_test(test_csv_one_line),
-		cmocka_unit_test(test_csv_random),          cmocka_unit_test(test_many_councils),
-		cmocka_unit_test(test_html_many_unclosed),  cmocka_unit_test(test_html_deep),
-		cmocka_unit_test(test_html_spans),          cmocka_unit_test(test_html_wide),
-		cmocka_unit_test(test_html_long_row),       cmocka_unit_test(test_html_comment),
-		cmocka_unit_test(test_html_attributes),     cmocka_unit_test(test_html_large),          cmocka_unit_test(test_json_values),
-		cmocka_unit_test(test_json_size),           cmocka_unit_test(test_json_rows),
-		cmocka_unit_test(test_ndjson_long_line),    cmocka_unit_test(test_ndjson_many),
-		cmocka_unit_test(test_max_size),            cmocka_unit_test(test_sink_fails),
+		cmocka_unit_test(test_csv_long_row),
+		cmocka_unit_test(test_csv_row_at_limit),
+		cmocka_unit_test(test_csv_many_cells),
+		cmocka_unit_test(test_csv_stray_quote),
+		cmocka_unit_test(test_csv_many_stray_quotes),
+		cmocka_unit_test(test_csv_one_line),
+		cmocka_unit_test(test_csv_random),
+		cmocka_unit_test(test_many_councils),
+		cmocka_unit_test(test_html_many_unclosed),
+		cmocka_unit_test(test_html_deep),
+		cmocka_unit_test(test_html_spans),
+		cmocka_unit_test(test_html_wide),
+		cmocka_unit_test(test_html_long_row),
+		cmocka_unit_test(test_html_comment),
+		cmocka_unit_test(test_html_attributes),
+		cmocka_unit_test(test_html_large),
+		cmocka_unit_test(test_json_values),
+		cmocka_unit_test(test_json_size),
+		cmocka_unit_test(test_json_rows),
+		cmocka_unit_test(test_ndjson_long_line),
+		cmocka_unit_test(test_ndjson_many),
+		cmocka_unit_test(test_max_size),
+		cmocka_unit_test(test_sink_fails),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -62,24 +62,30 @@ struct memory_case {
 };
 
 static const struct memory_case cases[] = {
-	{ "csv", "code,name,grade,day,key,title\n380,\"Brad\"\"ford\",good,2022-11-21,k,a  b\n0,No&where,goood,x,k,t\n,Leeds,-,,,\n" },
+	{ "csv", "code,name,grade,day,key,title\n380,\"Brad\"\"ford\",good,2022-11-21,k,a  "
+	         "b\n0,No&where,goood,x,k,t\n,Leeds,-,,,\n" },
 	{ "csv", "a,b\nc,d\n" },
 	{ "html-table", "<table><tr><th>code<th>name<th>grade<th>day<th>key<th>title</tr>"
-	                "<tr><td rowspan=2>380<td>Bradford<td>good<td>2022-11-21<td><a href='x'>k</a><td>t &amp; u</tr><tr><td>Bradford<td>x<td><td><td></table>" },
-	{ "json", "[{\"CODE\":380,\"grade\":\"good\",\"day\":\"2022-11-21\",\"key\":\"k\",\"title\":\"t  t\"},{\"name\":\"Nowhere\"},3]" },
+	                "<tr><td rowspan=2>380<td>Bradford<td>good<td>2022-11-21<td><a href='x'>k</a><td>t &amp; "
+	                "u</tr><tr><td>Bradford<td>x<td><td><td></table>" },
+	{ "json", "[{\"CODE\":380,\"grade\":\"good\",\"day\":\"2022-11-21\",\"key\":\"k\",\"title\":\"t  "
+	          "t\"},{\"name\":\"Nowhere\"},3]" },
 	{ "ndjson", "{\"code\":380,\"Grade\":\"good\"}\n{\"code\":[]}\nx\n" },
-	{ "evidence", "{\"kind\":\"signal\",\"council_id\":\"E08000032\",\"title\":\"a  b\",\"url\":\"https://example.org/\",\"values\":{\"signal\":\"apa_open\",\"status\":\"open\"}}\n"
+	{ "evidence", "{\"kind\":\"signal\",\"council_id\":\"E08000032\",\"title\":\"a  "
+	              "b\",\"url\":\"https://example.org/\",\"values\":{\"signal\":\"apa_open\",\"status\":\"open\"}}\n"
 	              "{\"kind\":\"area_send\",\"council_id\":\"leeds\",\"values\":{\"outcome\":2.0}}\n" },
 };
 
 static struct cw_config *config_of(const struct memory_case *c)
 {
 	if (!strcmp(c->format, "evidence"))
-		return support_config_feeds("feed \"test\" {\npublisher = \"P\"\ntier = \"B\"\nformat = \"evidence\"\n}\n");
-	return support_config(c->format, "url = \"https://example.org/a/\"",
-	                      "council = { \"code\", \"name\" }\nevent_date = \"day\"\noverall_effectiveness = \"grade\"\n"
-	                      "key = { \"key\", \"name\" }\ntitle = \"title\"\nurl = \"key\"\nrequired = { \"council\" }\n"
-	                      "absent = { \"NaN\" }\n");
+		return support_config_feeds(
+		    "feed \"test\" {\npublisher = \"P\"\ntier = \"B\"\nformat = \"evidence\"\n}\n");
+	return support_config(
+	    c->format, "url = \"https://example.org/a/\"",
+	    "council = { \"code\", \"name\" }\nevent_date = \"day\"\noverall_effectiveness = \"grade\"\n"
+	    "key = { \"key\", \"name\" }\ntitle = \"title\"\nurl = \"key\"\nrequired = { \"council\" }\n"
+	    "absent = { \"NaN\" }\n");
 }
 
 static int take_evidence(void *arg, const struct cw_evidence *evidence)
@@ -90,7 +96,8 @@ static int take_evidence(void *arg, const struct cw_evidence *evidence)
 }
 
 /* 0 or -errno; *ret_n counts the evidence. */
-static int read_document(const struct cw_config *config, const char *text, unsigned *ret_n, struct cw_document_tally *ret)
+static int read_document(const struct cw_config *config, const char *text, unsigned *ret_n,
+                         struct cw_document_tally *ret)
 {
 	const struct cw_normalise_sink sink = { take_evidence, NULL, ret_n };
 	struct cw_document_info info = { .fetched_at = { 1700000000000ll } };
@@ -147,7 +154,8 @@ int main(void)
 	struct CMUnitTest tests[CW_ARRAY_LEN(cases)];
 
 	for (size_t i = 0; i < CW_ARRAY_LEN(cases); i++)
-		tests[i] = (struct CMUnitTest){ .name = cases[i].format, .test_func = test_case,
+		tests[i] = (struct CMUnitTest){ .name = cases[i].format,
+			                        .test_func = test_case,
 			                        .initial_state = (void *)(uintptr_t)&cases[i] };
 	return _cmocka_run_group_tests("memory", tests, CW_ARRAY_LEN(tests), NULL, NULL);
 }

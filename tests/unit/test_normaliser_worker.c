@@ -67,8 +67,8 @@ static bool quiet(struct cw_sock *sock, int ms)
 	return true;
 }
 
-static void to_worker(struct fixture *f, enum cw_message_kind kind, uint64_t document, uint64_t number, const void *data,
-                      size_t len)
+static void to_worker(struct fixture *f, enum cw_message_kind kind, uint64_t document, uint64_t number,
+                      const void *data, size_t len)
 {
 	struct cw_message message = {
 		.kind = kind,
@@ -106,7 +106,9 @@ static void send_document(struct fixture *f, uint64_t id, const char *feed)
 
 static void ack_batch(struct fixture *f, uint64_t document, uint64_t n)
 {
-	struct cw_message message = { .kind = CW_MSG_BATCH_ACK, .document = document, .attempt = f->attempt, .number = n };
+	struct cw_message message = {
+		.kind = CW_MSG_BATCH_ACK, .document = document, .attempt = f->attempt, .number = n
+	};
 
 	assert_int_equal(cw_message_send(f->assessor, &f->sender, &message), 0);
 }
@@ -169,7 +171,8 @@ static int wait_for_exit(struct fixture *f)
 
 static void test_one_document(void **state)
 {
-	static const char bytes[] = HEADINGS "380,Bradford,good,2022-11-21\n383,Leeds,goood,2022-11-21\n\n999,Nowhere,good,2022-11-21\n";
+	static const char bytes[] =
+	    HEADINGS "380,Bradford,good,2022-11-21\n383,Leeds,goood,2022-11-21\n\n999,Nowhere,good,2022-11-21\n";
 	struct fixture *f = *state;
 	struct cw_document_tally tally;
 	struct cw_message message;
@@ -244,7 +247,8 @@ static void test_failed_documents(void **state)
 /* The tables of a character set lie in files, which the sandbox has shut out: they were loaded before. */
 static void test_character_set(void **state)
 {
-	static const char bytes[] = HEADINGS "380,Br\xfb""dford,good,2022-11-21\n";
+	static const char bytes[] = HEADINGS "380,Br\xfb"
+	                                     "dford,good,2022-11-21\n";
 	struct fixture *f = *state;
 	struct cw_document_tally tally;
 	struct cw_message message;
@@ -419,6 +423,16 @@ static void test_sigterm(void **state)
 	assert_int_equal(wait_for_exit(f), 0);
 }
 
+/* A document whose end never comes does not keep a worker alive that is to stop. */
+static void test_unfinished(void **state)
+{
+	struct fixture *f = *state;
+
+	send_document(f, 60, "table");
+	to_worker(f, CW_MSG_STOP, 0, 0, NULL, 0);
+	assert_int_equal(wait_for_exit(f), 0);
+}
+
 /* A daemon that speaks nonsense is not worth living under: the supervisor starts another worker. */
 static void test_nonsense(void **state)
 {
@@ -441,7 +455,8 @@ static void write_config(struct fixture *f)
 	        "councils_file = \"" CW_SOURCE_DIR "/config/councils.csv\"\n"
 	        "aliases_file = \"" CW_SOURCE_DIR "/config/aliases.csv\"\n"
 	        "feed \"table\" {\n publisher = \"Test\"\n tier = \"B\"\n format = \"csv\"\n kind = \"ilacs\"\n"
-	        " record {\n  council = { \"code\", \"name\" }\n  event_date = \"day\"\n  overall_effectiveness = \"grade\"\n"
+	        " record {\n  council = { \"code\", \"name\" }\n  event_date = \"day\"\n  overall_effectiveness = "
+	        "\"grade\"\n"
 	        "  title = \"name\"\n"
 	        "  required = { \"council\" }\n }\n}\n",
 	        f->directory, f->directory);
@@ -516,6 +531,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_heartbeat, start, finish),
 		cmocka_unit_test_setup_teardown(test_stop, start, finish),
 		cmocka_unit_test_setup_teardown(test_sigterm, start, finish),
+		cmocka_unit_test_setup_teardown(test_unfinished, start, finish),
 		cmocka_unit_test_setup_teardown(test_nonsense, start, finish),
 	};
 

@@ -93,7 +93,7 @@ static int no_network(void)
 
 static int no_processes(void)
 {
-	char *const arguments[] = { (char *)(uintptr_t)"/bin/true", NULL };
+	char *const arguments[] = { (char *)(uintptr_t) "/bin/true", NULL };
 	pid_t child;
 
 	if (!walls())
@@ -149,7 +149,8 @@ static int still_works(void)
 		return 1;
 	memset(memory, 1, 8u << 20);
 	free(memory);
-	if (pthread_create(&thread, NULL, in_thread, &address) != 0 || pthread_join(thread, &ret) != 0 || ret != &address)
+	if (pthread_create(&thread, NULL, in_thread, &address) != 0 || pthread_join(thread, &ret) != 0 ||
+	    ret != &address)
 		return 2;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
@@ -365,9 +366,11 @@ static int tear_down(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_no_files),   cmocka_unit_test(test_no_network), cmocka_unit_test(test_no_processes),
-		cmocka_unit_test(test_limits),     cmocka_unit_test(test_still_works), cmocka_unit_test(test_assessor),
-		cmocka_unit_test(test_tcp),        cmocka_unit_test(test_zmq),        cmocka_unit_test(test_required),
+		cmocka_unit_test(test_no_files),     cmocka_unit_test(test_no_network),
+		cmocka_unit_test(test_no_processes), cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_still_works),  cmocka_unit_test(test_assessor),
+		cmocka_unit_test(test_tcp),          cmocka_unit_test(test_zmq),
+		cmocka_unit_test(test_required),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -16,17 +16,17 @@ struct cw_decoder {
 	cw_decoded_fn *fn;
 	void *arg;
 	enum set set;
-	bool strict;         /* the feed forces UTF-8: no second guess at invalid bytes */
+	bool strict; /* the feed forces UTF-8: no second guess at invalid bytes */
 	bool declarations;
 	char forced[32];
-	char header[32];     /* charset of the Content-Type header */
+	char header[32]; /* charset of the Content-Type header */
 	iconv_t converter;
-	char *window;        /* owned; NULL once the set is decided */
+	char *window; /* owned; NULL once the set is decided */
 	size_t window_len;
 	unsigned char carry[8]; /* an unfinished character from the last chunk */
 	size_t n_carry;
-	uint32_t high;       /* an unpaired UTF-16 high surrogate, 0 = none */
-	char in[256];        /* what iconv has not taken yet */
+	uint32_t high; /* an unpaired UTF-16 high surrogate, 0 = none */
+	char in[256];  /* what iconv has not taken yet */
 	size_t n_in;
 	char out[OUT_MAX];
 	size_t n_out;
@@ -491,9 +491,8 @@ static int decide(struct cw_decoder *decoder, bool last)
 	           !(decoder->declarations && declared(window, len, label) && use_label(decoder, label))) {
 		valid_run((const unsigned char *)window, len, &why);
 		decoder->set = why == 0 || (why < 0 && last) ? SET_WINDOWS_1252 : SET_UTF8;
-	} else if (decoder->declarations && !skip &&
-	           (decoder->set == SET_UTF16LE || decoder->set == SET_UTF16BE) && memchr(window, '<', len) &&
-	           !memchr(window, 0, len)) {
+	} else if (decoder->declarations && !skip && (decoder->set == SET_UTF16LE || decoder->set == SET_UTF16BE) &&
+	           memchr(window, '<', len) && !memchr(window, 0, len)) {
 		/* Bytes that could be read as ASCII up to the declaration are not UTF-16, whatever it says. */
 		decoder->set = SET_UTF8;
 	}

@@ -15,8 +15,8 @@
 
 struct cw_format_ops {
 	enum cw_format format;
-	const char *noun;  /* "CSV", in "an HTML page, not CSV" */
-	bool markup;       /* a declaration of its character set may stand in it, and HTML is what is wanted */
+	const char *noun; /* "CSV", in "an HTML page, not CSV" */
+	bool markup;      /* a declaration of its character set may stand in it, and HTML is what is wanted */
 	int (*begin)(struct cw_record *record, void **ret_state);
 	int (*feed)(void *state, const char *text, size_t len);
 	int (*end)(void *state); /* 0 finished; 1 gave some rows, call again; or -errno */

@@ -38,16 +38,16 @@ enum state { CELL_START, PLAIN, QUOTED, CLOSED };
 struct csv {
 	struct cw_record *record;
 	char delimiter;
-	bool headed;          /* the headings have been found */
-	unsigned preamble;    /* rows looked at before that */
-	uint64_t row;         /* data rows so far */
-	bool skip_lf;         /* the row before ended with CR */
-	bool skip_line;       /* in the middle of a row that is too long */
+	bool headed;       /* the headings have been found */
+	unsigned preamble; /* rows looked at before that */
+	uint64_t row;      /* data rows so far */
+	bool skip_lf;      /* the row before ended with CR */
+	bool skip_line;    /* in the middle of a row that is too long */
 
 	/* The row being scanned. */
 	enum state state;
-	uint32_t start;       /* of the cell, from the start of the row */
-	uint32_t close;       /* of its closing quote */
+	uint32_t start; /* of the cell, from the start of the row */
+	uint32_t close; /* of its closing quote */
 	unsigned flags;
 	bool nul, wide;
 	size_t n_cells;
@@ -199,7 +199,8 @@ static int too_long(struct csv *csv, const char *base)
 {
 	if (!csv->headed)
 		return ++csv->preamble >= CW_HEADINGS_WITHIN ? (cw_record_no_headings(csv->record), 1) : 0;
-	return cw_record_bad_row(csv->record, ++csv->row, (struct cw_str){ base, CW_ROW_MAX }, "over %u bytes long", CW_ROW_MAX);
+	return cw_record_bad_row(csv->record, ++csv->row, (struct cw_str){ base, CW_ROW_MAX }, "over %u bytes long",
+	                         CW_ROW_MAX);
 }
 
 static void end_cell(struct csv *csv, uint32_t at)
@@ -248,9 +249,9 @@ static uint64_t mask64(const char *at, char delimiter)
 	for (int i = 0; i < 4; i++) {
 		__m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(at + 16 * i));
 		__m128i hit = _mm_or_si128(
-			_mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(bytes, delimiters), _mm_cmpeq_epi8(bytes, quotes)),
-		                     _mm_or_si128(_mm_cmpeq_epi8(bytes, lf), _mm_cmpeq_epi8(bytes, cr))),
-			_mm_cmpeq_epi8(bytes, zero));
+		    _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(bytes, delimiters), _mm_cmpeq_epi8(bytes, quotes)),
+		                 _mm_or_si128(_mm_cmpeq_epi8(bytes, lf), _mm_cmpeq_epi8(bytes, cr))),
+		    _mm_cmpeq_epi8(bytes, zero));
 
 		mask |= (uint64_t)(unsigned)_mm_movemask_epi8(hit) << (16 * i);
 	}

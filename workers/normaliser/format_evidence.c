@@ -44,7 +44,8 @@ static int text_of(struct cw_record *record, const json_t *object, const char *n
 }
 
 /* A date or time; day (may be NULL) when a date is wanted. As text_of. */
-static int time_of(struct cw_record *record, const json_t *object, const char *name, int32_t latest, struct cw_wall *ret)
+static int time_of(struct cw_record *record, const json_t *object, const char *name, int32_t latest,
+                   struct cw_wall *ret)
 {
 	struct cw_str text;
 	int r;
@@ -89,8 +90,8 @@ static int kind_of(struct cw_record *record, const json_t *object, enum cw_kind 
 		return r < 0 ? r : 2;
 	}
 	near = cw_nearest(text.at, cw_kind_names());
-	r = cw_record_reject(record, CW_REASON_BAD_ROW, "kind", text, near ? "no such kind; did you mean \"%s\"?" : "no such kind",
-	                     near);
+	r = cw_record_reject(record, CW_REASON_BAD_ROW, "kind", text,
+	                     near ? "no such kind; did you mean \"%s\"?" : "no such kind", near);
 	return r < 0 ? r : 2;
 }
 
@@ -142,8 +143,11 @@ static int value_text(struct cw_record *record, const char *name, const json_t *
 		*ret = cw_str(text);
 		return 1;
 	}
-	r = cw_record_reject(record, CW_REASON_BAD_VALUE, name, cw_str(""), "%s is %s%s", name, cw_json_type_name(value),
-	                     json_is_string(value) ? " that is too long" : numeric ? ", not a number" : ", not a text");
+	r = cw_record_reject(record, CW_REASON_BAD_VALUE, name, cw_str(""), "%s is %s%s", name,
+	                     cw_json_type_name(value),
+	                     json_is_string(value) ? " that is too long"
+	                     : numeric             ? ", not a number"
+	                                           : ", not a text");
 	return r < 0 ? r : 0;
 }
 
@@ -213,12 +217,13 @@ static int check_signal(struct cw_record *record, const struct cw_evidence *evid
 	if (!name.len || !signal)
 		return 0; /* no outcome: cw_record_evidence() says so */
 	if (!status.len) {
-		r = cw_record_reject(record, CW_REASON_BAD_VALUE, "status", name, "a signal needs a status: open, closed or occurred");
+		r = cw_record_reject(record, CW_REASON_BAD_VALUE, "status", name,
+		                     "a signal needs a status: open, closed or occurred");
 		return r < 0 ? r : 1;
 	}
 	if (text.len && (cw_criterion_parse(text, &criterion) < 0 || !(signal->criteria & 1u << criterion))) {
-		r = cw_record_reject(record, CW_REASON_BAD_VALUE, "criterion", text, "\"%s\" does not count under this criterion",
-		                     signal->name);
+		r = cw_record_reject(record, CW_REASON_BAD_VALUE, "criterion", text,
+		                     "\"%s\" does not count under this criterion", signal->name);
 		return r < 0 ? r : 1;
 	}
 	return 0;
@@ -262,11 +267,12 @@ static int take_values(struct statements *statements, const json_t *object, stru
 	int r;
 
 	if (values && !json_is_null(values) && !json_is_object(values)) {
-		r = cw_record_reject(statements->record, CW_REASON_BAD_ROW, "values", cw_str(""), "values is %s, not an object",
-		                     cw_json_type_name(values));
+		r = cw_record_reject(statements->record, CW_REASON_BAD_ROW, "values", cw_str(""),
+		                     "values is %s, not an object", cw_json_type_name(values));
 		return r < 0 ? r : 1;
 	}
-	json_object_foreach((json_t *)(uintptr_t)values, name, each) {
+	json_object_foreach((json_t *)(uintptr_t)values, name, each)
+	{
 		r = take_value(statements, name, each, evidence);
 		if (r)
 			return r;
@@ -350,7 +356,8 @@ static int take_council(struct cw_record *record, const json_t *object, struct c
 		return 1;
 	}
 	if (day == CW_DAY_NONE)
-		day = cw_wall_day(cw_wall_known(evidence->published_at) ? evidence->published_at : evidence->fetched_at);
+		day =
+		    cw_wall_day(cw_wall_known(evidence->published_at) ? evidence->published_at : evidence->fetched_at);
 	r = cw_record_council(record, &text, text.len > 0, day, &evidence->council_id);
 	return r < 0 ? r : r ? 2 : 1;
 }
@@ -359,11 +366,14 @@ static int row(void *arg, uint64_t number, const json_t *object)
 {
 	struct statements *statements = arg;
 	struct cw_record *record = statements->record;
-	struct cw_evidence evidence = { .event_day = CW_DAY_NONE, .published_at = cw_wall_none(), .fetched_at = cw_wall_none() };
+	struct cw_evidence evidence = { .event_day = CW_DAY_NONE,
+		                        .published_at = cw_wall_none(),
+		                        .fetched_at = cw_wall_none() };
 	int r;
 
 	cw_record_start_row(record, number);
-	evidence.council_id = evidence.publisher = evidence.url = evidence.title = evidence.quote = evidence.key = cw_str("");
+	evidence.council_id = evidence.publisher = evidence.url = evidence.title = evidence.quote = evidence.key =
+	    cw_str("");
 	r = kind_of(record, object, &evidence.kind);
 	if (r >= 0 && r != 2)
 		r = take_times(record, object, &evidence);

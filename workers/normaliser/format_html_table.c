@@ -21,11 +21,11 @@
 
 #define BLOCK 16384u
 #define TABLES_DEEP 8u
-#define SLOPPY 32                  /* elements that may stay open in a table before they are dropped */
-#define SPAN_MAX 65534u            /* as in the HTML standard */
-#define SPANNED_MAX (16u << 20)    /* bytes that row spans may repeat in one document */
-#define UNPARSED_MAX (8u << 20)    /* one tag, comment or script */
-#define ATTRIBUTES_MAX 2048u       /* of a tag longer than a block: libxml2 compares each with all before it */
+#define SLOPPY 32               /* elements that may stay open in a table before they are dropped */
+#define SPAN_MAX 65534u         /* as in the HTML standard */
+#define SPANNED_MAX (16u << 20) /* bytes that row spans may repeat in one document */
+#define UNPARSED_MAX (8u << 20) /* one tag, comment or script */
+#define ATTRIBUTES_MAX 2048u    /* of a tag longer than a block: libxml2 compares each with all before it */
 
 struct cell {
 	uint32_t text, text_len; /* into text */
@@ -40,12 +40,12 @@ struct span {
 };
 
 struct table {
-	unsigned number;   /* in the page, from 1 */
-	int level;         /* elements open with it, as libxml2 counts them */
-	unsigned mute;     /* of those, muted ones */
-	bool headed;       /* this is the one, and its headings have been seen */
+	unsigned number; /* in the page, from 1 */
+	int level;       /* elements open with it, as libxml2 counts them */
+	unsigned mute;   /* of those, muted ones */
+	bool headed;     /* this is the one, and its headings have been seen */
 	bool in_head;
-	unsigned tried;    /* rows tried as headings */
+	unsigned tried; /* rows tried as headings */
 	bool in_row, in_cell, blank_due, row_too_long;
 	struct cw_buf text, hrefs;
 	size_t n_cells;
@@ -65,12 +65,12 @@ struct html {
 	unsigned words;
 	char quote;
 	bool in_tag;
-	int error;         /* -errno from a handler */
+	int error; /* -errno from a handler */
 	bool settled;
-	bool chosen;       /* a table has been found to be the one; those inside it are not */
+	bool chosen; /* a table has been found to be the one; those inside it are not */
 	unsigned n_tables;
-	unsigned depth;    /* tables open now */
-	unsigned mute;     /* inside so many elements whose text is not shown */
+	unsigned depth; /* tables open now */
+	unsigned mute;  /* inside so many elements whose text is not shown */
 	struct table tables[TABLES_DEEP];
 	size_t spanned;
 	uint64_t row;
@@ -183,8 +183,8 @@ static int lay_out(struct html *html, struct table *table)
 				if (html->spanned > SPANNED_MAX)
 					return 1;
 				r = html->n_columns < CW_COLUMNS_MAX
-				            ? keep_span(table, html->n_columns, text, href, cell->rows - 1)
-				            : 1;
+				        ? keep_span(table, html->n_columns, text, href, cell->rows - 1)
+				        : 1;
 			}
 			if (r == 0)
 				r = put_column(html, text, href);
@@ -208,7 +208,8 @@ static int headings_row(struct html *html, struct table *table)
 	unsigned wanted = cw_record_feed(html->record)->table;
 	int r;
 
-	if (html->chosen || (wanted && wanted != table->number) || table->tried >= CW_HEADINGS_WITHIN || !html->n_columns)
+	if (html->chosen || (wanted && wanted != table->number) || table->tried >= CW_HEADINGS_WITHIN ||
+	    !html->n_columns)
 		return 0;
 	table->tried++;
 	r = cw_record_headings(html->record, html->texts, html->n_columns);
@@ -381,7 +382,7 @@ static bool is_any(const xmlChar *name, const char *const *words)
 static const char *const muted[] = { "script", "style", "template", "noscript", NULL };
 static const char *const sections[] = { "thead", "tbody", "tfoot", NULL };
 /* Elements whose edges part words. */
-static const char *const parting[] = { "br", "p",  "div", "li", "ul", "ol", "h1", "h2", "h3",
+static const char *const parting[] = { "br", "p",  "div", "li", "ul", "ol", "h1",  "h2",         "h3",
 	                               "h4", "h5", "h6",  "dt", "dd", "hr", "pre", "blockquote", NULL };
 
 static void start_table(struct html *html)
@@ -597,8 +598,8 @@ static int begin(struct cw_record *record, void **ret)
 	if (!html->texts || !html->links || !html->row_cells || !html->parser)
 		return -ENOMEM;
 	htmlCtxtUseOptions(html->parser, HTML_PARSE_RECOVER | HTML_PARSE_NONET | HTML_PARSE_NOERROR |
-	                                         HTML_PARSE_NOWARNING | HTML_PARSE_NODEFDTD | HTML_PARSE_IGNORE_ENC |
-	                                         HTML_PARSE_COMPACT);
+	                                     HTML_PARSE_NOWARNING | HTML_PARSE_NODEFDTD | HTML_PARSE_IGNORE_ENC |
+	                                     HTML_PARSE_COMPACT);
 	return 0;
 }
 
@@ -713,8 +714,8 @@ static int end(void *state)
 	if (!html->n_tables)
 		cw_record_fail(html->record, CW_REASON_UNPARSABLE, "there is no table in it");
 	else if (wanted > html->n_tables)
-		cw_record_fail(html->record, CW_REASON_UNPARSABLE, "it has %u tables; the feed wants table %u", html->n_tables,
-		               wanted);
+		cw_record_fail(html->record, CW_REASON_UNPARSABLE, "it has %u tables; the feed wants table %u",
+		               html->n_tables, wanted);
 	else
 		cw_record_no_headings(html->record);
 	return 0;

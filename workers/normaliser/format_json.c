@@ -27,7 +27,7 @@ struct members {
 	struct cw_record *record;
 	struct cw_json_reader *reader;
 	bool lines;
-	bool named;           /* the names of the first row are kept, for a message */
+	bool named; /* the names of the first row are kept, for a message */
 	size_t n_slots;
 	struct path *paths;
 	struct cw_cell *cells;
@@ -89,7 +89,8 @@ static const json_t *member(struct members *members, const json_t *object, struc
 		if (value)
 			return value;
 	}
-	json_object_foreach((json_t *)(uintptr_t)object, name, each) {
+	json_object_foreach((json_t *)(uintptr_t)object, name, each)
+	{
 		int folded;
 
 		if (strlen(name) > 4u * CW_NAME_MAX)
@@ -164,7 +165,8 @@ static int keep_names(struct members *members, const json_t *object)
 	if (members->named)
 		return 0;
 	members->named = true;
-	json_object_foreach((json_t *)(uintptr_t)object, name, each) {
+	json_object_foreach((json_t *)(uintptr_t)object, name, each)
+	{
 		if (n < CW_ARRAY_LEN(names))
 			names[n++] = cw_str(name);
 	}

@@ -13,10 +13,10 @@
 struct cw_json_reader {
 	struct cw_record *record;
 	struct cw_json_options options;
-	bool begun;        /* the first character that is not white space has been seen */
+	bool begun; /* the first character that is not white space has been seen */
 	bool lines;
 	struct cw_buf text; /* a line, or the whole document */
-	bool skip_line;    /* the rest of a line that is too long */
+	bool skip_line;     /* the rest of a line that is too long */
 	uint64_t line;
 	uint64_t seen, bad;
 	json_t *root;
@@ -239,12 +239,14 @@ static int parse_whole(struct cw_json_reader *reader)
 	if (!reader->root) {
 		if (json_error_code(&jerr) == json_error_out_of_memory)
 			return -ENOMEM;
-		cw_record_fail(record, CW_REASON_UNPARSABLE, "line %d column %d: %s", jerr.line, jerr.column, jerr.text);
+		cw_record_fail(record, CW_REASON_UNPARSABLE, "line %d column %d: %s", jerr.line, jerr.column,
+		               jerr.text);
 		return 1;
 	}
 	reader->array = path ? at_path(reader->root, path, &missing) : reader->root;
 	if (!reader->array) {
-		cw_record_fail(record, CW_REASON_UNPARSABLE, "there is no \"%s\" in it (rows_at = \"%s\")", missing, path);
+		cw_record_fail(record, CW_REASON_UNPARSABLE, "there is no \"%s\" in it (rows_at = \"%s\")", missing,
+		               path);
 		return 1;
 	}
 	if (!json_is_array(reader->array) && !json_is_object(reader->array)) {
@@ -253,8 +255,8 @@ static int parse_whole(struct cw_json_reader *reader)
 		return 1;
 	}
 	return reader->options.rows && json_is_array(reader->array)
-	               ? reader->options.rows(reader->options.arg, reader->array)
-	               : 0;
+	           ? reader->options.rows(reader->options.arg, reader->array)
+	           : 0;
 }
 
 static int one_element(struct cw_json_reader *reader, const json_t *element)

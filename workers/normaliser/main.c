@@ -45,9 +45,12 @@ static void usage(FILE *out)
 static int read_options(int argc, char **argv, struct options *options)
 {
 	static const struct option longs[] = {
-		{ "config", required_argument, NULL, 'c' }, { "work", required_argument, NULL, 'w' },
-		{ "evidence", required_argument, NULL, 'e' }, { "index", required_argument, NULL, 'i' },
-		{ "help", no_argument, NULL, 'h' }, { "version", no_argument, NULL, 'V' },
+		{ "config", required_argument, NULL, 'c' },
+		{ "work", required_argument, NULL, 'w' },
+		{ "evidence", required_argument, NULL, 'e' },
+		{ "index", required_argument, NULL, 'i' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int c;

@@ -18,10 +18,10 @@ struct cw_normaliser {
 	const struct cw_format_ops *format;
 	void *state;
 	struct cw_decoder *decoder;
-	char look[LOOK];  /* the first text, decoded */
+	char look[LOOK]; /* the first text, decoded */
 	size_t n_look;
 	bool looked;
-	bool decoded;     /* the decoder has been told of the end */
+	bool decoded; /* the decoder has been told of the end */
 	uint64_t bytes;
 	int error;
 };
@@ -77,7 +77,8 @@ static int look(struct cw_normaliser *normaliser)
 		return 1;
 	}
 	if (!normaliser->format->markup && starts_like_html(text, len)) {
-		cw_record_fail(normaliser->record, CW_REASON_UNPARSABLE, "an HTML page, not %s", normaliser->format->noun);
+		cw_record_fail(normaliser->record, CW_REASON_UNPARSABLE, "an HTML page, not %s",
+		               normaliser->format->noun);
 		return 1;
 	}
 	return 0;
@@ -107,9 +108,8 @@ static int decoded(void *arg, const char *text, size_t len)
 	return len ? normaliser->format->feed(normaliser->state, text, len) : 0;
 }
 
-int cw_normaliser_new(const struct cw_config *config, const struct cw_feed *feed,
-                      const struct cw_document_info *info, const struct cw_normalise_sink *sink,
-                      struct cw_normaliser **ret, struct cw_error *err)
+int cw_normaliser_new(const struct cw_config *config, const struct cw_feed *feed, const struct cw_document_info *info,
+                      const struct cw_normalise_sink *sink, struct cw_normaliser **ret, struct cw_error *err)
 {
 	struct cw_normaliser *normaliser = calloc(1, sizeof(*normaliser));
 	int r;
@@ -161,7 +161,8 @@ int cw_normaliser_feed(struct cw_normaliser *normaliser, const void *data, size_
 		return failed(normaliser, normaliser->error, err);
 	normaliser->bytes += len;
 	if (max && normaliser->bytes > max)
-		cw_record_fail(normaliser->record, CW_REASON_TOO_LARGE, "over %llu bytes (max_size)", (unsigned long long)max);
+		cw_record_fail(normaliser->record, CW_REASON_TOO_LARGE, "over %llu bytes (max_size)",
+		               (unsigned long long)max);
 	if (cw_record_failed(normaliser->record))
 		return 1;
 	r = cw_decoder_feed(normaliser->decoder, data, len);
@@ -216,8 +217,8 @@ int cw_normaliser_end(struct cw_normaliser *normaliser, struct cw_document_tally
 int cw_normalise_prepare(const struct cw_config *config, cw_report_fn *report, void *arg, struct cw_error *err)
 {
 	/* Sets that documents may declare besides those we read ourselves. */
-	static const char *const sets[] = { "ISO-8859-2", "ISO-8859-15", "WINDOWS-1250", "WINDOWS-1251", "MACINTOSH",
-		                            "UTF-32" };
+	static const char *const sets[] = { "ISO-8859-2",   "ISO-8859-15", "WINDOWS-1250",
+		                            "WINDOWS-1251", "MACINTOSH",   "UTF-32" };
 
 	(void)err;
 	xmlInitParser();
@@ -229,8 +230,8 @@ int cw_normalise_prepare(const struct cw_config *config, cw_report_fn *report, v
 
 		if (!feed->encoding || cw_encoding_warm(feed->encoding) == 0)
 			continue;
-		cw_error_at(&mistake, -EINVAL, feed->file, feed->line, 0, "feed \"%s\": this system cannot read encoding \"%s\"",
-		            feed->name, feed->encoding);
+		cw_error_at(&mistake, -EINVAL, feed->file, feed->line, 0,
+		            "feed \"%s\": this system cannot read encoding \"%s\"", feed->name, feed->encoding);
 		if (report)
 			report(arg, &mistake);
 	}

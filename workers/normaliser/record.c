@@ -40,24 +40,24 @@ struct memo {
 	char out[MEMO_OUT]; /* values */
 	int32_t day;        /* dates */
 	int64_t ms;
-	int why;            /* -EINVAL, -ERANGE */
+	int why; /* -EINVAL, -ERANGE */
 };
 
 struct field {
 	const struct cw_field *config;
 	size_t n_slots;
-	size_t *slots;      /* owned */
+	size_t *slots; /* owned */
 	bool needed;
-	bool outcome;       /* its value can be what the row says */
+	bool outcome; /* its value can be what the row says */
 	size_t n_maps;
-	char **maps;        /* owned; folded "from" of each value map */
-	size_t n_memo;      /* a power of two, 0 = none */
-	struct memo *memo;  /* owned */
+	char **maps;       /* owned; folded "from" of each value map */
+	size_t n_memo;     /* a power of two, 0 = none */
+	struct memo *memo; /* owned */
 };
 
 struct slot {
-	const char *name;   /* borrowed from the configuration */
-	char *folded;       /* owned */
+	const char *name; /* borrowed from the configuration */
+	char *folded;     /* owned */
 	int place;
 	bool seen;
 };
@@ -83,7 +83,7 @@ struct cw_record {
 	struct field *event, *published;
 	size_t n_slots;
 	struct slot *slots;
-	int *trial;             /* owned; one place per slot, for a row that may be the headings */
+	int *trial; /* owned; one place per slot, for a row that may be the headings */
 	size_t last_column;
 
 	size_t n_absent;
@@ -97,9 +97,9 @@ struct cw_record {
 
 	struct block *memory;
 
-	size_t best_fields;     /* of the nearest miss; 0 = none yet */
-	struct cw_buf best;     /* its cells, each ended by NUL */
-	char *base;             /* address that relative links start from; owned; NULL = none */
+	size_t best_fields; /* of the nearest miss; 0 = none yet */
+	struct cw_buf best; /* its cells, each ended by NUL */
+	char *base;         /* address that relative links start from; owned; NULL = none */
 
 	uint64_t row;
 	struct cw_document_tally tally;
@@ -256,7 +256,8 @@ static int set_up_info(struct cw_record *record, const struct cw_document_info *
 
 static bool is_http(struct cw_str url)
 {
-	return (url.len > 7 && !strncasecmp(url.at, "http://", 7)) || (url.len > 8 && !strncasecmp(url.at, "https://", 8));
+	return (url.len > 7 && !strncasecmp(url.at, "http://", 7)) ||
+	       (url.len > 8 && !strncasecmp(url.at, "https://", 8));
 }
 
 /* An imported file has no address of its own: what is in it was published where the feed is. */
@@ -401,11 +402,6 @@ size_t cw_record_last_column(const struct cw_record *record)
 	return record->last_column;
 }
 
-uint64_t cw_record_rows(const struct cw_record *record)
-{
-	return record->tally.rows;
-}
-
 int32_t cw_record_too_late(const struct cw_record *record)
 {
 	return record->too_late;
@@ -413,7 +409,8 @@ int32_t cw_record_too_late(const struct cw_record *record)
 
 /* --- headings --- */
 
-int cw_record_slot_is(struct cw_record *record, size_t slot, struct cw_str heading)
+/* Is this that slot's heading? 1 yes, 0 no, or -ENOMEM. */
+static int slot_is(struct cw_record *record, size_t slot, struct cw_str heading)
 {
 	unsigned char c = heading.len ? (unsigned char)heading.at[0] : 0;
 	int r;
@@ -426,7 +423,8 @@ int cw_record_slot_is(struct cw_record *record, size_t slot, struct cw_str headi
 	r = cw_text_fold(heading, &record->fold);
 	if (r == -ENOMEM)
 		return r;
-	return r == 0 && cw_str_eq((struct cw_str){ cw_buf_str(&record->fold), record->fold.len }, record->slots[slot].folded);
+	return r == 0 &&
+	       cw_str_eq((struct cw_str){ cw_buf_str(&record->fold), record->fold.len }, record->slots[slot].folded);
 }
 
 /* Has this field a column among those whose slot is marked? */
@@ -526,7 +524,7 @@ int cw_record_repeats(struct cw_record *record, const struct cw_cell *cells)
 
 		if (record->slots[i].place < 0)
 			continue;
-		r = cw_record_slot_is(record, i, cw_str_trim(cells[i].text));
+		r = slot_is(record, i, cw_str_trim(cells[i].text));
 		if (r <= 0)
 			return r;
 	}
@@ -582,13 +580,15 @@ static void fail_lacking(struct cw_record *record, const struct field *field)
 		}
 	}
 	if (near) {
-		cw_record_fail(record, CW_REASON_MISSING_COLUMN, "no column \"%s\"; the nearest is \"%s\"", wanted, near);
+		cw_record_fail(record, CW_REASON_MISSING_COLUMN, "no column \"%s\"; the nearest is \"%s\"", wanted,
+		               near);
 	} else if (n) {
 		char found[200] = "";
 		size_t used = 0;
 
 		for (size_t i = 0; i < n && used + strlen(names[i]) + 5 < sizeof(found); i++)
-			used += (size_t)snprintf(found + used, sizeof(found) - used, "%s\"%s\"", i ? ", " : "", names[i]);
+			used +=
+			    (size_t)snprintf(found + used, sizeof(found) - used, "%s\"%s\"", i ? ", " : "", names[i]);
 		cw_record_fail(record, CW_REASON_MISSING_COLUMN, "no column \"%s\"; there are %s", wanted, found);
 	} else {
 		cw_record_fail(record, CW_REASON_MISSING_COLUMN, "no column \"%s\", and no row of headings", wanted);
@@ -609,7 +609,8 @@ static const struct field *first_needed(const struct cw_record *record)
 			struct cw_buf fold;
 
 			cw_buf_init(&fold, CW_FIELD_MAX);
-			if (cw_text_fold(cw_str(name), &fold) == 0 && !strcmp(cw_buf_str(&fold), record->slots[i].folded))
+			if (cw_text_fold(cw_str(name), &fold) == 0 &&
+			    !strcmp(cw_buf_str(&fold), record->slots[i].folded))
 				places[i] = 0;
 			cw_buf_clear(&fold);
 		}
@@ -969,8 +970,8 @@ static int pick(struct cw_record *record, struct field *field, const struct cw_c
 		int r;
 
 		if (cell->problem) {
-			r = reject(record, CW_REASON_BAD_VALUE, slot_heading(record, field, field->slots[i]), cell->text,
-			           "%s, not a text or number", cell->problem);
+			r = reject(record, CW_REASON_BAD_VALUE, slot_heading(record, field, field->slots[i]),
+			           cell->text, "%s, not a text or number", cell->problem);
 			if (r < 0)
 				return r;
 			continue;
@@ -1181,7 +1182,8 @@ static int resolve(struct cw_record *record, struct cw_str field, const struct c
 	return 0;
 }
 
-int cw_record_council(struct cw_record *record, const struct cw_str *texts, size_t n, int32_t day, struct cw_str *ret_id)
+int cw_record_council(struct cw_record *record, const struct cw_str *texts, size_t n, int32_t day,
+                      struct cw_str *ret_id)
 {
 	return resolve(record, cw_str("council_id"), texts, n, day, ret_id);
 }
@@ -1323,7 +1325,8 @@ static int take_url(struct cw_record *record, struct field *field, const struct 
 	}
 	if (r <= 0)
 		return r;
-	r = reject(record, CW_REASON_BAD_VALUE, slot_heading(record, field, slot), text, "not an http or https address");
+	r = reject(record, CW_REASON_BAD_VALUE, slot_heading(record, field, slot), text,
+	           "not an http or https address");
 	return r < 0 ? r : 0;
 }
 

@@ -35,8 +35,6 @@ const struct cw_document_info *cw_record_info(const struct cw_record *record);
 /* The distinct headings that the feed names: one slot each. */
 size_t cw_record_slots(const struct cw_record *record);
 const char *cw_record_slot_name(const struct cw_record *record, size_t slot);
-/* Is this the folded form of that slot's heading? 1 yes, 0 no, or -ENOMEM. */
-int cw_record_slot_is(struct cw_record *record, size_t slot, struct cw_str heading);
 
 /* Are these the headings? 1 yes, 0 no (the nearest miss is kept for cw_record_no_headings), or -errno. */
 int cw_record_headings(struct cw_record *record, const struct cw_str *cells, size_t n);
@@ -60,8 +58,7 @@ int cw_record_row(struct cw_record *record, uint64_t row, const struct cw_cell *
 /* A row with nothing in any of its cells. */
 int cw_record_blank(struct cw_record *record);
 /* A row that is none, counted as a row. fmt makes the detail. */
-int cw_record_bad_row(struct cw_record *record, uint64_t row, struct cw_str text, const char *fmt, ...)
-	CW_PRINTF(4, 5);
+int cw_record_bad_row(struct cw_record *record, uint64_t row, struct cw_str text, const char *fmt, ...) CW_PRINTF(4, 5);
 
 /* For formats that build evidence themselves. start_row first, then any number of rejects and at most one
  * evidence; the council is resolved here from one text. */
@@ -85,6 +82,5 @@ int32_t cw_record_too_late(const struct cw_record *record);
 void cw_record_fail(struct cw_record *record, enum cw_reason reason, const char *fmt, ...) CW_PRINTF(3, 4);
 bool cw_record_failed(const struct cw_record *record);
 void cw_record_tally(struct cw_record *record, struct cw_document_tally *ret);
-uint64_t cw_record_rows(const struct cw_record *record);
 
 #endif

@@ -17,6 +17,9 @@
 #define WORK_HWM 1000
 #define EVIDENCE_HWM 64
 #define LINGER_MS 2000
+/* How long a document in hand may take to be finished once we are to stop: its daemon or assessor may be gone, and
+ * what is not finished is handed out again. */
+#define STOP_MS 8000
 
 /* A message that the socket would not take yet. */
 struct queued {
@@ -52,12 +55,12 @@ struct document {
 	char detail[CW_ERROR_TEXT_MAX];
 	struct chunk chunks[CW_CHUNK_WINDOW];
 	size_t first, n_chunks;
-	size_t used;         /* bytes of the first chunk that have been read */
+	size_t used; /* bytes of the first chunk that have been read */
 	uint64_t received;
-	bool whole;          /* DOCUMENT_END has come */
-	bool settled;        /* further bytes change nothing */
-	bool done;           /* DONE is on its way */
-	uint32_t sequence;   /* batches sent */
+	bool whole;        /* DOCUMENT_END has come */
+	bool settled;      /* further bytes change nothing */
+	bool done;         /* DONE is on its way */
+	uint32_t sequence; /* batches sent */
 	uint32_t unacked;
 	struct cw_mono began;
 };
@@ -67,7 +70,7 @@ struct cw_worker {
 	struct cw_loop *loop;
 	struct cw_bus *bus;
 	struct outbox work, evidence;
-	struct cw_timer *heartbeat, *again;
+	struct cw_timer *heartbeat, *again, *deadline;
 	struct document document;
 	struct batch records, rejects;
 	uint64_t handled;
@@ -337,7 +340,8 @@ static int read_end(struct cw_worker *worker)
 			return 0;
 		if (r == 0) {
 			document->tally = tally;
-			snprintf(document->detail, sizeof(document->detail), "%.*s", (int)tally.detail.len, tally.detail.at);
+			snprintf(document->detail, sizeof(document->detail), "%.*s", (int)tally.detail.len,
+			         tally.detail.at);
 		} else {
 			r = read_failed(worker, r, &err);
 		}
@@ -356,10 +360,11 @@ static int finish(struct cw_worker *worker)
 	int r;
 
 	cw_log(CW_LOG_INFO, "normaliser.document",
-	       "feed=%s document=%" PRIu64 " outcome=%s rows=%" PRIu64 " evidence=%" PRIu64 " bytes=%" PRIu64 " took=%lldms",
-	       document->feed, document->id, tally->outcome == CW_REASON_NONE ? "parsed" : cw_reason_name(tally->outcome),
-	       tally->rows, tally->evidence, document->received,
-	       (long long)((cw_mono_now().ns - document->began.ns) / 1000000));
+	       "feed=%s document=%" PRIu64 " outcome=%s rows=%" PRIu64 " evidence=%" PRIu64 " bytes=%" PRIu64
+	       " took=%lldms",
+	       document->feed, document->id,
+	       tally->outcome == CW_REASON_NONE ? "parsed" : cw_reason_name(tally->outcome), tally->rows,
+	       tally->evidence, document->received, (long long)((cw_mono_now().ns - document->began.ns) / 1000000));
 	worker->handled++;
 	r = tell_daemon(worker, CW_MSG_SENT, 0);
 	document_clear(worker);
@@ -431,7 +436,8 @@ static int on_document(struct cw_worker *worker, const struct cw_message *messag
 	if (r < 0)
 		return r;
 	if (cw_cursor_done(&cursor) < 0 || worker->document.in_hand)
-		return cw_error_set(err, -EBADMSG, "DOCUMENT %" PRIu64 " while another is in hand, or with bytes left over",
+		return cw_error_set(err, -EBADMSG,
+		                    "DOCUMENT %" PRIu64 " while another is in hand, or with bytes left over",
 		                    message->document);
 	info.id = message->document;
 	info.attempt = message->attempt;
@@ -448,7 +454,8 @@ static int on_chunk(struct cw_worker *worker, const struct cw_message *message, 
 		return 0;
 	if (message->number != document->received || document->whole || document->n_chunks == CW_CHUNK_WINDOW ||
 	    !message->payload.len || message->payload.len > CW_CHUNK_MAX)
-		return cw_error_set(err, -EBADMSG, "CHUNK at %" PRIu64 " where %" PRIu64 " was due, empty, or out of window",
+		return cw_error_set(err, -EBADMSG,
+		                    "CHUNK at %" PRIu64 " where %" PRIu64 " was due, empty, or out of window",
 		                    message->number, document->received);
 	chunk = &document->chunks[(document->first + document->n_chunks) % CW_CHUNK_WINDOW];
 	chunk->data = malloc(message->payload.len);
@@ -468,8 +475,8 @@ static int on_end(struct cw_worker *worker, const struct cw_message *message, st
 	if (!ours(worker, message))
 		return 0;
 	if (message->number != document->received)
-		return cw_error_set(err, -EBADMSG, "DOCUMENT_END at %" PRIu64 " after %" PRIu64 " bytes", message->number,
-		                    document->received);
+		return cw_error_set(err, -EBADMSG, "DOCUMENT_END at %" PRIu64 " after %" PRIu64 " bytes",
+		                    message->number, document->received);
 	document->whole = true;
 	return 0;
 }
@@ -478,7 +485,8 @@ static int on_drop(struct cw_worker *worker, const struct cw_message *message)
 {
 	if (!ours(worker, message))
 		return 0;
-	cw_log(CW_LOG_INFO, "normaliser.dropped", "feed=%s document=%" PRIu64, worker->document.feed, message->document);
+	cw_log(CW_LOG_INFO, "normaliser.dropped", "feed=%s document=%" PRIu64, worker->document.feed,
+	       message->document);
 	outbox_clear(&worker->evidence);
 	document_clear(worker);
 	return tell_daemon(worker, CW_MSG_CREDIT, 1);
@@ -543,7 +551,8 @@ static void on_evidence(void *arg, unsigned events)
 
 		r = cw_message_recv(worker->evidence.sock, NULL, &message, &err);
 		if (r == 0 && message.kind != CW_MSG_BATCH_ACK)
-			r = cw_error_set(&err, -EBADMSG, "message %s from the assessor", cw_message_kind_name(message.kind));
+			r = cw_error_set(&err, -EBADMSG, "message %s from the assessor",
+			                 cw_message_kind_name(message.kind));
 		if (r < 0 && r != -EAGAIN) {
 			give_up(worker, r, &err);
 			return;
@@ -560,6 +569,15 @@ static void on_evidence(void *arg, unsigned events)
 static void on_again(void *arg)
 {
 	pump(arg);
+}
+
+static void on_deadline(void *arg)
+{
+	struct cw_worker *worker = arg;
+
+	cw_log(CW_LOG_NOTICE, "normaliser.unfinished", "feed=%s document=%" PRIu64, worker->document.feed,
+	       worker->document.id);
+	cw_loop_stop(worker->loop);
 }
 
 static void on_heartbeat(void *arg)
@@ -623,6 +641,8 @@ int cw_worker_new(const struct cw_config *config, struct cw_loop *loop, const ch
 		r = cw_timer_new(loop, on_heartbeat, worker, &worker->heartbeat, err);
 	if (r == 0)
 		r = cw_timer_new(loop, on_again, worker, &worker->again, err);
+	if (r == 0)
+		r = cw_timer_new(loop, on_deadline, worker, &worker->deadline, err);
 	if (r < 0) {
 		cw_worker_free(worker);
 		return r;
@@ -636,6 +656,8 @@ void cw_worker_free(struct cw_worker *worker)
 	if (!worker)
 		return;
 	document_clear(worker);
+	if (worker->deadline)
+		cw_timer_free(worker->deadline);
 	if (worker->again)
 		cw_timer_free(worker->again);
 	if (worker->heartbeat)
@@ -667,6 +689,8 @@ int cw_worker_start(struct cw_worker *worker, struct cw_error *err)
 
 void cw_worker_stop(struct cw_worker *worker)
 {
+	if (!worker->stopping)
+		cw_timer_arm(worker->deadline, STOP_MS);
 	worker->stopping = true;
 	cw_timer_arm(worker->again, 0);
 }

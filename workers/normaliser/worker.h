@@ -24,7 +24,7 @@ void cw_worker_free(struct cw_worker *worker); /* waits up to two seconds for un
 
 /* Says READY and begins heartbeats. */
 int cw_worker_start(struct cw_worker *worker, struct cw_error *err);
-/* Finishes the document in hand, then stops the loop. */
+/* Finishes the document in hand, or gives it eight seconds, then stops the loop. */
 void cw_worker_stop(struct cw_worker *worker);
 /* Why the loop was stopped: 0 after an orderly stop, else -errno with text in err. */
 int cw_worker_result(const struct cw_worker *worker, struct cw_error *err);
