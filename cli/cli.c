@@ -28,7 +28,7 @@ const struct cw_option cw_global_options[] = {
 
 static const struct cw_option csv_option = { "csv", NULL, "answer as CSV, for spreadsheets", 0 };
 
-static void put_message(const char *fmt, va_list args)
+static void CW_PRINTF(1, 0) put_message(const char *fmt, va_list args)
 {
 	char *text = NULL;
 
