@@ -5,6 +5,7 @@
 
 #include <councilwatch/error.h>
 
+CW_PRINTF(6, 0)
 static void error_fill(struct cw_error *err, int code, const char *source, unsigned line, unsigned column,
                        const char *fmt, va_list args)
 {

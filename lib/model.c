@@ -1296,8 +1296,20 @@ static int worth_telling(struct teller *teller, enum cw_alert_kind kind, const c
 	return 1;
 }
 
-static int tell(struct teller *teller, struct sim *sim, enum cw_alert_kind kind, const char *cause,
-                const struct view *before)
+/* Where an instance stands among the contributors; SIZE_MAX when it is not (a finding that closed). */
+static size_t find_contributor(const struct cw_assessment *assessment, const struct instance *instance)
+{
+	for (size_t i = 0; instance && i < assessment->n_contributors; i++) {
+		const struct cw_contributor *c = &assessment->contributors[i];
+
+		if (c->signal == instance->def && c->criterion == instance->criterion && c->facts[0] == instance->facts[0])
+			return i;
+	}
+	return SIZE_MAX;
+}
+
+static int tell(struct teller *teller, struct sim *sim, enum cw_alert_kind kind, const struct instance *why,
+                const char *cause, const struct view *before)
 {
 	struct cw_change change = { .kind = kind, .previous_level = before->level, .previous_knowledge = before->knowledge };
 	/* A cause names its event; what became of the event goes before it. */
@@ -1313,6 +1325,7 @@ static int tell(struct teller *teller, struct sim *sim, enum cw_alert_kind kind,
 	r = build(sim, sim->day, &change.after);
 	if (r < 0)
 		return r;
+	change.lead = find_contributor(&change.after, why);
 	r = teller->emit(teller->arg, &change);
 	cw_change_clear(&change);
 	return r;
@@ -1334,29 +1347,29 @@ static int compare_views(void *arg, struct sim *sim, const struct view *before, 
 			name_instance(why, cause, sizeof(cause));
 		else
 			snprintf(cause, sizeof(cause), "up/%s", cw_day_format(sim->day, day));
-		r = tell(teller, sim, CW_ALERT_LEVEL_UP, cause, before);
+		r = tell(teller, sim, CW_ALERT_LEVEL_UP, why, cause, before);
 	} else if (opened && !(closed && (after->level < before->level || closed->def->floor > instance_floor(opened)))) {
 		name_instance(opened, cause, sizeof(cause));
-		r = tell(teller, sim, CW_ALERT_FLOOR_OPENED, cause, before);
+		r = tell(teller, sim, CW_ALERT_FLOOR_OPENED, opened, cause, before);
 	} else if (closed) {
 		name_instance(closed, cause, sizeof(cause));
-		r = tell(teller, sim, CW_ALERT_FLOOR_CLOSED, cause, before);
+		r = tell(teller, sim, CW_ALERT_FLOOR_CLOSED, NULL, cause, before);
 	} else if (after->level < before->level) {
 		snprintf(cause, sizeof(cause), "down/%s", cw_day_format(sim->day, day));
-		r = tell(teller, sim, CW_ALERT_LEVEL_DOWN, cause, before);
+		r = tell(teller, sim, CW_ALERT_LEVEL_DOWN, NULL, cause, before);
 	} else if (cw_wall_known(teller->at) && after->points + EPSILON >= before->points + sim->risk->new_evidence_points) {
 		const struct instance *why = newest_cause(sim, teller, before, false);
 
 		if (why) {
 			name_instance(why, cause, sizeof(cause));
-			r = tell(teller, sim, CW_ALERT_NEW_EVIDENCE, cause, before);
+			r = tell(teller, sim, CW_ALERT_NEW_EVIDENCE, why, cause, before);
 		}
 	}
 	if (r < 0)
 		return r;
 	if (before->knowledge == CW_KNOWN && after->knowledge != CW_KNOWN) {
 		snprintf(cause, sizeof(cause), "stale/%s", cw_day_format(sim->day, day));
-		r = tell(teller, sim, CW_ALERT_KNOWLEDGE_LOST, cause, before);
+		r = tell(teller, sim, CW_ALERT_KNOWLEDGE_LOST, NULL, cause, before);
 	}
 	return r < 0 ? r : 0;
 }
@@ -1395,8 +1408,14 @@ int cw_model_changes(const struct cw_risk *risk, const struct cw_fact *facts, si
 			late |= sim.day != CW_DAY_NONE && entries[i].day < day;
 			known[n_known++] = entries[i];
 		}
-		if (sim.day != CW_DAY_NONE)
+		if (sim.day != CW_DAY_NONE) {
+			struct totals today;
+
 			take_view(&sim, sim.day, &before);
+			/* What fades overnight must not hide what the evidence adds. */
+			evaluate(&sim, day, &today);
+			before.points = today.points;
+		}
 		if (late || sim.day == CW_DAY_NONE) {
 			/* What became known now had been public for a while: the past is told anew, silently. */
 			sim_clear(&sim);

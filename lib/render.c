@@ -277,11 +277,6 @@ int cw_render_level(const struct cw_assessment *assessment, struct cw_buf *out)
 
 /* ---- alerts ---- */
 
-static const struct cw_contributor *leading(const struct cw_assessment *assessment)
-{
-	return assessment->n_contributors ? &assessment->contributors[0] : NULL;
-}
-
 /* "SEND only", when nothing of the rest stands above routine (domain 3.10, example 9). */
 static const char *only_criterion(const struct cw_assessment *a)
 {
@@ -299,9 +294,13 @@ static const char *only_criterion(const struct cw_assessment *a)
 	return found >= 0 ? words[found] : NULL;
 }
 
-static void put_reason(struct cw_buf *out, const struct cw_assessment *a)
+/* The finding that is the news, else the weightiest. */
+static void put_reason(struct cw_buf *out, const struct cw_change *change)
 {
-	const struct cw_contributor *c = leading(a);
+	const struct cw_assessment *a = &change->after;
+	const struct cw_contributor *c = !a->n_contributors              ? NULL
+	                                 : change->lead < a->n_contributors ? &a->contributors[change->lead]
+	                                                                    : &a->contributors[0];
 	const char *only = only_criterion(a);
 	const struct cw_fact *fact;
 	char day[CW_WALL_TEXT];
@@ -340,11 +339,11 @@ int cw_render_sentence(const struct cw_council *council, const struct cw_change 
 	case CW_ALERT_LEVEL_UP:
 		cw_buf_printf(out, "%s: flag for a conversation: support level up from %s to %s; evidence suggests: ",
 		              council->short_name, previous, level);
-		put_reason(out, a);
+		put_reason(out, change);
 		break;
 	case CW_ALERT_FLOOR_OPENED:
 		cw_buf_printf(out, "%s: a further formal finding at level %s; evidence suggests: ", council->short_name, level);
-		put_reason(out, a);
+		put_reason(out, change);
 		break;
 	case CW_ALERT_FLOOR_CLOSED:
 		cw_buf_printf(out, "%s: a formal finding has closed (%s); support level ", council->short_name,
@@ -365,7 +364,7 @@ int cw_render_sentence(const struct cw_council *council, const struct cw_change 
 	case CW_ALERT_NEW_EVIDENCE:
 		cw_buf_printf(out, "%s: new evidence at level %s (%.1f points): ", council->short_name, level,
 		              cw_render_points(a->points));
-		put_reason(out, a);
+		put_reason(out, change);
 		break;
 	case CW_ALERT_KNOWLEDGE_LOST:
 		cw_buf_printf(out, "%s: what is known is no longer current", council->short_name);

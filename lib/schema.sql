@@ -27,8 +27,8 @@ CREATE TABLE evidence (
 
 CREATE TABLE reject (
 	id INTEGER PRIMARY KEY, feed INTEGER NOT NULL, reason INTEGER NOT NULL, field TEXT NOT NULL, text TEXT NOT NULL,
-	detail TEXT NOT NULL, row INTEGER NOT NULL, document INTEGER NOT NULL, first_seen INTEGER NOT NULL,
-	last_seen INTEGER NOT NULL, times INTEGER NOT NULL, UNIQUE (feed, reason, field, text, detail));
+	detail TEXT NOT NULL, row INTEGER NOT NULL, document INTEGER NOT NULL, last_document INTEGER NOT NULL,
+	first_seen INTEGER NOT NULL, last_seen INTEGER NOT NULL, times INTEGER NOT NULL, UNIQUE (feed, reason, field, text, detail));
 
 CREATE TABLE stage (
 	document INTEGER NOT NULL, sequence INTEGER NOT NULL, rejects INTEGER NOT NULL, count INTEGER NOT NULL,

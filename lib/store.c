@@ -50,10 +50,12 @@ static const char *const statement_sql[ST_COUNT] = {
 	[ST_EV_EARLIER] = "UPDATE evidence SET fetched_at = ?7, document = ?8, row = ?9 WHERE council = ?1 AND kind = ?2 AND "
 	                  "event_day = ?3 AND feed = ?4 AND key = ?5 AND content = ?6",
 	[ST_EV_MAX] = "SELECT text FROM meta WHERE name = 'next_rowno'",
-	[ST_REJECT_PUT] = "INSERT INTO reject (feed, reason, field, text, detail, row, document, first_seen, last_seen, times) "
-	                  "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, 1) ON CONFLICT (feed, reason, field, text, detail) "
-	                  "DO UPDATE SET times = times + (document <> ?7), first_seen = min(first_seen, ?8), "
-	                  "last_seen = max(last_seen, ?8), document = ?7",
+	/* Shown with the earliest document that had it, whatever the order of arrival; a document counts once. */
+	[ST_REJECT_PUT] = "INSERT INTO reject (feed, reason, field, text, detail, row, document, last_document, first_seen, "
+	                  "last_seen, times) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8, ?8, 1) "
+	                  "ON CONFLICT (feed, reason, field, text, detail) DO UPDATE SET times = times + (last_document <> ?7), "
+	                  "document = iif(?8 < first_seen, ?7, document), row = iif(?8 < first_seen, ?6, row), "
+	                  "first_seen = min(first_seen, ?8), last_seen = max(last_seen, ?8), last_document = ?7",
 	[ST_REJECT_KNOWN] = "SELECT 1 FROM reject WHERE feed = ?1 AND reason = ?2 AND field = ?3 AND text = ?4 AND detail = ?5",
 	[ST_STAGE_PUT] = "INSERT OR REPLACE INTO stage (document, sequence, rejects, count, data) VALUES (?1, ?2, ?3, ?4, ?5)",
 	[ST_STAGE_ALL] = "SELECT rejects, count, data FROM stage WHERE document = ?1 ORDER BY sequence",

@@ -95,6 +95,7 @@ struct cw_change {
 	struct cw_wall at;
 	enum cw_level previous_level;
 	enum cw_knowledge previous_knowledge;
+	size_t lead;                  /* the contributor that is the news; SIZE_MAX = none of them (something closed, or time) */
 	char cause[96];               /* identifies the same change in another run over the same evidence */
 	struct cw_assessment after;
 };
