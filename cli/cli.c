@@ -127,7 +127,8 @@ static int unknown_option(const struct cw_cli *cli, const char *given, struct cw
 
 	for (const struct cw_option *o = cw_global_options; o->name && n < NAMES_MAX; o++)
 		names[n++] = o->name;
-	for (const struct cw_option *o = cli->command ? cli->command->options : NULL; o && o->name && n < NAMES_MAX; o++)
+	for (const struct cw_option *o = cli->command ? cli->command->options : NULL; o && o->name && n < NAMES_MAX;
+	     o++)
 		names[n++] = o->name;
 	names[n] = NULL;
 	if (given[1] == '-')
@@ -285,7 +286,10 @@ static void put_option_help(struct cw_buf *out, const struct cw_option *option)
 {
 	char name[64];
 
-	snprintf(name, sizeof(name), "%s--%s%s%s", option->letter == 'c' ? "-c, " : option->letter == 'h' ? "-h, " : "    ",
+	snprintf(name, sizeof(name), "%s--%s%s%s",
+	         option->letter == 'c'   ? "-c, "
+	         : option->letter == 'h' ? "-h, "
+	                                 : "    ",
 	         option->name, option->value ? " " : "", option->value ? option->value : "");
 	cw_buf_printf(out, "  %-27s %s\n", name, option->help);
 }
@@ -336,7 +340,8 @@ int cw_cli_option_number(const struct cw_cli *cli, const char *name, uint64_t mi
 
 	if (!value)
 		return 0;
-	if (cw_parse_integer(cw_str(value), &number) < 0 || number < 0 || (uint64_t)number < min || (uint64_t)number > max)
+	if (cw_parse_integer(cw_str(value), &number) < 0 || number < 0 || (uint64_t)number < min ||
+	    (uint64_t)number > max)
 		return cw_cli_fail(-EINVAL, "--%s takes a whole number of at least %llu, not '%s'", name,
 		                   (unsigned long long)min, value);
 	*ret = (uint64_t)number;
@@ -428,8 +433,8 @@ int cw_cli_council(const struct cw_cli *cli, const char *text, const struct cw_c
 		return cw_cli_fail(CW_EXIT_NO, "cannot look up '%s': %s", text, strerror(-r));
 	if (r == CW_COUNCIL_AMBIGUOUS)
 		return cw_cli_fail(CW_EXIT_NO, "'%s' may be more than one council%s%s%s", text,
-		                   suggestion ? "; did you mean '" : "; use its id or a code", suggestion ? suggestion : "",
-		                   suggestion ? "'?" : "");
+		                   suggestion ? "; did you mean '" : "; use its id or a code",
+		                   suggestion ? suggestion : "", suggestion ? "'?" : "");
 	if (suggestion)
 		return cw_cli_fail(CW_EXIT_NO, "no council is called '%s'; did you mean '%s'?", text, suggestion);
 	return cw_cli_fail(CW_EXIT_NO, "no council is called '%s'; 'councilwatch councils' lists them", text);
@@ -443,9 +448,10 @@ int cw_cli_store(const struct cw_cli *cli, struct cw_store **ret)
 
 	r = cw_store_open_reader(cli->config->state_dir, &store, &err);
 	if (r == -ENOENT)
-		return cw_cli_fail(CW_EXIT_NO,
-		                   "nothing is stored in '%s' yet; start councilwatchd, or import with 'councilwatch import'",
-		                   cli->config->state_dir);
+		return cw_cli_fail(
+		    CW_EXIT_NO,
+		    "nothing is stored in '%s' yet; start councilwatchd, or import with 'councilwatch import'",
+		    cli->config->state_dir);
 	if (r < 0)
 		return cw_cli_fail_error(CW_EXIT_NO, &err, "cannot read the database in '%s'", cli->config->state_dir);
 	r = cw_store_read_begin(store, &err);
@@ -516,7 +522,8 @@ static int load_config(struct cw_cli *cli)
 		return 0;
 	if (!mistakes.n)
 		return cw_cli_fail_error(CW_EXIT_USAGE, &err, "cannot use the configuration");
-	return cw_cli_fail(CW_EXIT_USAGE, "the configuration has %zu mistake%s", mistakes.n, mistakes.n == 1 ? "" : "s");
+	return cw_cli_fail(CW_EXIT_USAGE, "the configuration has %zu mistake%s", mistakes.n,
+	                   mistakes.n == 1 ? "" : "s");
 }
 
 int cw_cli_main(int argc, char *const *argv)

@@ -83,7 +83,8 @@ static int answer_json(struct check *check, const struct cw_config *config, cons
 	cw_json_set(object, "feeds", feeds, &check->failed);
 	cw_json_set(object, "examples", examples, &check->failed);
 	cw_json_set(object, "councils",
-	            config ? json_integer((json_int_t)cw_councils_count(config->councils)) : json_null(), &check->failed);
+	            config ? json_integer((json_int_t)cw_councils_count(config->councils)) : json_null(),
+	            &check->failed);
 	cw_json_set(object, "config", config ? json_string(config->hash) : json_null(), &check->failed);
 	if (check->failed) {
 		json_decref(object);
@@ -101,7 +102,8 @@ static void print_summary(const struct cw_config *config, const struct check *ch
 		enabled += config->feeds[i].enabled;
 		polled += config->feeds[i].enabled && config->feeds[i].url && config->fetching;
 	}
-	printf("\n# %zu feeds: %zu enabled, of which %zu are fetched by themselves.\n", config->n_feeds, enabled, polled);
+	printf("\n# %zu feeds: %zu enabled, of which %zu are fetched by themselves.\n", config->n_feeds, enabled,
+	       polled);
 	printf("# %zu councils.\n", cw_councils_count(config->councils));
 	printf("# Examples: %zu as expected, %zu not.\n", passed, failed);
 	printf("# Configuration %s: %s\n", config->hash, check->n ? "mistakes, see above" : "good");

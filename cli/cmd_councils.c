@@ -22,8 +22,8 @@ struct row {
 	enum cw_knowledge knowledge;
 	double points;
 	struct cw_criterion_state criteria[CW_CRIT_COUNT];
-	char shown[96];  /* the level for people */
-	json_t *json;    /* owned; only for --json */
+	char shown[96]; /* the level for people */
+	json_t *json;   /* owned; only for --json */
 };
 
 struct rows {
@@ -104,7 +104,9 @@ static int add_row(struct cw_cli *cli, struct cw_store *store, const struct cw_c
 	if (r < 0)
 		return r;
 	if (!only || assessment.level == *only) {
-		*row = (struct row){ .council = council, .level = assessment.level, .knowledge = assessment.knowledge,
+		*row = (struct row){ .council = council,
+			             .level = assessment.level,
+			             .knowledge = assessment.knowledge,
 			             .points = assessment.points };
 		memcpy(row->criteria, assessment.criteria, sizeof(row->criteria));
 		cw_buf_init(&shown, sizeof(row->shown) - 1);
@@ -148,8 +150,9 @@ static int print_csv(const struct rows *rows)
 
 	for (size_t i = 0; i < rows->n && !r; i++) {
 		const struct row *row = &rows->at[i];
-		const char *texts[] = { row->council->id, row->council->short_name, row->council->gss_code,
-			                row->council->la_code, row->council->urn, row->council->region,
+		const char *texts[] = { row->council->id,          row->council->short_name,
+			                row->council->gss_code,    row->council->la_code,
+			                row->council->urn,         row->council->region,
 			                cw_level_name(row->level), cw_knowledge_name(row->knowledge) };
 
 		cw_buf_reset(&line);
@@ -157,7 +160,8 @@ static int print_csv(const struct rows *rows)
 			cw_csv_field(&line, !k, texts[k]);
 		cw_buf_printf(&line, ",%.1f", cw_render_points(row->points));
 		for (int c = 0; c < CW_CRIT_COUNT; c++)
-			cw_buf_printf(&line, ",%s,%.1f", cw_level_name(row->criteria[c].level), cw_render_points(row->criteria[c].points));
+			cw_buf_printf(&line, ",%s,%.1f", cw_level_name(row->criteria[c].level),
+			              cw_render_points(row->criteria[c].points));
 		r = cw_buf_puts(&line, "\r\n");
 		fputs(cw_buf_str(&line), stdout);
 	}
@@ -174,14 +178,16 @@ static void format_criteria(const struct row *row, char *text, size_t size)
 	for (int c = 0; c < CW_CRIT_COUNT && len < size; c++)
 		if (row->criteria[c].points > 0)
 			len += (size_t)snprintf(text + len, size - len, "%s%s %.4g", len ? ", " : "",
-			                        cw_criterion_name((enum cw_criterion)c), cw_render_points(row->criteria[c].points));
+			                        cw_criterion_name((enum cw_criterion)c),
+			                        cw_render_points(row->criteria[c].points));
 }
 
 static int print_table(const struct cw_cli *cli, const struct rows *rows, bool outage)
 {
-	static const struct cw_column columns[] = { { "LEVEL", false },   { "POINTS", true }, { "KNOWLEDGE", false },
-		                                    { "COUNCIL", false }, { "ID", false },    { "REGION", false },
-		                                    { "POINTS BY CRITERION", false } };
+	static const struct cw_column columns[] = {
+		{ "LEVEL", false }, { "POINTS", true },  { "KNOWLEDGE", false },          { "COUNCIL", false },
+		{ "ID", false },    { "REGION", false }, { "POINTS BY CRITERION", false }
+	};
 	size_t count[CW_LEVEL_COUNT] = { 0 }, unsure = 0;
 	char day[CW_WALL_TEXT], criteria[160];
 	struct cw_table table;
@@ -213,9 +219,11 @@ static int print_table(const struct cw_cli *cli, const struct rows *rows, bool o
 	printf("\nAs of %s: %zu intensive, %zu priority, %zu watch, %zu routine, %zu unknown.\n",
 	       cw_day_format(cli->as_of, day), count[CW_LEVEL_INTENSIVE], count[CW_LEVEL_PRIORITY],
 	       count[CW_LEVEL_WATCH], count[CW_LEVEL_ROUTINE], unsure);
-	puts("A level says how much support to offer and how soon. It is a flag for a conversation, no rating of a council.");
+	puts("A level says how much support to offer and how soon. It is a flag for a conversation, no rating of a "
+	     "council.");
 	if (outage)
-		puts("A required source is not being received, so nothing here counts as known: see 'councilwatch status'.");
+		puts("A required source is not being received, so nothing here counts as known: see 'councilwatch "
+		     "status'.");
 	return 0;
 }
 

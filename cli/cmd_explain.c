@@ -74,7 +74,8 @@ static const char *closing_event(const struct cw_signal_def *signal)
 	if (signal->closed_by_ilacs)
 		return "the next full inspection of children's services (ILACS) that does not find it again";
 	if (signal->closed_by_area_send)
-		return "the next full area SEND inspection that does not find it again, or a monitoring inspection that says "
+		return "the next full area SEND inspection that does not find it again, or a monitoring inspection "
+		       "that says "
 		       "effective action was taken";
 	return "a statement by its publisher that it is closed";
 }
@@ -87,11 +88,11 @@ static void lower_by_contributor(struct explanation *x, const struct cw_contribu
 
 	if (!c->signal->state) {
 		if (c->signal->half_life > 0)
-			add_line(&x->lower, "decay", CW_DAY_NONE, "%s: its %.1f points halve every %.0f days.", words, cw_render_points(c->points),
-			         c->signal->half_life);
+			add_line(&x->lower, "decay", CW_DAY_NONE, "%s: its %.1f points halve every %.0f days.", words,
+			         cw_render_points(c->points), c->signal->half_life);
 		else if (c->closes_day != CW_DAY_NONE)
-			add_line(&x->lower, "expiry", c->closes_day, "%s: its %.1f points end on %s.", words, cw_render_points(c->points),
-			         cw_day_format(c->closes_day, day));
+			add_line(&x->lower, "expiry", c->closes_day, "%s: its %.1f points end on %s.", words,
+			         cw_render_points(c->points), cw_day_format(c->closes_day, day));
 		return;
 	}
 
@@ -102,8 +103,8 @@ static void lower_by_contributor(struct explanation *x, const struct cw_contribu
 		         "%s holds the level at %s or above, with %.1f points. It is closed by %s%s.", words,
 		         cw_level_name(c->floor), cw_render_points(c->points), closing_event(c->signal), hold);
 	else
-		add_line(&x->lower, "closing", CW_DAY_NONE, "%s: its %.1f points end with %s.", words, cw_render_points(c->points),
-		         closing_event(c->signal));
+		add_line(&x->lower, "closing", CW_DAY_NONE, "%s: its %.1f points end with %s.", words,
+		         cw_render_points(c->points), closing_event(c->signal));
 	if (c->closes_day != CW_DAY_NONE)
 		add_line(&x->lower, "expiry", c->closes_day, "%s ends by itself on %s.", words,
 		         cw_day_format(c->closes_day, day));
@@ -152,8 +153,11 @@ static int find_lower(struct explanation *x, const struct cw_facts *facts, struc
 static void find_unknown(struct explanation *x, const struct cw_facts *facts)
 {
 	static const char *const subjects[CW_CRIT_COUNT] = {
-		"inspection of children's services", "special educational needs and disabilities", "intelligence",
-		"changes of leadership", "specific challenges (money, courts, reorganisation)",
+		"inspection of children's services",
+		"special educational needs and disabilities",
+		"intelligence",
+		"changes of leadership",
+		"specific challenges (money, courts, reorganisation)",
 	};
 	const struct cw_assessment *now = &x->now;
 	bool has_evidence[CW_CRIT_COUNT] = { false };
@@ -197,7 +201,7 @@ static void find_unknown(struct explanation *x, const struct cw_facts *facts)
 		case CW_KIND_SIGNAL: {
 			struct cw_str named = cw_evidence_value(&facts->at[i].evidence, CW_VAL_CRITERION);
 			const struct cw_signal_def *signal = cw_risk_signal(
-				&x->cli->config->risk, cw_evidence_value(&facts->at[i].evidence, CW_VAL_SIGNAL));
+			    &x->cli->config->risk, cw_evidence_value(&facts->at[i].evidence, CW_VAL_SIGNAL));
 
 			if (!cw_criterion_parse(named, &criterion) || (signal && (criterion = signal->criterion, true)))
 				has_evidence[criterion] = true;
@@ -317,7 +321,8 @@ static void print_fact(const struct cw_fact *fact)
 	const struct cw_evidence *e = &fact->evidence;
 	char day[CW_WALL_TEXT];
 
-	printf("         - of %s: ", e->event_day == CW_DAY_NONE ? "an unstated day" : cw_day_format(e->event_day, day));
+	printf("         - of %s: ",
+	       e->event_day == CW_DAY_NONE ? "an unstated day" : cw_day_format(e->event_day, day));
 	cw_evidence_print_values(stdout, e);
 	putchar('\n');
 	cw_evidence_print_source(stdout, 11, fact);

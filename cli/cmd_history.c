@@ -10,14 +10,14 @@
 #include "command.h"
 #include "output.h"
 
-static const struct cw_column columns[] = { { "WHEN", false },      { "WHAT", false },   { "LEVEL", false },
+static const struct cw_column columns[] = { { "WHEN", false },      { "WHAT", false },  { "LEVEL", false },
 	                                    { "KNOWLEDGE", false }, { "POINTS", true }, { "IN WORDS", false } };
 
 struct history {
 	const struct cw_cli *cli;
 	const struct cw_council *council;
-	json_t *changes;        /* --json */
-	struct cw_table table;  /* text */
+	json_t *changes;       /* --json */
+	struct cw_table table; /* text */
 	struct cw_buf sentence;
 	int failed;
 };
@@ -143,6 +143,6 @@ int cw_cmd_history(struct cw_cli *cli)
 	json_decref(h.changes);
 	if (r < 0 && !err.code)
 		cw_error_set(&err, r, "%s", strerror(-r));
-	return r < 0 ? cw_cli_fail_error(CW_EXIT_NO, &err, "cannot tell the history of %s", h.council->name) :
-	               CW_EXIT_DONE;
+	return r < 0 ? cw_cli_fail_error(CW_EXIT_NO, &err, "cannot tell the history of %s", h.council->name)
+	             : CW_EXIT_DONE;
 }

@@ -42,20 +42,20 @@ enum phase { TO_SEND, BEGINNING, SENDING, ENDING, QUEUED, SETTLED, FAILED };
 
 struct document {
 	enum phase phase;
-	char *path;             /* owned; "-" is standard input */
-	char *name;             /* owned; what the daemon is told */
-	int spool;              /* standard input and pipes, kept so that they can be sent again; -1 = none */
+	char *path; /* owned; "-" is standard input */
+	char *name; /* owned; what the daemon is told */
+	int spool;  /* standard input and pipes, kept so that they can be sent again; -1 = none */
 	struct cw_wall fetched_at;
 	uint64_t size;
 	char wanted_sha256[CW_SHA256_HEX]; /* of the manifest; "" = none */
 	char sha256[CW_SHA256_HEX];
 	uint64_t upload, number; /* the daemon's ids */
 	unsigned tries;
-	bool again;             /* handed over before the daemon restarted, and now once more */
-	bool twin;              /* the same as another of this import */
-	unsigned idle_pings;    /* answers that found the daemon idle while this was queued */
-	json_t *result;         /* owned; SETTLED: the committed message */
-	char *error;            /* owned; FAILED */
+	bool again;          /* handed over before the daemon restarted, and now once more */
+	bool twin;           /* the same as another of this import */
+	unsigned idle_pings; /* answers that found the daemon idle while this was queued */
+	json_t *result;      /* owned; SETTLED: the committed message */
+	char *error;         /* owned; FAILED */
 };
 
 struct import {
@@ -68,24 +68,24 @@ struct import {
 
 	size_t n;
 	struct document *documents;
-	size_t first_open;      /* all before it are settled or failed */
-	size_t uncommitted;     /* QUEUED */
+	size_t first_open;        /* all before it are settled or failed */
+	size_t uncommitted;       /* QUEUED */
 	struct document *current; /* BEGINNING, SENDING or ENDING */
-	int fd;                 /* of current */
+	int fd;                   /* of current */
 	struct cw_sha256 *hash;
-	uint64_t read;          /* bytes of current */
-	unsigned unanswered;    /* chunks */
+	uint64_t read;       /* bytes of current */
+	unsigned unanswered; /* chunks */
 	unsigned char *chunk;
 
 	int64_t last_id, begin_id, end_id, ping_id; /* ping_id 0 = none under way */
 	struct cw_mono last_heard, last_ping;
 	int64_t daemon_pid;
 	char daemon_since[CW_WALL_TEXT];
-	int64_t pause;          /* after a refusal: nothing is begun for so long */
+	int64_t pause; /* after a refusal: nothing is begun for so long */
 	struct cw_mono paused_at;
-	bool gone;              /* nobody listens; waiting for it to come back */
-	bool progress;          /* a line on the terminal */
-	int broken;             /* stop: -errno, said already */
+	bool gone;     /* nobody listens; waiting for it to come back */
+	bool progress; /* a line on the terminal */
+	int broken;    /* stop: -errno, said already */
 };
 
 static int64_t elapsed_ms(struct cw_mono since)
@@ -164,9 +164,9 @@ static void refused(struct import *im, struct document *document, const char *wh
 
 	if (document == im->current) {
 		if (document->phase != BEGINNING)
-			(void)send_request(im, json_pack("{s:s, s:I}", "op", "import.abort", "upload",
-			                                 (json_int_t)document->upload),
-			                   NULL, 0, &id);
+			(void)send_request(
+			    im, json_pack("{s:s, s:I}", "op", "import.abort", "upload", (json_int_t)document->upload),
+			    NULL, 0, &id);
 		leave_current(im);
 	}
 	im->pause = PAUSE_MS;
@@ -264,8 +264,9 @@ static void end_document(struct import *im)
 	}
 	cw_hex(digest, sizeof(digest), document->sha256);
 	if (document->wanted_sha256[0] && strcasecmp(document->wanted_sha256, document->sha256)) {
-		(void)send_request(im, json_pack("{s:s, s:I}", "op", "import.abort", "upload", (json_int_t)document->upload),
-		                   NULL, 0, &id);
+		(void)send_request(
+		    im, json_pack("{s:s, s:I}", "op", "import.abort", "upload", (json_int_t)document->upload), NULL, 0,
+		    &id);
 		leave_current(im);
 		fail_document(document, "its content is not what the manifest's sha256 says");
 		return;
@@ -288,13 +289,15 @@ static void send_chunks(struct import *im)
 		int r;
 
 		if (n <= 0) {
-			(void)send_request(im, json_pack("{s:s, s:I}", "op", "import.abort", "upload",
-			                                 (json_int_t)document->upload), NULL, 0, &id);
+			(void)send_request(
+			    im, json_pack("{s:s, s:I}", "op", "import.abort", "upload", (json_int_t)document->upload),
+			    NULL, 0, &id);
 			leave_current(im);
 			fail_document(document, n < 0 ? strerror(errno) : "it became shorter while it was read");
 			return;
 		}
-		r = send_request(im, json_pack("{s:s, s:I}", "op", "import.chunk", "upload", (json_int_t)document->upload),
+		r = send_request(im,
+		                 json_pack("{s:s, s:I}", "op", "import.chunk", "upload", (json_int_t)document->upload),
 		                 im->chunk, (size_t)n, &id);
 		if (r < 0)
 			return;
@@ -481,7 +484,7 @@ static void on_tick(void *arg)
 }
 
 static const char *how_to_start =
-	"start it with 'systemctl start councilwatch', or by hand with 'councilwatchd -c FILE'";
+    "start it with 'systemctl start councilwatch', or by hand with 'councilwatchd -c FILE'";
 
 static int connect_daemon(struct import *im, struct cw_error *err)
 {
@@ -551,12 +554,12 @@ static void print_reasons(const json_t *reasons)
 	const char *name;
 	json_t *count;
 
-	json_object_foreach((json_t *)reasons, name, count)
-		if (json_integer_value(count) > 0) {
-			fputs(", ", stdout);
-			cw_out_text(stdout, name);
-			printf(" %lld", (long long)json_integer_value(count));
-		}
+	json_object_foreach((json_t *)reasons, name, count) if (json_integer_value(count) > 0)
+	{
+		fputs(", ", stdout);
+		cw_out_text(stdout, name);
+		printf(" %lld", (long long)json_integer_value(count));
+	}
 }
 
 static void print_document(const struct document *document)
@@ -630,14 +633,16 @@ static json_t *document_json(const struct document *document)
 	cw_json_set(object, "sha256", document->sha256[0] ? json_string(document->sha256) : json_null(), &failed);
 	cw_json_set(object, "document", settled ? json_integer((json_int_t)document->number) : json_null(), &failed);
 	cw_json_set(object, "outcome",
-	            cw_json_str(cw_str(settled ? cw_json_get_text(document->result, "outcome", "?") : "failed")), &failed);
+	            cw_json_str(cw_str(settled ? cw_json_get_text(document->result, "outcome", "?") : "failed")),
+	            &failed);
 	cw_json_set(object, "duplicate", json_boolean(settled && is_duplicate(document)), &failed);
 	for (size_t i = 0; i < CW_ARRAY_LEN(counts); i++)
 		cw_json_set(object, counts[i], json_integer(result_integer(document, counts[i])), &failed);
 	cw_json_set(object, "reasons", json_is_object(reasons) ? json_incref(reasons) : json_object(), &failed);
 	if (!settled)
 		cw_json_set(object, "detail",
-		            cw_json_str(cw_str(document->error ? document->error : "the import stopped before it was committed")),
+		            cw_json_str(cw_str(document->error ? document->error
+		                                               : "the import stopped before it was committed")),
 		            &failed);
 	else
 		cw_json_set(object, "detail", json_string(cw_json_get_text(document->result, "detail", "")), &failed);
@@ -689,7 +694,8 @@ static int print_answer(const struct import *im)
 			snprintf(rejected, sizeof(rejected), " (%zu of them not usable)", t.rejected);
 		printf("In all %zu document%s%s: %" PRId64 " rows, %" PRId64 " evidence, %" PRId64 " new, %" PRId64
 		       " quarantined, %" PRId64 " alerts.\n",
-		       im->n, im->n == 1 ? "" : "s", rejected, t.rows, t.evidence, t.new_evidence, t.quarantined, t.alerts);
+		       im->n, im->n == 1 ? "" : "s", rejected, t.rows, t.evidence, t.new_evidence, t.quarantined,
+		       t.alerts);
 	}
 	return t.rejected || im->broken ? CW_EXIT_NO : CW_EXIT_DONE;
 }
@@ -766,7 +772,8 @@ static int prepare(struct import *im, struct document *document)
 	if (stat(document->path, &st) < 0)
 		return cw_cli_fail(CW_EXIT_NO, "cannot import '%s': %s", document->path, strerror(errno));
 	if (S_ISDIR(st.st_mode))
-		return cw_cli_fail(CW_EXIT_USAGE, "'%s' is a directory; name its files: %s/*", document->path, document->path);
+		return cw_cli_fail(CW_EXIT_USAGE, "'%s' is a directory; name its files: %s/*", document->path,
+		                   document->path);
 	if (!S_ISREG(st.st_mode))
 		return spool(im, document);
 	if ((uint64_t)st.st_size > im->feed->max_size)
@@ -847,8 +854,9 @@ static int find_feed(struct import *im)
 	for (size_t i = 0; names && i < config->n_feeds; i++)
 		names[i] = config->feeds[i].name;
 	near = names ? cw_nearest(name, names) : NULL;
-	cw_cli_fail(0, "no feed is called '%s'%s%s%s", name, near ? "; did you mean '" : "; 'councilwatch status' lists them",
-	            near ? near : "", near ? "'?" : "");
+	cw_cli_fail(0, "no feed is called '%s'%s%s%s", name,
+	            near ? "; did you mean '" : "; 'councilwatch status' lists them", near ? near : "",
+	            near ? "'?" : "");
 	free(names);
 	return CW_EXIT_USAGE;
 }
@@ -863,8 +871,9 @@ static int read_arguments(struct import *im)
 	if (r)
 		return r;
 	if (at && cw_wall_parse(at, strlen(at), &fetched_at, NULL) < 0)
-		return cw_cli_fail(CW_EXIT_USAGE,
-		                   "--fetched-at takes a date or time like 2024-01-31 or 2024-01-31T09:11:54Z, not '%s'", at);
+		return cw_cli_fail(
+		    CW_EXIT_USAGE,
+		    "--fetched-at takes a date or time like 2024-01-31 or 2024-01-31T09:11:54Z, not '%s'", at);
 	if (manifest && (at || im->cli->n_arguments))
 		return cw_cli_fail(CW_EXIT_USAGE, "--manifest names files and times: no %s beside it",
 		                   at ? "--fetched-at" : "other files");
@@ -878,7 +887,8 @@ static int read_arguments(struct import *im)
 	for (size_t i = 0; i < im->n && !r; i++) {
 		r = prepare(im, &im->documents[i]);
 		if (!r && im->documents[i].fetched_at.ms > cw_wall_now().ms + DAY_MS)
-			r = cw_cli_fail(CW_EXIT_USAGE, "'%s' cannot have been captured in the future", im->documents[i].path);
+			r = cw_cli_fail(CW_EXIT_USAGE, "'%s' cannot have been captured in the future",
+			                im->documents[i].path);
 	}
 	return r;
 }

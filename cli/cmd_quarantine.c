@@ -15,8 +15,8 @@ const struct cw_option cw_quarantine_options[] = {
 
 struct listing {
 	const struct cw_cli *cli;
-	const char *feed;           /* NULL = all */
-	uint64_t id;                /* the one to show; 0 = list */
+	const char *feed; /* NULL = all */
+	uint64_t id;      /* the one to show; 0 = list */
 	uint64_t found;
 	uint64_t reasons[CW_REASON_COUNT];
 	struct cw_json_array array;
@@ -32,7 +32,8 @@ static json_t *entry_json(const struct cw_quarantine_entry *entry)
 	cw_json_set(object, "id", json_integer((json_int_t)entry->id), &failed);
 	cw_json_set(object, "feed", cw_json_str(entry->feed), &failed);
 	cw_json_set(object, "document", json_string(document), &failed);
-	cw_json_set(object, "row", entry->reject.row ? json_integer((json_int_t)entry->reject.row) : json_null(), &failed);
+	cw_json_set(object, "row", entry->reject.row ? json_integer((json_int_t)entry->reject.row) : json_null(),
+	            &failed);
 	cw_json_set(object, "reason", json_string(cw_reason_name(entry->reject.reason)), &failed);
 	cw_json_set(object, "field", cw_json_str(entry->reject.field), &failed);
 	cw_json_set(object, "text", cw_json_str(entry->reject.text), &failed);
@@ -120,8 +121,8 @@ static void print_summary(const struct listing *listing)
 	printf("\n%" PRIu64 " in quarantine:\n", listing->found);
 	for (int reason = 1; reason < CW_REASON_COUNT; reason++)
 		if (listing->reasons[reason])
-			printf("  %-18s %6" PRIu64 "  %s\n", cw_reason_name((enum cw_reason)reason), listing->reasons[reason],
-			       cw_reason_mend((enum cw_reason)reason));
+			printf("  %-18s %6" PRIu64 "  %s\n", cw_reason_name((enum cw_reason)reason),
+			       listing->reasons[reason], cw_reason_mend((enum cw_reason)reason));
 }
 
 static int read_arguments(struct cw_cli *cli, struct listing *listing)
@@ -133,7 +134,8 @@ static int read_arguments(struct cw_cli *cli, struct listing *listing)
 
 	if (!strcmp(what, "list")) {
 		if (cli->n_arguments > 1)
-			return cw_cli_fail(-EINVAL, "'%s' is one too many: councilwatch quarantine list", cli->arguments[1]);
+			return cw_cli_fail(-EINVAL, "'%s' is one too many: councilwatch quarantine list",
+			                   cli->arguments[1]);
 	} else if (!strcmp(what, "show")) {
 		if (cli->n_arguments != 2)
 			return cw_cli_fail(-EINVAL, "something is missing: councilwatch quarantine show ID");
@@ -143,8 +145,9 @@ static int read_arguments(struct cw_cli *cli, struct listing *listing)
 	} else {
 		near = cw_nearest(what, whats);
 		return cw_cli_fail(-EINVAL, "unknown action '%s' of quarantine; %s", what,
-		                   !near ? "there are list and show" : near == whats[0] ? "did you mean 'list'?"
-		                                                                        : "did you mean 'show'?");
+		                   !near              ? "there are list and show"
+		                   : near == whats[0] ? "did you mean 'list'?"
+		                                      : "did you mean 'show'?");
 	}
 
 	listing->feed = cw_cli_option(cli, "feed");

@@ -17,9 +17,9 @@
 /* Gathered as JSON whichever way it is shown: most of it arrives so. */
 struct status {
 	const struct cw_cli *cli;
-	json_t *answer;     /* the object of --json */
-	json_t *reasons;    /* borrowed from it: why this is not healthy */
-	json_t *feeds;      /* likewise */
+	json_t *answer;  /* the object of --json */
+	json_t *reasons; /* borrowed from it: why this is not healthy */
+	json_t *feeds;   /* likewise */
 	uint64_t quarantined;
 	uint64_t by_reason[CW_REASON_COUNT];
 	int failed;
@@ -61,7 +61,8 @@ static int ask_daemon(const struct cw_cli *cli, json_t **ret, struct cw_error *e
 	if (r >= 0) {
 		status = json_object_get(answer, "status");
 		if (!cw_json_get_bool(answer, "ok", false) || !json_is_object(status))
-			r = cw_error_set(err, -EBADMSG, "%s", cw_json_get_text(answer, "error", "no status in the answer"));
+			r = cw_error_set(err, -EBADMSG, "%s",
+			                 cw_json_get_text(answer, "error", "no status in the answer"));
 		else
 			*ret = json_incref(status);
 	}
@@ -78,9 +79,7 @@ static json_t *feed_entry(struct status *status, struct cw_str name)
 	json_t *feed;
 	size_t i;
 
-	json_array_foreach(status->feeds, i, feed)
-		if (cw_str_eq(name, cw_json_get_text(feed, "feed", "")))
-			return feed;
+	json_array_foreach(status->feeds, i, feed) if (cw_str_eq(name, cw_json_get_text(feed, "feed", ""))) return feed;
 
 	feed = json_object();
 	cw_json_set(feed, "feed", cw_json_str(name), &status->failed);
@@ -178,11 +177,12 @@ static void judge(struct status *status)
 	size_t i;
 	int64_t poison;
 
-	json_array_foreach(json_object_get(status->answer, "processes"), i, item)
-		judge_process(status, item);
+	json_array_foreach(json_object_get(status->answer, "processes"), i, item) judge_process(status, item);
 
-	json_array_foreach(status->feeds, i, item) {
-		const char *name = cw_json_get_text(item, "feed", ""), *since = cw_json_get_text(item, "outage_since", NULL);
+	json_array_foreach(status->feeds, i, item)
+	{
+		const char *name = cw_json_get_text(item, "feed", ""),
+		           *since = cw_json_get_text(item, "outage_since", NULL);
 		const struct cw_feed *feed = cw_config_feed(status->cli->config, cw_str(name));
 
 		if (feed && feed->required && since)
@@ -215,8 +215,9 @@ static const char *text_or(const json_t *object, const char *name)
 
 static void print_processes(const struct cw_cli *cli, const json_t *processes)
 {
-	static const struct cw_column columns[] = { { "PROCESS", false },  { "PID", true },       { "STATE", false },
-		                                    { "RESTARTS", true }, { "DOCUMENTS", true } };
+	static const struct cw_column columns[] = {
+		{ "PROCESS", false }, { "PID", true }, { "STATE", false }, { "RESTARTS", true }, { "DOCUMENTS", true }
+	};
 	struct cw_table table;
 	json_t *process;
 	size_t i;
@@ -225,7 +226,8 @@ static void print_processes(const struct cw_cli *cli, const json_t *processes)
 		return;
 	putchar('\n');
 	cw_table_init(&table, columns, CW_ARRAY_LEN(columns));
-	json_array_foreach(processes, i, process) {
+	json_array_foreach(processes, i, process)
+	{
 		cw_table_addf(&table, "%s %lld", text_or(process, "role"),
 		              (long long)cw_json_get_integer(process, "index", 0));
 		cw_table_addf(&table, "%lld", (long long)cw_json_get_integer(process, "pid", 0));
@@ -256,9 +258,11 @@ static const char *feed_state(const json_t *feed, bool daemon)
 
 static void print_feeds(const struct cw_cli *cli, const json_t *feeds, bool daemon)
 {
-	static const struct cw_column columns[] = { { "FEED", false },        { "STATE", false },   { "LAST SUCCESS", false },
-		                                    { "NEXT DUE", false },    { "FAILURES", true }, { "DOCUMENTS", true },
-		                                    { "EVIDENCE", true }, { "QUARANTINED", true }, { "DETAIL", false } };
+	static const struct cw_column columns[] = { { "FEED", false },         { "STATE", false },
+		                                    { "LAST SUCCESS", false }, { "NEXT DUE", false },
+		                                    { "FAILURES", true },      { "DOCUMENTS", true },
+		                                    { "EVIDENCE", true },      { "QUARANTINED", true },
+		                                    { "DETAIL", false } };
 	struct cw_table table;
 	json_t *feed;
 	size_t i;
@@ -267,7 +271,8 @@ static void print_feeds(const struct cw_cli *cli, const json_t *feeds, bool daem
 		return;
 	putchar('\n');
 	cw_table_init(&table, columns, CW_ARRAY_LEN(columns));
-	json_array_foreach(feeds, i, feed) {
+	json_array_foreach(feeds, i, feed)
+	{
 		const char *state = feed_state(feed, daemon);
 
 		cw_table_add(&table, text_or(feed, "feed"));
@@ -295,7 +300,8 @@ static void print_status(const struct status *status, bool daemon, const struct 
 		printf("councilwatchd %s runs as process %lld since %s; fetching is %s.\n", text_or(answer, "version"),
 		       (long long)cw_json_get_integer(answer, "pid", 0), text_or(answer, "started_at"),
 		       cw_json_get_bool(answer, "fetching", false) ? "on" : "off");
-		printf("Backlog: %lld documents, %lld bytes, %lld in hand", (long long)cw_json_get_integer(backlog, "documents", 0),
+		printf("Backlog: %lld documents, %lld bytes, %lld in hand",
+		       (long long)cw_json_get_integer(backlog, "documents", 0),
 		       (long long)cw_json_get_integer(backlog, "bytes", 0),
 		       (long long)cw_json_get_integer(backlog, "in_flight", 0));
 		if (cw_json_get_text(backlog, "oldest", NULL))
@@ -314,7 +320,8 @@ static void print_status(const struct status *status, bool daemon, const struct 
 	printf("\nQuarantine: %" PRIu64, status->quarantined);
 	for (int r = 1, any = 0; r < CW_REASON_COUNT; r++)
 		if (status->by_reason[r])
-			printf("%s%s %" PRIu64, any++ ? ", " : " (", cw_reason_name((enum cw_reason)r), status->by_reason[r]);
+			printf("%s%s %" PRIu64, any++ ? ", " : " (", cw_reason_name((enum cw_reason)r),
+			       status->by_reason[r]);
 	for (int r = 1; r < CW_REASON_COUNT; r++)
 		if (status->by_reason[r]) {
 			putchar(')');
@@ -327,7 +334,8 @@ static void print_status(const struct status *status, bool daemon, const struct 
 		return;
 	}
 	puts("Not healthy:");
-	json_array_foreach(status->reasons, i, reason) {
+	json_array_foreach(status->reasons, i, reason)
+	{
 		fputs("  - ", stdout);
 		cw_out_text(stdout, json_string_value(reason));
 		putchar('\n');

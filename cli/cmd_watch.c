@@ -39,16 +39,16 @@ struct watch {
 	struct cw_timer *question_timer; /* the answer is late, or it is time to ask again */
 	struct cw_timer *silence_timer;
 	struct cw_timer *end_timer;
-	struct cw_watch *output_watch;   /* notices a reader that went away while there is nothing to write */
+	struct cw_watch *output_watch; /* notices a reader that went away while there is nothing to write */
 	struct cw_follow follow;
-	json_t *topics;      /* sent with each replay; NULL = all */
+	json_t *topics;          /* sent with each replay; NULL = all */
 	char *texts[TOPICS_MAX]; /* owned */
 	size_t n_texts;
-	bool imported;       /* imported history as well */
-	uint64_t limit;      /* --count; 0 = none */
+	bool imported;  /* imported history as well */
+	uint64_t limit; /* --count; 0 = none */
 	uint64_t delivered;
-	bool silent;         /* and said so */
-	bool waiting;        /* before the next question */
+	bool silent;  /* and said so */
+	bool waiting; /* before the next question */
 	bool done;
 	int status;
 };
@@ -148,7 +148,8 @@ static void ask(struct watch *w)
 	if (next == CW_FOLLOW_SNAPSHOT)
 		question = json_pack("{s:b}", "snapshot", 1);
 	else if (w->topics)
-		question = json_pack("{s:I, s:O, s:i}", "since", (json_int_t)since, "topics", w->topics, "limit", REPLAY_LIMIT);
+		question = json_pack("{s:I, s:O, s:i}", "since", (json_int_t)since, "topics", w->topics, "limit",
+		                     REPLAY_LIMIT);
 	else
 		question = json_pack("{s:I, s:i}", "since", (json_int_t)since, "limit", REPLAY_LIMIT);
 	r = question ? cw_control_send(w->query, question, NULL, 0, &err) : cw_error_nomem(&err);
@@ -209,16 +210,18 @@ static int take_replay(struct watch *w, const json_t *answer)
 	size_t i;
 	int r;
 
-	if (!get_number(answer, "since", &since) || !get_number(answer, "last", &last) || !get_number(answer, "seq", &seq) ||
-	    !json_is_array(alerts))
+	if (!get_number(answer, "since", &since) || !get_number(answer, "last", &last) ||
+	    !get_number(answer, "seq", &seq) || !json_is_array(alerts))
 		return -EBADMSG;
 	r = cw_follow_replay_begin(&w->follow, since, last, seq, more);
 	if (r < 0)
 		return r;
 	if (r > 0)
-		cw_cli_fail(0, "the stream ends at %" PRIu64 ", before %" PRIu64 ": it was begun anew; following from there",
-		            seq, since);
-	json_array_foreach(alerts, i, alert) {
+		cw_cli_fail(
+		    0, "the stream ends at %" PRIu64 ", before %" PRIu64 ": it was begun anew; following from there",
+		    seq, since);
+	json_array_foreach(alerts, i, alert)
+	{
 		char *text;
 
 		if (!get_number(json_object_get(alert, "data"), "seq", &number) ||
@@ -329,7 +332,9 @@ static char *read_topic(const struct cw_cli *cli, const char *given)
 			return strdup(given);
 	}
 	if (strchr(given, '/')) {
-		cw_cli_fail(0, "no topic begins with '%s'; they are council/ID/KIND, level/LEVEL/KIND and feed/FEED/KIND", given);
+		cw_cli_fail(0,
+		            "no topic begins with '%s'; they are council/ID/KIND, level/LEVEL/KIND and feed/FEED/KIND",
+		            given);
 		return NULL;
 	}
 	if (cw_cli_council(cli, given, &council))

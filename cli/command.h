@@ -23,7 +23,7 @@ struct cw_option {
 	const char *name;  /* "level", given as --level */
 	const char *value; /* what stands for its value in the help, "LEVEL"; NULL: it takes none */
 	const char *help;
-	char letter;       /* 'c' for -c; 0 = none */
+	char letter; /* 'c' for -c; 0 = none */
 };
 
 #define CW_COMMAND_AS_OF 1u      /* --as-of makes sense for it */
@@ -38,7 +38,7 @@ struct cw_command {
 	const char *help;      /* one line, for the list of commands */
 	unsigned flags;
 	int min_arguments;
-	int max_arguments;     /* -1 = any number */
+	int max_arguments;               /* -1 = any number */
 	const struct cw_option *options; /* ends with an empty row; NULL = none */
 	int (*run)(struct cw_cli *cli);  /* returns the exit status */
 };
@@ -56,16 +56,16 @@ struct cw_cli {
 	bool help;
 	bool version;
 	bool has_as_of;
-	int32_t as_of;             /* --as-of, else today */
-	int n_arguments;           /* after the command's name */
-	const char **arguments;    /* owned array of borrowed texts */
-	size_t n_options;          /* of the command's own */
+	int32_t as_of;          /* --as-of, else today */
+	int n_arguments;        /* after the command's name */
+	const char **arguments; /* owned array of borrowed texts */
+	size_t n_options;       /* of the command's own */
 	struct {
 		const struct cw_option *option;
 		const char *value;
 	} options[CW_CLI_OPTIONS_MAX];
 	bool colour;
-	struct cw_config *config;  /* owned; NULL for CW_COMMAND_OWN_CONFIG */
+	struct cw_config *config; /* owned; NULL for CW_COMMAND_OWN_CONFIG */
 };
 
 /* Reads the arguments (argv without the program's name). 0, or -EINVAL with what is wrong and how to mend it. */

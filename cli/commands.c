@@ -4,14 +4,15 @@
 #include "command.h"
 
 const struct cw_command cw_commands[] = {
-	{ "check", "", "validate the configuration, print it as understood, run the feeds' examples", CW_COMMAND_OWN_CONFIG,
-	  0, 0, NULL, cw_cmd_check },
+	{ "check", "", "validate the configuration, print it as understood, run the feeds' examples",
+	  CW_COMMAND_OWN_CONFIG, 0, 0, NULL, cw_cmd_check },
 	{ "status", "", "processes, feeds, backlog, quarantine", 0, 0, 0, NULL, cw_cmd_status },
 	{ "councils", "", "every council's level, the most pressing first", CW_COMMAND_AS_OF | CW_COMMAND_CSV, 0, 0,
 	  cw_councils_options, cw_cmd_councils },
 	{ "explain", "COUNCIL", "why a council is at its level, down to quotes and links", CW_COMMAND_AS_OF, 1, 1, NULL,
 	  cw_cmd_explain },
-	{ "history", "COUNCIL", "how a council's level changed, and when", CW_COMMAND_AS_OF, 1, 1, NULL, cw_cmd_history },
+	{ "history", "COUNCIL", "how a council's level changed, and when", CW_COMMAND_AS_OF, 1, 1, NULL,
+	  cw_cmd_history },
 	{ "evidence", "[COUNCIL]", "the normalised evidence, all fields", CW_COMMAND_AS_OF, 0, 1, cw_evidence_options,
 	  cw_cmd_evidence },
 	{ "alerts", "", "the stored alerts", 0, 0, 0, cw_alerts_options, cw_cmd_alerts },

@@ -47,7 +47,8 @@ int cw_control_reopen(struct cw_control *control, struct cw_error *err)
 	r = cw_sock_connect(control->sock, control->endpoint, err);
 	if (r < 0)
 		return r;
-	return cw_loop_add_zmq(control->loop, cw_sock_zmq(control->sock), CW_LOOP_READ, wake, NULL, &control->watch, err);
+	return cw_loop_add_zmq(control->loop, cw_sock_zmq(control->sock), CW_LOOP_READ, wake, NULL, &control->watch,
+	                       err);
 }
 
 int cw_control_new(struct cw_bus *bus, struct cw_loop *loop, const char *endpoint, struct cw_control **ret,

@@ -19,10 +19,10 @@
 enum cw_follow_ask { CW_FOLLOW_NOTHING, CW_FOLLOW_SNAPSHOT, CW_FOLLOW_REPLAY };
 
 struct cw_follow {
-	bool placed;         /* "have" is meaningful: after the snapshot, or from the start when since was given */
-	uint64_t have;       /* every alert up to here was delivered, or was before our time */
-	uint64_t exists;     /* an alert with this number exists */
-	bool catch_up;       /* must ask, even when no later alert has been seen */
+	bool placed;              /* "have" is meaningful: after the snapshot, or from the start when since was given */
+	uint64_t have;            /* every alert up to here was delivered, or was before our time */
+	uint64_t exists;          /* an alert with this number exists */
+	bool catch_up;            /* must ask, even when no later alert has been seen */
 	enum cw_follow_ask asked; /* the question that has no answer yet */
 };
 

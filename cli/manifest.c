@@ -58,14 +58,16 @@ static int read_row(struct reader *in, struct cw_error *err)
 		char ended_by;
 
 		if (in->n == COLUMNS_MAX)
-			return cw_error_at(err, -EINVAL, in->name, in->row_line, 0, "more than %d columns", COLUMNS_MAX);
+			return cw_error_at(err, -EINVAL, in->name, in->row_line, 0, "more than %d columns",
+			                   COLUMNS_MAX);
 		if (in->at < in->end && *in->at == '"') {
 			field = ++in->at;
 			if (read_quoted(in, &field_end) < 0)
 				return cw_error_at(err, -EINVAL, in->name, in->row_line, 0, "a quote is not closed");
 			if (in->at < in->end && !strchr(",\r\n", *in->at))
-				return cw_error_at(err, -EINVAL, in->name, in->line, 0,
-				                   "text after a closing quote; double a quote that belongs to the text");
+				return cw_error_at(
+				    err, -EINVAL, in->name, in->line, 0,
+				    "text after a closing quote; double a quote that belongs to the text");
 		} else {
 			field = in->at;
 			while (in->at < in->end && !strchr(",\r\n", *in->at))
@@ -139,7 +141,8 @@ static int take_row(const struct reader *in, const char *dir, const int *column,
 		                   "captured_at_utc is '%s'; it takes a time like 2024-01-31T09:11:54Z", field[1]);
 	if (field[2][0]) {
 		if (!is_sha256(field[2]))
-			return cw_error_at(err, -EINVAL, in->name, in->row_line, 0, "sha256 is not 64 hexadecimal digits");
+			return cw_error_at(err, -EINVAL, in->name, in->row_line, 0,
+			                   "sha256 is not 64 hexadecimal digits");
 		memcpy(row->sha256, field[2], CW_SHA256_HEX);
 	}
 	if (asprintf(&row->path, "%s%s", field[0][0] == '/' ? "" : dir, field[0]) < 0) {
@@ -169,8 +172,10 @@ int cw_manifest_parse(const char *name, const char *dir, char *text, size_t len,
 	column[1] = r ? find_column(&in, "captured_at_utc") : -1;
 	column[2] = r ? find_column(&in, "sha256") : -1;
 	if (column[0] < 0 || column[1] < 0)
-		return cw_error_at(err, -EINVAL, name, 1, 0, "no column is called '%s'; the first row must name the columns "
-		                   "file and captured_at_utc", column[0] < 0 ? "file" : "captured_at_utc");
+		return cw_error_at(err, -EINVAL, name, 1, 0,
+		                   "no column is called '%s'; the first row must name the columns "
+		                   "file and captured_at_utc",
+		                   column[0] < 0 ? "file" : "captured_at_utc");
 
 	while ((r = read_row(&in, &mistake)) != 0) {
 		if (r > 0 && manifest.n == cap) {

@@ -16,7 +16,7 @@
 #define CW_MANIFEST_SIZE_MAX (16u * 1024u * 1024u) /* bytes */
 
 struct cw_manifest_row {
-	char *path;              /* owned; opens from where we are */
+	char *path; /* owned; opens from where we are */
 	struct cw_wall captured_at;
 	char sha256[CW_SHA256_HEX]; /* "" = not stated */
 	unsigned line;

@@ -1,6 +1,7 @@
 #include "output.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <string.h>
 #include <unistd.h>
@@ -344,11 +345,14 @@ int cw_out_finish(FILE *out, int status)
 {
 	int r = 0;
 
-	errno = 0;
-	if (fflush(out) < 0)
-		r = errno ? errno : EIO;
-	else if (ferror(out))
-		r = errno ? errno : EPIPE;
+	if (fflush(out) < 0) {
+		r = errno;
+	} else if (ferror(out)) {
+		/* It failed earlier, and what it was is forgotten; but a pipe still knows whether its reader went away. */
+		struct pollfd fd = { .fd = fileno(out) };
+
+		r = poll(&fd, 1, 0) > 0 && fd.revents & (POLLERR | POLLHUP) ? EPIPE : EIO;
+	}
 	if (!r || r == EPIPE)
 		return status;
 	return cw_cli_fail(CW_EXIT_NO, "cannot write the answer: %s", strerror(r));

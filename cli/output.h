@@ -24,10 +24,10 @@ bool cw_out_wants_colour(FILE *out);
  */
 struct cw_column {
 	const char *heading;
-	bool right;       /* numbers line up at their ends */
+	bool right; /* numbers line up at their ends */
 };
 struct cw_cell {
-	char *text;       /* owned, escaped */
+	char *text;         /* owned, escaped */
 	const char *colour; /* an SGR sequence, or NULL; static */
 };
 #define CW_TABLE_COLUMNS_MAX 16
@@ -35,7 +35,7 @@ struct cw_table {
 	const struct cw_column *columns; /* borrowed */
 	size_t n_columns;
 	size_t n_cells, cap;
-	struct cw_cell *cells;           /* owned, row by row */
+	struct cw_cell *cells; /* owned, row by row */
 	int failed;
 };
 void cw_table_init(struct cw_table *table, const struct cw_column *columns, size_t n_columns);

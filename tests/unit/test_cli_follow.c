@@ -15,24 +15,27 @@
 
 #include "follow.h"
 
-#define LAST 3       /* alerts that exist in the end */
-#define CHUNK 2      /* alerts in one answer */
+#define LAST 3  /* alerts that exist in the end */
+#define CHUNK 2 /* alerts in one answer */
 #define QUEUE_MAX 24
 
 /* A server with a store, a live stream in order, and one question under way. */
 struct world {
 	struct cw_follow follow;
-	uint64_t stored;          /* alerts that exist */
-	struct { bool heartbeat; uint64_t seq; } live[QUEUE_MAX]; /* sent, not yet received */
+	uint64_t stored; /* alerts that exist */
+	struct {
+		bool heartbeat;
+		uint64_t seq;
+	} live[QUEUE_MAX]; /* sent, not yet received */
 	size_t live_first, live_n;
 	enum cw_follow_ask question;
 	uint64_t question_since;
-	bool answered;            /* the answer is on its way, as the store was then */
+	bool answered; /* the answer is on its way, as the store was then */
 	uint64_t answer_seq;
-	uint64_t topics;          /* bit per alert number that is of our topics */
-	uint64_t delivered;       /* bit per alert number */
+	uint64_t topics;    /* bit per alert number that is of our topics */
+	uint64_t delivered; /* bit per alert number */
 	uint64_t last_delivered;
-	uint64_t start;           /* number after which we must see everything; UINT64_MAX = not known yet */
+	uint64_t start; /* number after which we must see everything; UINT64_MAX = not known yet */
 };
 
 static bool wanted(const struct world *w, uint64_t seq)
@@ -301,12 +304,9 @@ static void test_useless_answers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_from_snapshot),
-		cmocka_unit_test(test_from_number),
-		cmocka_unit_test(test_with_topics),
-		cmocka_unit_test(test_live_in_order_asks_nothing),
-		cmocka_unit_test(test_stream_begun_anew),
-		cmocka_unit_test(test_old_heartbeat_is_no_new_stream),
+		cmocka_unit_test(test_from_snapshot),     cmocka_unit_test(test_from_number),
+		cmocka_unit_test(test_with_topics),       cmocka_unit_test(test_live_in_order_asks_nothing),
+		cmocka_unit_test(test_stream_begun_anew), cmocka_unit_test(test_old_heartbeat_is_no_new_stream),
 		cmocka_unit_test(test_useless_answers),
 	};
 

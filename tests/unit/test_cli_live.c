@@ -81,7 +81,8 @@ static int setup(void **state)
 	         side->dir, side->dir, side->dir, CW_SOURCE_DIR, CW_SOURCE_DIR);
 	write_file(side->config, text);
 	snprintf(path, sizeof(path), "%s/f.conf", side->dir);
-	write_file(path, "feed \"f\" {\n publisher = \"P\"\n tier = \"A\"\n format = \"evidence\"\n max_size = \"4M\"\n}\n");
+	write_file(path,
+	           "feed \"f\" {\n publisher = \"P\"\n tier = \"A\"\n format = \"evidence\"\n max_size = \"4M\"\n}\n");
 	assert_int_equal(cw_bus_new(&side->bus, &err), 0);
 	*state = side;
 	return 0;
@@ -137,8 +138,8 @@ static void start(struct peer_side *side, const char *const *arguments)
 	char *argv[24] = { NULL };
 	size_t n = 0;
 
-	argv[n++] = (char *)(uintptr_t)"councilwatch";
-	argv[n++] = (char *)(uintptr_t)"-c";
+	argv[n++] = (char *)(uintptr_t) "councilwatch";
+	argv[n++] = (char *)(uintptr_t) "-c";
 	argv[n++] = side->config;
 	while (*arguments)
 		argv[n++] = (char *)(uintptr_t)*arguments++;
@@ -146,7 +147,8 @@ static void start(struct peer_side *side, const char *const *arguments)
 	side->child = fork();
 	assert_true(side->child >= 0);
 	if (!side->child) {
-		int out = open(side->out, O_WRONLY | O_CREAT | O_TRUNC, 0600), err = open(side->err, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+		int out = open(side->out, O_WRONLY | O_CREAT | O_TRUNC, 0600),
+		    err = open(side->err, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 
 		dup2(out, 1);
 		dup2(err, 2);
@@ -215,8 +217,8 @@ static void send_topic(struct peer_side *side, const char *topic, const char *te
 
 static json_t *alert_json(int seq, bool imported)
 {
-	return json_pack("{s:s, s:s, s:{s:i, s:s, s:b, s:s}}", "specversion", "1.0", "time", "2024-01-01T00:00:00Z", "data",
-	                 "seq", seq, "kind", "level_up", "imported", imported, "text", "t");
+	return json_pack("{s:s, s:s, s:{s:i, s:s, s:b, s:s}}", "specversion", "1.0", "time", "2024-01-01T00:00:00Z",
+	                 "data", "seq", seq, "kind", "level_up", "imported", imported, "text", "t");
 }
 
 /* As the assessor does: under two topics. */
@@ -260,8 +262,9 @@ static void answer_replay(struct peer_side *side, int since, int last, int seq, 
 	json_decref(request);
 	for (int i = since + 1; i <= last; i++)
 		json_array_append_new(alerts, alert_json(i, imported >> i & 1));
-	reply(side->query, &peer, json_pack("{s:i, s:i, s:i, s:b, s:o}", "since", since, "last", last, "seq", seq, "more",
-	                                    last < seq, "alerts", alerts));
+	reply(side->query, &peer,
+	      json_pack("{s:i, s:i, s:i, s:b, s:o}", "since", since, "last", last, "seq", seq, "more", last < seq,
+	                "alerts", alerts));
 }
 
 /* The XPUB socket says when the subscription is there. */
@@ -384,7 +387,8 @@ static void test_watch_useless_answers(void **state)
 	json_decref(receive(side->query, &peer, NULL));
 	reply(side->query, &peer, json_pack("{s:s}", "error", "not now"));
 	json_decref(receive(side->query, &peer, NULL));
-	reply(side->query, &peer, json_pack("{s:i, s:i, s:i, s:b, s:[]}", "since", 0, "last", 0, "seq", 9, "more", 1, "alerts"));
+	reply(side->query, &peer,
+	      json_pack("{s:i, s:i, s:i, s:b, s:[]}", "since", 0, "last", 0, "seq", 9, "more", 1, "alerts"));
 	answer_replay(side, 0, 1, 1, 0);
 	assert_int_equal(finish(side), 0);
 	check_printed(side, "1 ");
@@ -419,14 +423,14 @@ static void test_watch_stops_on_a_signal(void **state)
 
 /* A daemon of one upload at a time. */
 struct script {
-	int pid;             /* what status says; another number is another daemon */
-	int document;        /* the number given to the next document */
+	int pid;      /* what status says; another number is another daemon */
+	int document; /* the number given to the next document */
 	int upload;
 	size_t received;
 	unsigned chunks;
-	bool refuse_chunks;  /* as a daemon that knows nothing of the upload */
-	bool done;           /* import.end was answered */
-	json_t *ended;       /* that request, owned */
+	bool refuse_chunks; /* as a daemon that knows nothing of the upload */
+	bool done;          /* import.end was answered */
+	json_t *ended;      /* that request, owned */
 };
 
 static json_t *answer_to(const json_t *request, const char *name, json_t *value)
@@ -447,14 +451,15 @@ static void serve(struct peer_side *side, struct script *script, struct cw_peer 
 
 	if (!strcmp(op, "status")) {
 		answer = answer_to(request, "status",
-		                   json_pack("{s:i, s:s, s:{s:i}}", "pid", script->pid, "started_at", "2024-01-01T00:00:00Z",
-		                             "backlog", "documents", 1));
+		                   json_pack("{s:i, s:s, s:{s:i}}", "pid", script->pid, "started_at",
+		                             "2024-01-01T00:00:00Z", "backlog", "documents", 1));
 	} else if (!strcmp(op, "import.begin")) {
 		script->received = script->chunks = 0;
 		assert_string_equal(json_string_value(json_object_get(request, "feed")), "f");
 		answer = answer_to(request, "upload", json_integer(++script->upload));
 	} else if (!strcmp(op, "import.chunk") && script->refuse_chunks) {
-		answer = json_pack("{s:O, s:b, s:s}", "id", json_object_get(request, "id"), "ok", 0, "error", "no such upload");
+		answer = json_pack("{s:O, s:b, s:s}", "id", json_object_get(request, "id"), "ok", 0, "error",
+		                   "no such upload");
 		script->refuse_chunks = false;
 	} else if (!strcmp(op, "import.chunk")) {
 		assert_true(bytes > 0 && bytes <= CW_CHUNK_MAX);
@@ -478,9 +483,10 @@ static void serve(struct peer_side *side, struct script *script, struct cw_peer 
 static void committed(struct peer_side *side, const struct cw_peer *peer, int document, const char *outcome)
 {
 	reply(side->control, peer,
-	      json_pack("{s:s, s:i, s:i, s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:b, s:{s:i}, s:s}", "op", "committed", "document",
-	                document, "upload", 1, "outcome", outcome, "rows", 5, "evidence", 4, "new_evidence", 3, "quarantined",
-	                1, "alerts", 2, "last_seq", 80, "duplicate", 0, "reasons", "blank_row", 1, "detail", "why"));
+	      json_pack("{s:s, s:i, s:i, s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:b, s:{s:i}, s:s}", "op", "committed",
+	                "document", document, "upload", 1, "outcome", outcome, "rows", 5, "evidence", 4, "new_evidence",
+	                3, "quarantined", 1, "alerts", 2, "last_seq", 80, "duplicate", 0, "reasons", "blank_row", 1,
+	                "detail", "why"));
 }
 
 static json_t *printed(struct peer_side *side)
@@ -530,7 +536,8 @@ static void test_import_in_chunks(void **state)
 {
 	struct peer_side *side = *state;
 	const char *input = make_input(side, 3 * CW_CHUNK_MAX + 17);
-	const char *arguments[] = { "import", "--json", "--feed", "f", "--fetched-at", "2024-01-31T09:11:54Z", input, NULL };
+	const char *arguments[] = { "import", "--json", "--feed", "f", "--fetched-at", "2024-01-31T09:11:54Z",
+		                    input,    NULL };
 	struct script script = { .pid = 7 };
 	struct cw_peer peer;
 	json_t *answer;
@@ -552,8 +559,9 @@ static void test_import_in_chunks(void **state)
 	assert_int_equal(member(answer, "evidence"), 4);
 	assert_int_equal(member(answer, "new_evidence"), 3);
 	assert_int_equal(member(answer, "alerts"), 2);
-	assert_int_equal(member(json_object_get(json_array_get(json_object_get(answer, "documents"), 0), "reasons"), "blank_row"),
-	                 1);
+	assert_int_equal(
+	    member(json_object_get(json_array_get(json_object_get(answer, "documents"), 0), "reasons"), "blank_row"),
+	    1);
 	json_decref(answer);
 }
 
@@ -673,9 +681,9 @@ static void test_status_of_a_sick_daemon(void **state)
 	request = receive(side->control, &peer, NULL);
 	reply(side->control, &peer,
 	      answer_to(request, "status",
-	                json_pack("{s:i, s:[{s:s, s:i, s:s}, {s:s, s:i, s:s}], s:i, s:[]}", "pid", 7, "processes", "role",
-	                          "assessor", "index", 0, "state", "ready", "role", "normaliser", "index", 1, "state",
-	                          "waiting", "poison", 2, "feeds")));
+	                json_pack("{s:i, s:[{s:s, s:i, s:s}, {s:s, s:i, s:s}], s:i, s:[]}", "pid", 7, "processes",
+	                          "role", "assessor", "index", 0, "state", "ready", "role", "normaliser", "index", 1,
+	                          "state", "waiting", "poison", 2, "feeds")));
 	json_decref(request);
 	assert_int_equal(finish(side), 1);
 	answer = printed(side);
@@ -701,7 +709,8 @@ static void test_status_of_a_mute_daemon(void **state)
 	assert_int_equal(finish(side), 1);
 	answer = printed(side);
 	assert_true(json_is_false(json_object_get(answer, "running")));
-	assert_non_null(strstr(json_string_value(json_array_get(json_object_get(answer, "reasons"), 0)), "no answer within 2 s"));
+	assert_non_null(
+	    strstr(json_string_value(json_array_get(json_object_get(answer, "reasons"), 0)), "no answer within 2 s"));
 	json_decref(answer);
 }
 

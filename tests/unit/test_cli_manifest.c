@@ -33,24 +33,29 @@ static const struct manifest_case cases[] = {
 	  "d/a 2024-01-01T00:00:00Z ;d/b 2024-02-01T00:00:00Z ;d/c 2024-03-01T00:00:00.500Z ;", "", NULL },
 	{ "equal times as listed", HEAD "b,2024-02-01\na,2024-02-01\n",
 	  "d/b 2024-02-01T00:00:00Z ;d/a 2024-02-01T00:00:00Z ;", "", NULL },
-	{ "mark, CRLF, no last newline", "\xef\xbb\xbf" "file,captured_at_utc\r\na,2024-01-01\r\n\r\nb,2024-01-02",
+	{ "mark, CRLF, no last newline",
+	  "\xef\xbb\xbf"
+	  "file,captured_at_utc\r\na,2024-01-01\r\n\r\nb,2024-01-02",
 	  "d/a 2024-01-01T00:00:00Z ;d/b 2024-01-02T00:00:00Z ;", "", NULL },
 	{ "other columns, other order", "rows,captured_at_utc,sha256,file\n151,2024-01-01," SHA ",a\n",
 	  "d/a 2024-01-01T00:00:00Z " SHA ";", "", NULL },
-	{ "quotes", HEAD "\"a, \"\"b\"\"\nc.html\",\"2024-01-01\"\n", "d/a, \"b\"\nc.html 2024-01-01T00:00:00Z ;", "", NULL },
+	{ "quotes", HEAD "\"a, \"\"b\"\"\nc.html\",\"2024-01-01\"\n", "d/a, \"b\"\nc.html 2024-01-01T00:00:00Z ;", "",
+	  NULL },
 	{ "absolute path", HEAD "/x/a,2024-01-01\n", "/x/a 2024-01-01T00:00:00Z ;", "", NULL },
 
 	{ "nothing", "", NULL, "",
 	  "m.csv:1: no column is called 'file'; the first row must name the columns file and captured_at_utc" },
 	{ "column missing", "file,when\na,2024-01-01\n", NULL, "",
-	  "m.csv:1: no column is called 'captured_at_utc'; the first row must name the columns file and captured_at_utc" },
+	  "m.csv:1: no column is called 'captured_at_utc'; the first row must name the columns file and "
+	  "captured_at_utc" },
 	{ "every mistake is reported", HEAD ",2024-01-01\na,yesterday\nb,2024-01-01\nc\n", NULL,
 	  "m.csv:2: 'file' is empty;m.csv:3: captured_at_utc is 'yesterday'; it takes a time like 2024-01-31T09:11:54Z;"
 	  "m.csv:5: captured_at_utc is ''; it takes a time like 2024-01-31T09:11:54Z;",
 	  "m.csv: 3 mistakes" },
-	{ "bad sha", "file,captured_at_utc,sha256\na,2024-01-01,abc\n", NULL, "m.csv:2: sha256 is not 64 hexadecimal digits;",
+	{ "bad sha", "file,captured_at_utc,sha256\na,2024-01-01,abc\n", NULL,
+	  "m.csv:2: sha256 is not 64 hexadecimal digits;", "m.csv: 1 mistake" },
+	{ "open quote", HEAD "\"a,2024-01-01\nb,2024-01-02\n", NULL, "m.csv:2: a quote is not closed;",
 	  "m.csv: 1 mistake" },
-	{ "open quote", HEAD "\"a,2024-01-01\nb,2024-01-02\n", NULL, "m.csv:2: a quote is not closed;", "m.csv: 1 mistake" },
 	{ "text behind a quote", HEAD "\"a\"x,2024-01-01\nb,never\n", NULL,
 	  "m.csv:2: text after a closing quote; double a quote that belongs to the text;"
 	  "m.csv:3: captured_at_utc is 'never'; it takes a time like 2024-01-31T09:11:54Z;",
@@ -100,7 +105,8 @@ static void test_parse(void **state)
 /* Whatever is cut off or changed, it is refused or read, and nothing is touched that is not ours. */
 static void test_damaged(void **state)
 {
-	static const char whole[] = "\xef\xbb\xbf" "file,captured_at_utc,sha256\r\n\"a\"\"b\",2024-01-01," SHA "\r\nc,x,\n";
+	static const char whole[] = "\xef\xbb\xbf"
+	                            "file,captured_at_utc,sha256\r\n\"a\"\"b\",2024-01-01," SHA "\r\nc,x,\n";
 	static const char other[] = "\",\r\n\0x\xff";
 	struct cw_manifest manifest = { 0 };
 	struct cw_buf mistakes;
@@ -131,7 +137,8 @@ int main(void)
 	size_t n = 0;
 
 	for (; n < CW_ARRAY_LEN(cases); n++)
-		tests[n] = (struct CMUnitTest){ .name = cases[n].name, .test_func = test_parse,
+		tests[n] = (struct CMUnitTest){ .name = cases[n].name,
+			                        .test_func = test_parse,
 			                        .initial_state = (void *)(uintptr_t)n };
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_damaged);
 	return _cmocka_run_group_tests("cli manifest", tests, n, NULL, NULL);

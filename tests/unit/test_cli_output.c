@@ -86,8 +86,8 @@ static void test_width(void **state)
 	(void)state;
 	assert_int_equal(cw_out_width(""), 0);
 	assert_int_equal(cw_out_width("abc"), 3);
-	assert_int_equal(cw_out_width("M\xc3\xa1ire"), 5);   /* one code point */
-	assert_int_equal(cw_out_width("Ma\xcc\x81ire"), 5);  /* a letter and a combining accent */
+	assert_int_equal(cw_out_width("M\xc3\xa1ire"), 5);  /* one code point */
+	assert_int_equal(cw_out_width("Ma\xcc\x81ire"), 5); /* a letter and a combining accent */
 }
 
 struct csv_case {
@@ -140,9 +140,9 @@ static char *written(void (*fn)(FILE *out))
 static void write_alert(FILE *out)
 {
 	static const char json[] =
-		"{\"specversion\":\"1.0\",\"time\":\"2022-09-21T09:30:00Z\",\"data\":{\"seq\":1842,\"kind\":\"level_up\","
-		"\"council\":{\"id\":\"bradford\",\"name\":\"Brad\\u001b[2Jford\"},\"level\":\"intensive\","
-		"\"previous_level\":\"priority\",\"text\":\"Evidence suggests\\na change.\"}}";
+	    "{\"specversion\":\"1.0\",\"time\":\"2022-09-21T09:30:00Z\",\"data\":{\"seq\":1842,\"kind\":\"level_up\","
+	    "\"council\":{\"id\":\"bradford\",\"name\":\"Brad\\u001b[2Jford\"},\"level\":\"intensive\","
+	    "\"previous_level\":\"priority\",\"text\":\"Evidence suggests\\na change.\"}}";
 	struct cw_error err;
 
 	assert_int_equal(cw_alert_print(out, false, json, sizeof(json) - 1, &err), 0);
@@ -160,7 +160,7 @@ static void test_alert_line(void **state)
 static void write_feed_alert(FILE *out)
 {
 	static const char json[] = "{\"time\":\"2022-09-21T09:30:00Z\",\"subject\":\"f\",\"data\":{\"seq\":3,"
-				   "\"kind\":\"source_outage\",\"council\":null,\"text\":\"t\"}}";
+	                           "\"kind\":\"source_outage\",\"council\":null,\"text\":\"t\"}}";
 	struct cw_error err;
 
 	assert_int_equal(cw_alert_print(out, true, json, sizeof(json) - 1, &err), 0);
@@ -230,7 +230,8 @@ int main(void)
 	size_t n = 0;
 
 	for (; n < CW_ARRAY_LEN(csv_cases); n++)
-		tests[n] = (struct CMUnitTest){ .name = csv_cases[n].name, .test_func = test_csv,
+		tests[n] = (struct CMUnitTest){ .name = csv_cases[n].name,
+			                        .test_func = test_csv,
 			                        .initial_state = (void *)(uintptr_t)n };
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_table);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_table_escapes);
