@@ -232,25 +232,27 @@ def fold(facts, until):
     views, points_level, under, hold_from, floors_before, day = {}, 0, None, {}, {}, min(f.published for f in facts)
     facts = sorted(facts, key=lambda f: (f.published, f.known))
     while day <= until:
-        view = View()
-        states, falls, view.judged = findings([f for f in facts if f.published <= day])
-        view.criteria = points_of(states, falls, day)
-        view.points = sum(view.criteria.values())
-        floors = {s: (c, floor) for s, (c, _, floor) in states.items() if floor}
-        for signal, (criterion, floor) in floors_before.items():
-            if signal not in floors and floor >= 2:
-                hold_from[criterion] = day
-        floors_before = floors
-        now = 2 if view.points >= 50 else 1 if view.points >= 25 else 0
-        if now >= points_level:
-            points_level, under = now, None
-        elif view.points >= 0.8 * line(points_level):
-            under = None
-        else:
-            under = under or day
-            if (day - under).days >= 60:
-                points_level -= 1
-                under = day if points_level > now and view.points < 0.8 * line(points_level) else None
+        # Several captures of one day are taken in one after another: what one opened the next may close.
+        for moment in sorted({f.known for f in facts if f.published == day}) or [None]:
+            view = View()
+            states, falls, view.judged = findings([f for f in facts if f.published < day or (f.published == day and f.known <= (moment or f.known))])
+            view.criteria = points_of(states, falls, day)
+            view.points = sum(view.criteria.values())
+            floors = {s: (c, floor) for s, (c, _, floor) in states.items() if floor}
+            for signal, (criterion, floor) in floors_before.items():
+                if signal not in floors and floor >= 2:
+                    hold_from[criterion] = day
+            floors_before = floors
+            now = 2 if view.points >= 50 else 1 if view.points >= 25 else 0
+            if now >= points_level:
+                points_level, under = now, None
+            elif view.points >= 0.8 * line(points_level):
+                under = None
+            else:
+                under = under or day
+        if under and (day - under).days >= 60:
+            points_level -= 1
+            under = day if points_level > now and view.points < 0.8 * line(points_level) else None
         view.level = max([points_level] + [floor for _, floor in floors.values()])
         if any(0 <= (day - since).days < 365 for since in hold_from.values()):
             view.level = max(view.level, 1)
@@ -282,7 +284,8 @@ def expected_alerts(captures, until):
                     last_keys[fact.kind] = fact.key()
                 views = fold(known, max(end, until))
             if news:
-                before = before_views.get(day - one_day, View())
+                same_day_before = index > 0 and ordered[index - 1][:10] == moment[:10]
+                before = before_views.get(day if same_day_before else day - one_day, View())
                 same_day = before_views.get(day, View())
                 compare(expected, council, moment, before, same_day, views[day])
                 if before_views and before.judged and not before.stale and views[day].stale:

@@ -22,7 +22,7 @@ say() { printf '%s: %s\n' "$SCENARIO" "$*"; }
 fail() {
 	printf '%s: FAILED: %s\n' "$SCENARIO" "$*" >&2
 	for log in "$WORK"/*/daemon.log; do
-		[ -f "$log" ] && { echo "--- the last lines of $log" >&2; tail -n 25 "$log" >&2; }
+		[ -f "$log" ] && { echo "--- the last lines of $log" >&2; tail -n 12 "$log" >&2; }
 	done
 	exit 1
 }
@@ -130,6 +130,64 @@ import_all() {
 		cw "$name" import --feed "$feed" --fetched-at "$moment" "$file" >>"$WORK/$name/import.log" 2>&1 </dev/null ||
 			fail "importing $file into $name: $(tail -n 3 "$WORK/$name/import.log")"
 	done < <(captures "${2:-}")
+}
+
+NGINX=$(command -v nginx || echo /usr/sbin/nginx)
+
+# nginx_start: serves $WORK/web on 127.0.0.1:$PORT, with a log of status, path, time and the conditions of each request.
+# A file $WORK/web/503 makes every request fail, with Retry-After: 4.
+nginx_start() {
+	local user=''
+	# Started by root, nginx would read the files as nobody.
+	[ "$(id -u)" -eq 0 ] && user='user root;'
+	mkdir -p "$WORK/web" "$WORK/nginx"
+	cat >"$WORK/nginx/nginx.conf" <<-END
+		$user
+		pid $WORK/nginx/pid;
+		error_log $WORK/nginx/error.log warn;
+		daemon off;
+		worker_processes 1;
+		events { worker_connections 64; }
+		http {
+			log_format t escape=none '\$status \$uri \$msec \$http_if_none_match \$http_if_modified_since \$http_user_agent';
+			access_log $WORK/nginx/access.log t;
+			client_body_temp_path $WORK/nginx/t;
+			proxy_temp_path $WORK/nginx/t;
+			fastcgi_temp_path $WORK/nginx/t;
+			uwsgi_temp_path $WORK/nginx/t;
+			scgi_temp_path $WORK/nginx/t;
+			types { text/html html; }
+			server {
+				listen 127.0.0.1:$PORT;
+				root $WORK/web;
+				error_page 503 @busy;
+				location @busy { add_header Retry-After 4 always; return 503; }
+				location / { if (-f $WORK/web/503) { return 503; } }
+			}
+		}
+	END
+	"$NGINX" -p "$WORK/nginx" -e "$WORK/nginx/error.log" -c "$WORK/nginx/nginx.conf" >>"$WORK/nginx/out" 2>&1 &
+	NGINX_PID=$!
+	STARTED+=($NGINX_PID)
+	wait_until 10 "nginx listens" bash -c "echo >/dev/tcp/127.0.0.1/$PORT"
+}
+
+# live_feeds NAME [KEY=VALUE…]: the two shipped feeds of real pages in $WORK/NAME/feeds.d, fetched from our nginx every second.
+live_feeds() {
+	local name=$1
+	mkdir -p "$WORK/$name/feeds.d"
+	sed -E -e "s,^( *url +=).*,\1 \"http://127.0.0.1:$PORT/ilacs.html\"," -e 's/^( *interval +=).*/\1 "1s"\n    jitter = "0s"/' \
+		"$CW_SOURCE/config/feeds.d/ofsted-ilacs-summary.conf" >"$WORK/$name/feeds.d/ofsted-ilacs-summary.conf"
+	sed -E -e "s,^( *url +=).*,\1 \"http://127.0.0.1:$PORT/send.html\"," -e 's/^( *interval +=).*/\1 "1s"\n    jitter = "0s"/' \
+		"$CW_SOURCE/config/feeds.d/area-send-summary.conf" >"$WORK/$name/feeds.d/area-send-summary.conf"
+}
+
+# serve FILE NAME [SECONDS]: puts a page in place at once, with a time of change that differs from the last one's.
+SERVED=1700000000
+serve() {
+	mkdir -p "$WORK/web"
+	SERVED=$((SERVED + 60))
+	cp "$1" "$WORK/web/.new" && chmod 644 "$WORK/web/.new" && touch -d "@$SERVED" "$WORK/web/.new" && mv "$WORK/web/.new" "$WORK/web/$2"
 }
 
 # captures [SEED]: "feed <tab> moment <tab> file" of every capture, in order of time or shuffled.
