@@ -971,7 +971,9 @@ static int fold(struct sim *sim, const struct entry *entries, size_t n, int32_t 
 		r = enter(sim, &entries[i]);
 		if (r < 0)
 			return r;
-		if (i + 1 == n || entries[i + 1].day != entries[i].day)
+		/* What became known at one moment counts together; what came later the same day is a step of its own, as it was
+		 * when it was told. */
+		if (i + 1 == n || entries[i + 1].day != entries[i].day || entries[i + 1].known != entries[i].known)
 			settle_day(sim, entries[i].day);
 	}
 	pass_days(sim, until, NULL, NULL);
@@ -1068,11 +1070,15 @@ static int build(const struct sim *sim, int32_t day, struct cw_assessment *ret)
 
 		state->points = t.capped[c];
 		state->uncapped = t.criterion[c];
-		state->knowledge = c == CW_CRIT_OFSTED ? k.ofsted : c == CW_CRIT_SEND ? k.send : CW_KNOWN;
+		state->knowledge = c == CW_CRIT_OFSTED ? k.ofsted : c == CW_CRIT_SEND ? k.send : CW_UNKNOWN;
 		state->level = CW_MAX(points_line(sim->risk, t.capped[c]), t.criterion_floor[c]);
 		if (state->level < CW_LEVEL_WATCH && hold_active(sim, c, day))
 			state->level = CW_LEVEL_WATCH;
 	}
+	/* Where nothing was ever received, silence is not knowledge. */
+	for (size_t i = 0; i < sim->n_instances; i++)
+		if (sim->instances[i].criterion != CW_CRIT_OFSTED && sim->instances[i].criterion != CW_CRIT_SEND)
+			a.criteria[sim->instances[i].criterion].knowledge = CW_KNOWN;
 	a.contributors = calloc(sim->n_instances ? sim->n_instances : 1, sizeof(*a.contributors));
 	if (!a.contributors)
 		return -ENOMEM;

@@ -369,6 +369,21 @@ static void test_inadequate_to_good(void **state)
 	expect_change(&list, CW_ALERT_LEVEL_DOWN, "2024-09-10", CW_LEVEL_ROUTINE);
 }
 
+/* A mistake put right within the hour: state and alerts tell the same story. */
+static void test_twice_in_a_day(void **state)
+{
+	struct history h = { 0 };
+	struct seen_list list;
+
+	(void)state;
+	capture(&h, "211025", "230817", "f/1", CW_GRADE_INADEQUATE)->known_at.ms += 9 * 3600000;
+	capture(&h, "211025", "230817", "f/1", CW_GRADE_GOOD)->known_at.ms += 10 * 3600000;
+	changes(&h, "230820", &list);
+	assert_int_equal(list.n, 2);
+	expect_change(&list, CW_ALERT_FLOOR_CLOSED, "2023-08-17", CW_LEVEL_PRIORITY);
+	expect(&h, "230818", 0, CW_LEVEL_PRIORITY);
+}
+
 /* From inadequate to requires improvement one finding closes and a lesser one opens: the closing is the news. */
 static void test_inadequate_to_ri(void **state)
 {
@@ -622,7 +637,7 @@ int main(void)
 		cmocka_unit_test(test_sefton_unclosed),      cmocka_unit_test(test_tower_hamlets),
 		cmocka_unit_test(test_birmingham),           cmocka_unit_test(test_leeds),
 		cmocka_unit_test(test_swindon),              cmocka_unit_test(test_inadequate_to_good),
-		cmocka_unit_test(test_inadequate_to_ri),
+		cmocka_unit_test(test_inadequate_to_ri),     cmocka_unit_test(test_twice_in_a_day),
 		cmocka_unit_test(test_older_inspection_returns), cmocka_unit_test(test_undated_inspection),
 		cmocka_unit_test(test_undated_superseded),   cmocka_unit_test(test_correction_taken_back),
 		cmocka_unit_test(test_leaders_inadequate),   cmocka_unit_test(test_derived_headline),
