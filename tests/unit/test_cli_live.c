@@ -29,6 +29,16 @@
 /* Sanitizers and a loaded machine are slow; nothing here waits that long unless something is wrong. */
 #define PATIENCE_MS 30000
 
+#ifdef CW_SANITIZED
+/* libzmq 4.3.4 loses a pipe when a ROUTER is closed while it has half of a peer's multipart message. The processes
+ * under test never close theirs before they end; this test does, to play a daemon that dies. */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+	return "leak:libzmq.so\n";
+}
+#endif
+
 struct peer_side {
 	char dir[64];
 	char config[128];
