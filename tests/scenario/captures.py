@@ -169,12 +169,13 @@ def inspections(facts):
 
 
 def findings(facts):
-    """{signal: (criterion, weight, floor)} and [(criterion, day it fell)] of one council."""
-    states, falls, judged = {}, [], None
+    """{signal: (criterion, weight, floor)}, [(criterion, day it fell)], the day of the last judgement and whether it says anything."""
+    states, falls, judged, settled = {}, [], None, False
     ilacs = inspections([f for f in facts if f.kind == "ilacs"])
     if ilacs:
         now = ilacs[-1]
         grade_now, _ = headline(now.fact.values)
+        settled = grade_now is not None
         judged = now.fact.day or now.first
         if grade_now == "inadequate":
             states["ilacs_inadequate"] = ("ofsted", 60, 3)
@@ -193,7 +194,7 @@ def findings(facts):
             states["send_outcome%d" % outcome] = ("send", 35 if outcome == 3 else 10, 2 if outcome == 3 else 0)
         if len(send) > 1 and outcome > send[-2].fact.values["outcome"]:
             falls.append(("send", send[-1].first))
-    return states, falls, judged
+    return states, falls, judged, settled
 
 
 def add_months(day, months):
@@ -210,7 +211,7 @@ class View:
     """What is to be seen of a council on one day."""
 
     def __init__(self):
-        self.level, self.points, self.floors, self.stale, self.judged, self.criteria = 0, 0.0, set(), False, None, {}
+        self.level, self.points, self.floors, self.knowledge, self.criteria = 0, 0.0, set(), "unknown", {}
 
 
 def points_of(states, falls, day):
@@ -235,7 +236,7 @@ def fold(facts, until):
         # Several captures of one day are taken in one after another: what one opened the next may close.
         for moment in sorted({f.known for f in facts if f.published == day}) or [None]:
             view = View()
-            states, falls, view.judged = findings([f for f in facts if f.published < day or (f.published == day and f.known <= (moment or f.known))])
+            states, falls, judged, settled = findings([f for f in facts if f.published < day or (f.published == day and f.known <= (moment or f.known))])
             view.criteria = points_of(states, falls, day)
             view.points = sum(view.criteria.values())
             floors = {s: (c, floor) for s, (c, _, floor) in states.items() if floor}
@@ -257,7 +258,7 @@ def fold(facts, until):
         if any(0 <= (day - since).days < 365 for since in hold_from.values()):
             view.level = max(view.level, 1)
         view.floors = set(floors)
-        view.stale = view.judged is not None and day >= add_months(view.judged, 42)
+        view.knowledge = "unknown" if not settled else "stale" if day >= add_months(judged, 42) else "known"
         views[day] = view
         day += datetime.timedelta(1)
     return views
@@ -288,7 +289,7 @@ def expected_alerts(captures, until):
                 before = before_views.get(day if same_day_before else day - one_day, View())
                 same_day = before_views.get(day, View())
                 compare(expected, council, moment, before, same_day, views[day])
-                if before_views and before.judged and not before.stale and views[day].stale:
+                if before.knowledge == "known" and views[day].knowledge != "known":
                     expected[(moment, council, "knowledge_lost")] = (before.level, views[day])
             elif before_views:
                 timed(expected, council, day, views)
@@ -326,7 +327,7 @@ def timed(expected, council, day, views):
         return
     if after.level < before.level:
         expected[(moment, council, "level_down")] = (before.level, after)
-    if not before.stale and after.stale:
+    if before.knowledge == "known" and after.knowledge != "known":
         expected[(moment, council, "knowledge_lost")] = (before.level, after)
 
 

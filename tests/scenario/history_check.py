@@ -187,9 +187,8 @@ def check_levels(everything):
             if c["level"] != captures.LEVELS[view.level] or abs(c["points"] - view.points) > 0.06:
                 problem("%s on %s: %s with %.2f, not %s with %.2f" % (c["council_id"], day, c["level"], c["points"],
                                                                       captures.LEVELS[view.level], view.points))
-            knowledge = "unknown" if view.judged is None else "stale" if view.stale else "known"
-            if c["knowledge"] != knowledge:
-                problem("%s on %s: %s, not %s" % (c["council_id"], day, c["knowledge"], knowledge))
+            if c["knowledge"] != view.knowledge:
+                problem("%s on %s: %s, not %s" % (c["council_id"], day, c["knowledge"], view.knowledge))
             for criterion, points in view.criteria.items():
                 if abs(c["criteria"][criterion]["points"] - points) > 0.06:
                     problem("%s on %s: %s %.2f, not %.2f" % (c["council_id"], day, criterion, c["criteria"][criterion]["points"], points))
@@ -198,13 +197,22 @@ def check_levels(everything):
     print("levels: %d councils and days" % count)
 
 
-everything = captures.all_captures()
-check_evidence(everything)
-check_quarantine(everything)
-alerts = check_alerts(everything)
-check_named(alerts)
-check_quiet(everything, alerts)
-check_levels(everything)
-if problems:
-    print("%d differences" % problems)
-sys.exit(1 if problems else 0)
+def main():
+    everything = captures.all_captures()
+    check_evidence(everything)
+    check_quarantine(everything)
+    alerts = check_alerts(everything)
+    check_named(alerts)
+    check_quiet(everything, alerts)
+    check_levels(everything)
+
+
+def result():
+    if problems:
+        print("%d differences" % problems)
+    sys.exit(1 if problems else 0)
+
+
+if __name__ == "__main__":
+    main()
+    result()
