@@ -19,6 +19,7 @@
 #define REPORT_DELAY_MAX 365
 /* How far ahead the next change is looked for, days. Beyond it every impulse is nothing and every hold is over. */
 #define HORIZON_DAYS (20 * 366)
+#define NEAR_BUCKETS 1024
 
 struct entry {
 	const struct cw_fact *fact;
@@ -39,7 +40,13 @@ struct instance {
 	bool derived;
 	int strand;         /* >= 0: made by that strand from its current inspection; -1: stated by evidence */
 	const struct cw_fact **facts;
-	size_t n_facts;
+	size_t n_facts, cap_facts;
+	/* Kept up to date as facts are added: they are asked for on every day that passes. */
+	enum cw_tier best_tier;
+	struct cw_str publisher; /* of the first fact that counts */
+	bool corroborated;       /* a second publisher says so too */
+	int64_t latest_known;    /* ms, of its facts */
+	size_t next_near;        /* chain of instances whose events fell near each other; SIZE_MAX ends */
 };
 
 /* What one feed says about one inspection, latest word. */
@@ -68,8 +75,12 @@ struct sim {
 	const struct cw_risk *risk;
 	int32_t day; /* evaluated up to and including this day; CW_DAY_NONE = nothing yet */
 	struct strand strand[STRAND_COUNT];
+	/* All that ever was, and of these the ones that may still count. */
 	struct instance *instances;
 	size_t n_instances, cap_instances;
+	size_t *active;
+	size_t n_active, cap_active;
+	size_t near[NEAR_BUCKETS];
 	enum cw_level points_level;
 	int32_t under_since; /* points have been under the step-down line since; CW_DAY_NONE */
 	int32_t hold_from[CW_CRIT_COUNT]; /* a priority or intensive floor closed on this day; CW_DAY_NONE */
@@ -130,18 +141,49 @@ static bool same_inspection(int32_t day_a, struct cw_str url_a, int32_t day_b, s
 
 static int instance_add_fact(struct instance *instance, const struct cw_fact *fact)
 {
-	const struct cw_fact **facts;
+	const struct cw_evidence *e = &fact->evidence;
 
-	for (size_t i = 0; i < instance->n_facts; i++)
-		if (instance->facts[i] == fact)
-			return 0;
-	facts = realloc(instance->facts, (instance->n_facts + 1) * sizeof(*facts));
-	if (!facts)
-		return -ENOMEM;
-	instance->facts = facts;
+	if (instance->n_facts == instance->cap_facts) {
+		size_t cap = instance->cap_facts ? instance->cap_facts * 2 : 2;
+		const struct cw_fact **facts = realloc(instance->facts, cap * sizeof(*facts));
+
+		if (!facts)
+			return -ENOMEM;
+		instance->facts = facts;
+		instance->cap_facts = cap;
+	}
 	instance->facts[instance->n_facts++] = fact;
+	instance->latest_known = CW_MAX(instance->latest_known, fact->known_at.ms);
+	if (e->tier == CW_TIER_NONE || e->tier == CW_TIER_D)
+		return 0;
+	instance->best_tier = CW_MIN(instance->best_tier, e->tier);
+	if (!instance->publisher.at)
+		instance->publisher = e->publisher;
+	else if (!same_text(instance->publisher, e->publisher))
+		instance->corroborated = true;
 	return 0;
 }
+
+static void instance_forget_facts(struct instance *instance)
+{
+	instance->n_facts = 0;
+	instance->best_tier = CW_TIER_D;
+	instance->publisher = (struct cw_str){ NULL, 0 };
+	instance->corroborated = false;
+	instance->latest_known = INT64_MIN;
+}
+
+/* Where instances of one signal and criterion with events near a day are chained. */
+static size_t *near_bucket(struct sim *sim, const struct cw_signal_def *def, enum cw_criterion criterion, int32_t day,
+                           int step)
+{
+	uint64_t slot = (uint64_t)((int64_t)day / (sim->risk->cluster_days + 1) + step);
+
+	slot = slot * 31 + (uint64_t)(def - sim->risk->signals);
+	slot = slot * 7 + (uint64_t)criterion;
+	return &sim->near[slot * 0x9e3779b97f4a7c15ull >> 54];
+}
+_Static_assert(NEAR_BUCKETS == 1u << 10, "near_bucket takes the top ten bits of its hash");
 
 static struct instance *instance_open(struct sim *sim, const struct cw_signal_def *def, enum cw_criterion criterion,
                                       int32_t event_day, int32_t opened_day, int strand)
@@ -157,10 +199,27 @@ static struct instance *instance_open(struct sim *sim, const struct cw_signal_de
 		sim->instances = grown;
 		sim->cap_instances = cap;
 	}
+	if (sim->n_active == sim->cap_active) {
+		size_t cap = sim->cap_active ? sim->cap_active * 2 : 16;
+		size_t *grown = realloc(sim->active, cap * sizeof(*grown));
+
+		if (!grown)
+			return NULL;
+		sim->active = grown;
+		sim->cap_active = cap;
+	}
+	sim->active[sim->n_active++] = sim->n_instances;
 	instance = &sim->instances[sim->n_instances++];
 	*instance = (struct instance){ .def = def, .criterion = criterion, .event_day = event_day,
 		                       .opened_day = opened_day, .closed_day = CW_DAY_NONE, .expires_day = CW_DAY_NONE,
-		                       .strand = strand };
+		                       .strand = strand, .best_tier = CW_TIER_D, .latest_known = INT64_MIN,
+		                       .next_near = SIZE_MAX };
+	if (strand < 0) {
+		size_t *bucket = near_bucket(sim, def, criterion, event_day, 0);
+
+		instance->next_near = *bucket;
+		*bucket = sim->n_instances - 1;
+	}
 	if (def->state && def->expires_months)
 		instance->expires_day = cw_day_add_months(opened_day, def->expires_months);
 	else if (!def->state && def->expires_days)
@@ -168,45 +227,20 @@ static struct instance *instance_open(struct sim *sim, const struct cw_signal_de
 	return instance;
 }
 
-static enum cw_tier instance_best_tier(const struct instance *instance)
-{
-	enum cw_tier best = CW_TIER_D;
-
-	for (size_t i = 0; i < instance->n_facts; i++)
-		if (instance->facts[i]->evidence.tier != CW_TIER_NONE && instance->facts[i]->evidence.tier < best)
-			best = instance->facts[i]->evidence.tier;
-	return best;
-}
-
 /* Domain 3.3: the best tier; a second independent publisher lifts a lesser one. */
 static double instance_confidence(const struct sim *sim, const struct instance *instance)
 {
-	enum cw_tier best = instance_best_tier(instance);
-	double confidence = sim->risk->confidence[best];
+	double confidence = sim->risk->confidence[instance->best_tier];
 
-	if (confidence <= 0)
-		return 0;
-	for (size_t i = 0; i < instance->n_facts; i++) {
-		const struct cw_evidence *a = &instance->facts[i]->evidence;
-
-		if (a->tier == CW_TIER_D)
-			continue;
-		for (size_t j = 0; j < i; j++) {
-			const struct cw_evidence *b = &instance->facts[j]->evidence;
-
-			if (b->tier != CW_TIER_D && !same_text(a->publisher, b->publisher))
-				return CW_MIN(1.0, confidence + sim->risk->corroboration);
-		}
-	}
-	return confidence;
+	if (confidence <= 0 || !instance->corroborated)
+		return CW_MAX(confidence, 0.0);
+	return CW_MIN(1.0, confidence + sim->risk->corroboration);
 }
 
 /* A floor needs a source better than the media. */
 static enum cw_level instance_floor(const struct instance *instance)
 {
-	enum cw_tier best = instance_best_tier(instance);
-
-	return best == CW_TIER_A || best == CW_TIER_B ? instance->def->floor : CW_LEVEL_ROUTINE;
+	return instance->best_tier <= CW_TIER_B ? instance->def->floor : CW_LEVEL_ROUTINE;
 }
 
 static bool instance_live(const struct instance *instance, int32_t day)
@@ -235,8 +269,8 @@ static void instance_close(struct sim *sim, struct instance *instance, int32_t d
 /* A full inspection answers whatever stood open from before it. */
 static void close_answered(struct sim *sim, bool ilacs, int32_t event_day, int32_t day, const struct instance *but)
 {
-	for (size_t i = 0; i < sim->n_instances; i++) {
-		struct instance *instance = &sim->instances[i];
+	for (size_t i = 0; i < sim->n_active; i++) {
+		struct instance *instance = &sim->instances[sim->active[i]];
 
 		if (instance != but && instance->strand < 0 && instance->def->state && instance->event_day < event_day &&
 		    (ilacs ? instance->def->closed_by_ilacs : instance->def->closed_by_area_send))
@@ -343,8 +377,8 @@ static int strand_state(struct sim *sim, int s, const char *name, bool wanted, c
 
 	if (!def)
 		return 0;
-	for (size_t i = 0; i < sim->n_instances; i++) {
-		struct instance *instance = &sim->instances[i];
+	for (size_t i = 0; i < sim->n_active; i++) {
+		struct instance *instance = &sim->instances[sim->active[i]];
 
 		if (instance->strand != s || instance->def != def || instance->closed_day != CW_DAY_NONE)
 			continue;
@@ -363,7 +397,7 @@ static int strand_state(struct sim *sim, int s, const char *name, bool wanted, c
 		return -ENOMEM;
 	open->event_day = event_day;
 	open->derived = verdict->derived;
-	open->n_facts = 0;
+	instance_forget_facts(open);
 	for (size_t i = 0; i < inspection->n_voices; i++)
 		if (instance_add_fact(open, inspection->voices[i].fact) < 0)
 			return -ENOMEM;
@@ -482,8 +516,8 @@ static void enter_closed(struct sim *sim, const struct cw_signal_def *def, enum 
 
 	/* A statement closes the oldest one still open. One that ran out by itself on this very day is the one meant,
 	 * not the next. */
-	for (size_t i = 0; i < sim->n_instances; i++) {
-		struct instance *instance = &sim->instances[i];
+	for (size_t i = 0; i < sim->n_active; i++) {
+		struct instance *instance = &sim->instances[sim->active[i]];
 
 		if (instance->def != def || instance->criterion != criterion || instance->strand >= 0 ||
 		    instance->closed_day != CW_DAY_NONE || instance->closed_by_statement ||
@@ -524,13 +558,16 @@ static int enter_signal(struct sim *sim, const struct entry *entry)
 			sim->judged_by_signal = CW_MAX(sim->judged_by_signal, fact_judged_day(entry->fact));
 		return 0;
 	}
-	for (size_t i = sim->n_instances; i > 0 && !instance; i--) {
-		struct instance *candidate = &sim->instances[i - 1];
+	for (int near = -1; near <= 1; near++) {
+		for (size_t i = *near_bucket(sim, def, criterion, event_day, near); i != SIZE_MAX; i = sim->instances[i].next_near) {
+			struct instance *candidate = &sim->instances[i];
 
-		if (candidate->def == def && candidate->criterion == criterion && candidate->strand < 0 &&
-		    abs(candidate->event_day - event_day) <= sim->risk->cluster_days &&
-		    (candidate->closed_day == CW_DAY_NONE || event_day < candidate->closed_day))
-			instance = candidate;
+			if (candidate->def == def && candidate->criterion == criterion &&
+			    abs(candidate->event_day - event_day) <= sim->risk->cluster_days &&
+			    (candidate->closed_day == CW_DAY_NONE || event_day < candidate->closed_day) &&
+			    (!instance || candidate > instance))
+				instance = candidate; /* the newest */
+		}
 	}
 	if (!instance)
 		instance = instance_open(sim, def, criterion, event_day, day, -1);
@@ -569,37 +606,34 @@ static double impulse_now(const struct sim *sim, const struct instance *instance
 	return v < sim->risk->drop_below ? 0 : v;
 }
 
-/* Does an earlier live instance of the same state already count? "Each kind once". */
-static bool state_repeated(const struct sim *sim, size_t index, int32_t day)
-{
-	const struct instance *instance = &sim->instances[index];
-
-	for (size_t i = 0; i < index; i++)
-		if (sim->instances[i].def == instance->def && sim->instances[i].criterion == instance->criterion &&
-		    instance_live(&sim->instances[i], day) && instance_best_tier(&sim->instances[i]) != CW_TIER_D)
-			return true;
-	return false;
-}
-
 static void evaluate(const struct sim *sim, int32_t day, struct totals *ret)
 {
 	const struct cw_risk *risk = sim->risk;
-	double strongest[CW_SIGNALS_MAX][CW_CRIT_COUNT] = { { 0 } }, sum[CW_SIGNALS_MAX][CW_CRIT_COUNT] = { { 0 } };
+	double strongest[CW_SIGNALS_MAX][CW_CRIT_COUNT], sum[CW_SIGNALS_MAX][CW_CRIT_COUNT];
+	bool counted[CW_SIGNALS_MAX][CW_CRIT_COUNT];
 	struct totals t = { 0 };
 	int broad = 0;
 
-	for (size_t i = 0; i < sim->n_instances; i++) {
-		const struct instance *instance = &sim->instances[i];
+	for (size_t s = 0; s < risk->n_signals; s++) {
+		for (size_t c = 0; c < CW_CRIT_COUNT; c++) {
+			strongest[s][c] = sum[s][c] = 0;
+			counted[s][c] = false;
+		}
+	}
+	for (size_t i = 0; i < sim->n_active; i++) {
+		const struct instance *instance = &sim->instances[sim->active[i]];
 		enum cw_criterion c = instance->criterion;
 		size_t s = (size_t)(instance->def - risk->signals);
 
-		if (!instance_live(instance, day) || instance_best_tier(instance) == CW_TIER_D)
+		if (!instance_live(instance, day) || instance->best_tier == CW_TIER_D)
 			continue;
 		if (instance->def->state) {
 			enum cw_level floor = instance_floor(instance);
 
-			if (!state_repeated(sim, i, day))
+			/* Each kind once. */
+			if (!counted[s][c])
 				t.criterion[c] += instance->def->weight;
+			counted[s][c] = true;
 			t.floor = CW_MAX(t.floor, floor);
 			t.criterion_floor[c] = CW_MAX(t.criterion_floor[c], floor);
 		} else {
@@ -664,8 +698,8 @@ static void step_points_level(struct sim *sim, double points, int32_t day)
 /* Instances that ran out on or before this day; closing a floor starts the hold. */
 static void expire(struct sim *sim, int32_t day)
 {
-	for (size_t i = 0; i < sim->n_instances; i++) {
-		struct instance *instance = &sim->instances[i];
+	for (size_t i = 0; i < sim->n_active; i++) {
+		struct instance *instance = &sim->instances[sim->active[i]];
 
 		if (instance->expires_day == CW_DAY_NONE || instance->expires_day > day || instance->closed_day != CW_DAY_NONE)
 			continue;
@@ -752,8 +786,8 @@ static void take_view(const struct sim *sim, int32_t day, struct view *ret)
 	ret->level = level_of(sim, &t, day, &held);
 	ret->knowledge = k.overall;
 	ret->points = t.points;
-	for (size_t i = 0; i < sim->n_instances; i++) {
-		const struct instance *instance = &sim->instances[i];
+	for (size_t i = 0; i < sim->n_active; i++) {
+		const struct instance *instance = &sim->instances[sim->active[i]];
 
 		if (instance_live(instance, day) && instance->def->state && instance_floor(instance) > CW_LEVEL_ROUTINE)
 			ret->floors[instance->def - sim->risk->signals][instance->criterion] = true;
@@ -779,9 +813,9 @@ static int32_t next_candidate(const struct sim *sim)
 	evaluate(sim, day, &t);
 	if (t.fading)
 		return day + 1;
-	for (size_t i = 0; i < sim->n_instances; i++)
-		if (sim->instances[i].expires_day != CW_DAY_NONE && sim->instances[i].closed_day == CW_DAY_NONE)
-			CANDIDATE(sim->instances[i].expires_day);
+	for (size_t i = 0; i < sim->n_active; i++)
+		if (sim->instances[sim->active[i]].closed_day == CW_DAY_NONE)
+			CANDIDATE(sim->instances[sim->active[i]].expires_day);
 	for (int c = 0; c < CW_CRIT_COUNT; c++)
 		if (sim->hold_from[c] != CW_DAY_NONE)
 			CANDIDATE(sim->hold_from[c] + sim->risk->hold_days);
@@ -794,20 +828,22 @@ static int32_t next_candidate(const struct sim *sim)
 	return next;
 }
 
-/* What a strand closed on an earlier day has no more to say: its hold is noted, and nothing joins it. */
-static void forget_closed(struct sim *sim, int32_t day)
+/* Drops from the active list what cannot count again: closed on an earlier day, or an impulse that has faded. */
+static void retire(struct sim *sim, int32_t day)
 {
 	size_t kept = 0;
 
-	for (size_t i = 0; i < sim->n_instances; i++) {
-		struct instance *instance = &sim->instances[i];
+	for (size_t i = 0; i < sim->n_active; i++) {
+		const struct instance *instance = &sim->instances[sim->active[i]];
+		bool closed = instance->closed_day != CW_DAY_NONE && instance->closed_day < day;
+		bool faded = !instance->def->state && instance->opened_day < day &&
+		             instance->def->weight * exp2(-(double)(day - instance->opened_day) / instance->def->half_life) <
+		                     sim->risk->drop_below;
 
-		if (instance->strand >= 0 && instance->closed_day != CW_DAY_NONE && instance->closed_day < day)
-			free(instance->facts);
-		else
-			sim->instances[kept++] = *instance;
+		if (!closed && !faded)
+			sim->active[kept++] = sim->active[i];
 	}
-	sim->n_instances = kept;
+	sim->n_active = kept;
 }
 
 static void settle_day(struct sim *sim, int32_t day)
@@ -815,7 +851,7 @@ static void settle_day(struct sim *sim, int32_t day)
 	struct totals t;
 
 	if (sim->day != day)
-		forget_closed(sim, day);
+		retire(sim, day);
 	sim->day = day;
 	expire(sim, day);
 	evaluate(sim, day, &t);
@@ -874,6 +910,8 @@ static void sim_init(struct sim *sim, const struct cw_risk *risk)
 		             .apa_lapsed = CW_DAY_NONE };
 	for (int c = 0; c < CW_CRIT_COUNT; c++)
 		sim->hold_from[c] = CW_DAY_NONE;
+	for (size_t i = 0; i < NEAR_BUCKETS; i++)
+		sim->near[i] = SIZE_MAX;
 }
 
 static void sim_clear(struct sim *sim)
@@ -881,6 +919,7 @@ static void sim_clear(struct sim *sim)
 	for (size_t i = 0; i < sim->n_instances; i++)
 		free(sim->instances[i].facts);
 	free(sim->instances);
+	free(sim->active);
 	for (int s = 0; s < STRAND_COUNT; s++) {
 		for (size_t i = 0; i < sim->strand[s].n; i++)
 			free(sim->strand[s].inspections[i].voices);
@@ -913,48 +952,87 @@ static int by_knowing(const void *a, const void *b)
 	return by_speaking(a, b);
 }
 
-/* Has the same feed spoken about the same inspection before? Then this is a correction, and speaks only from when it was
- * known: earlier would be looking ahead. */
-static bool is_correction(const struct cw_fact *facts, size_t n, const struct cw_fact *fact, int cluster_days)
+/* Did the same feed say other about the same inspection before fact was known? */
+static bool corrects(const struct cw_fact *fact, const struct cw_fact *other, int cluster_days)
 {
-	for (size_t i = 0; i < n; i++) {
-		const struct cw_fact *other = &facts[i];
+	if (other == fact || other->known_at.ms > fact->known_at.ms || other->evidence.kind != fact->evidence.kind)
+		return false;
+	return (other->known_at.ms < fact->known_at.ms || fact_published_day(other) < fact_published_day(fact)) &&
+	       same_inspection(other->evidence.event_day, other->evidence.url, fact->evidence.event_day, fact->evidence.url,
+	                       cluster_days) &&
+	       same_text(other->feed, fact->feed) && same_text(other->evidence.publisher, fact->evidence.publisher);
+}
 
-		if (other->known_at.ms > fact->known_at.ms || other->evidence.kind != fact->evidence.kind || other == fact ||
-		    !same_inspection(other->evidence.event_day, other->evidence.url, fact->evidence.event_day,
-		                     fact->evidence.url, cluster_days))
-			continue;
-		if ((other->known_at.ms < fact->known_at.ms || fact_published_day(other) < fact_published_day(fact)) &&
-		    same_text(other->feed, fact->feed) &&
-		    same_text(other->evidence.publisher, fact->evidence.publisher))
-			return true;
+static int by_event(const void *a, const void *b)
+{
+	const struct cw_fact *x = *(const struct cw_fact *const *)a, *y = *(const struct cw_fact *const *)b;
+
+	return x->evidence.event_day < y->evidence.event_day ? -1 : x->evidence.event_day > y->evidence.event_day;
+}
+
+/*
+ * Is sorted[at] a correction? Then it speaks only from when it was known: earlier would be looking ahead. sorted is by day
+ * of event, the undated first, so that rivals of a dated one stand within the cluster's days of it or among the undated.
+ */
+static bool is_correction(const struct cw_fact *const *sorted, size_t n, size_t n_undated, size_t at, int cluster_days)
+{
+	const struct cw_fact *fact = sorted[at];
+
+	if (at < n_undated) {
+		for (size_t i = 0; i < n; i++)
+			if (corrects(fact, sorted[i], cluster_days))
+				return true;
+		return false;
 	}
+	for (size_t i = at; i > n_undated && fact->evidence.event_day - sorted[i - 1]->evidence.event_day <= cluster_days; i--)
+		if (corrects(fact, sorted[i - 1], cluster_days))
+			return true;
+	for (size_t i = at + 1; i < n && sorted[i]->evidence.event_day - fact->evidence.event_day <= cluster_days; i++)
+		if (corrects(fact, sorted[i], cluster_days))
+			return true;
+	for (size_t i = 0; i < n_undated; i++)
+		if (corrects(fact, sorted[i], cluster_days))
+			return true;
 	return false;
+}
+
+static void add_entries(struct entry *entries, size_t *n, const struct cw_fact *fact, int32_t day)
+{
+	entries[(*n)++] = (struct entry){ fact, day, fact->known_at.ms, false };
+	for (size_t j = 0; j < fact->n_again; j++)
+		entries[(*n)++] = (struct entry){ fact, cw_wall_day(fact->again[j]), fact->again[j].ms, true };
 }
 
 static int list_entries(const struct cw_risk *risk, const struct cw_fact *facts, size_t n_facts, struct entry **ret,
                         size_t *ret_n)
 {
+	CW_CLEANUP(cw_freep) const struct cw_fact **inspections = calloc(n_facts + 1, sizeof(*inspections));
 	struct entry *entries;
-	size_t n = 0;
+	size_t n = 0, n_inspections = 0, n_undated = 0;
 
 	for (size_t i = 0; i < n_facts; i++)
 		n += 1 + facts[i].n_again;
-	entries = calloc(n ? n : 1, sizeof(*entries));
-	if (!entries)
+	entries = calloc(n + 1, sizeof(*entries));
+	if (!entries || !inspections) {
+		free(entries);
 		return -ENOMEM;
+	}
 	n = 0;
 	for (size_t i = 0; i < n_facts; i++) {
-		const struct cw_fact *fact = &facts[i];
-		int32_t day = fact_published_day(fact);
+		if (facts[i].evidence.kind == CW_KIND_SIGNAL) {
+			add_entries(entries, &n, &facts[i], fact_published_day(&facts[i]));
+		} else if (strand_of(facts[i].evidence.kind) >= 0) {
+			inspections[n_inspections++] = &facts[i];
+			n_undated += facts[i].evidence.event_day == CW_DAY_NONE;
+		}
+	}
+	qsort(inspections, n_inspections, sizeof(*inspections), by_event);
+	for (size_t i = 0; i < n_inspections; i++) {
+		int32_t day = fact_published_day(inspections[i]);
 
-		if (strand_of(fact->evidence.kind) < 0 && fact->evidence.kind != CW_KIND_SIGNAL)
-			continue;
-		if (strand_of(fact->evidence.kind) >= 0 && is_correction(facts, n_facts, fact, risk->cluster_days))
-			day = CW_MAX(day, cw_wall_day(fact->known_at));
-		entries[n++] = (struct entry){ fact, day, fact->known_at.ms, false };
-		for (size_t j = 0; j < fact->n_again; j++)
-			entries[n++] = (struct entry){ fact, cw_wall_day(fact->again[j]), fact->again[j].ms, true };
+		if (is_correction(inspections, n_inspections, n_undated, i, risk->cluster_days))
+			day = CW_MAX(day, cw_wall_day(inspections[i]->known_at));
+		add_entries(entries, &n, inspections[i], day);
 	}
 	*ret = entries;
 	*ret_n = n;
@@ -995,38 +1073,44 @@ static int by_points(const void *a, const void *b)
 	return strcmp(x->signal->name, y->signal->name);
 }
 
-static int add_contributor(const struct sim *sim, size_t index, int32_t day, struct cw_assessment *assessment)
+static int add_contributor(const struct sim *sim, size_t at, int32_t day, struct cw_assessment *assessment)
 {
-	const struct instance *instance = &sim->instances[index];
+	const struct instance *instance = &sim->instances[sim->active[at]];
 	struct cw_contributor *c = &assessment->contributors[assessment->n_contributors];
+	bool first = true;
 
 	*c = (struct cw_contributor){ .signal = instance->def, .criterion = instance->criterion, .confidence = 1,
 		                      .opened_day = instance->opened_day, .age_days = day - instance->opened_day,
 		                      .derived = instance->derived, .closes_day = instance->expires_day };
 	if (instance->def->state) {
-		c->points = state_repeated(sim, index, day) ? 0 : instance->def->weight;
+		for (size_t i = 0; i < at && first; i++) {
+			const struct instance *other = &sim->instances[sim->active[i]];
+
+			first = other->def != instance->def || other->criterion != instance->criterion ||
+			        !instance_live(other, day) || other->best_tier == CW_TIER_D;
+		}
+		c->points = first ? instance->def->weight : 0;
 		c->floor = instance_floor(instance);
 	} else {
 		double strongest = 0, mine = impulse_now(sim, instance, day);
-		bool first = true;
 
+		if (mine <= 0)
+			return 0;
 		c->confidence = instance_confidence(sim, instance);
 		/* Repeats of one kind: the strongest whole, a quarter of each other. */
-		for (size_t i = 0; i < sim->n_instances; i++) {
-			const struct instance *other = &sim->instances[i];
+		for (size_t i = 0; i < sim->n_active; i++) {
+			const struct instance *other = &sim->instances[sim->active[i]];
 
-			if (i != index && other->def == instance->def && other->criterion == instance->criterion &&
+			if (i != at && other->def == instance->def && other->criterion == instance->criterion &&
 			    instance_live(other, day)) {
 				double v = impulse_now(sim, other, day);
 
 				strongest = CW_MAX(strongest, v);
-				if (v == mine && i < index)
+				if (v == mine && i < at)
 					first = false;
 			}
 		}
 		c->points = mine < strongest || (mine == strongest && !first) ? sim->risk->repeat_share * mine : mine;
-		if (mine <= 0)
-			return 0;
 	}
 	c->facts = calloc(instance->n_facts, sizeof(*c->facts));
 	if (!c->facts)
@@ -1079,11 +1163,12 @@ static int build(const struct sim *sim, int32_t day, struct cw_assessment *ret)
 	for (size_t i = 0; i < sim->n_instances; i++)
 		if (sim->instances[i].criterion != CW_CRIT_OFSTED && sim->instances[i].criterion != CW_CRIT_SEND)
 			a.criteria[sim->instances[i].criterion].knowledge = CW_KNOWN;
-	a.contributors = calloc(sim->n_instances ? sim->n_instances : 1, sizeof(*a.contributors));
+	a.contributors = calloc(sim->n_active ? sim->n_active : 1, sizeof(*a.contributors));
 	if (!a.contributors)
 		return -ENOMEM;
-	for (size_t i = 0; i < sim->n_instances; i++) {
-		if (!instance_live(&sim->instances[i], day) || instance_best_tier(&sim->instances[i]) == CW_TIER_D)
+	for (size_t i = 0; i < sim->n_active; i++) {
+		if (!instance_live(&sim->instances[sim->active[i]], day) ||
+		    sim->instances[sim->active[i]].best_tier == CW_TIER_D)
 			continue;
 		if (add_contributor(sim, i, day, &a) < 0) {
 			cw_assessment_clear(&a);
@@ -1193,15 +1278,6 @@ struct teller {
 	size_t n_told;
 };
 
-/* Did this event become known, or better known, at this moment? */
-static bool instance_news(const struct instance *instance, struct cw_wall at)
-{
-	for (size_t i = 0; i < instance->n_facts; i++)
-		if (cw_wall_known(at) && instance->facts[i]->known_at.ms == at.ms)
-			return true;
-	return false;
-}
-
 /* The opened instance that explains a rise best: highest floor, then most points. */
 static const struct instance *newest_cause(const struct sim *sim, const struct teller *teller, const struct view *before,
                                            bool floors_only)
@@ -1209,11 +1285,11 @@ static const struct instance *newest_cause(const struct sim *sim, const struct t
 	const struct instance *best = NULL;
 	double best_points = -1;
 
-	for (size_t i = 0; i < sim->n_instances; i++) {
-		const struct instance *instance = &sim->instances[i];
+	for (size_t i = 0; i < sim->n_active; i++) {
+		const struct instance *instance = &sim->instances[sim->active[i]];
 		bool floor = instance->def->state && instance_floor(instance) > CW_LEVEL_ROUTINE;
 		bool opened = floor ? !before->floors[instance->def - sim->risk->signals][instance->criterion]
-		                    : instance_news(instance, teller->at);
+		                    : cw_wall_known(teller->at) && instance->latest_known == teller->at.ms;
 		double points = instance->def->state ? instance->def->weight : impulse_now(sim, instance, sim->day);
 
 		if (!opened || !instance_live(instance, sim->day) || (floors_only && !floor))
@@ -1231,8 +1307,8 @@ static const struct instance *closed_cause(const struct sim *sim, const struct v
 {
 	const struct instance *best = NULL;
 
-	for (size_t i = 0; i < sim->n_instances; i++) {
-		const struct instance *instance = &sim->instances[i];
+	for (size_t i = 0; i < sim->n_active; i++) {
+		const struct instance *instance = &sim->instances[sim->active[i]];
 		size_t s = (size_t)(instance->def - sim->risk->signals);
 
 		if (instance->def->state && before->floors[s][instance->criterion] && !after->floors[s][instance->criterion] &&
@@ -1341,11 +1417,16 @@ static int tell(struct teller *teller, struct sim *sim, enum cw_alert_kind kind,
 static int compare_views(void *arg, struct sim *sim, const struct view *before, const struct view *after)
 {
 	struct teller *teller = arg;
-	const struct instance *opened = newest_cause(sim, teller, before, true);
-	const struct instance *closed = closed_cause(sim, before, after);
+	bool same_floors = memcmp(before->floors, after->floors, sizeof(before->floors)) == 0;
+	const struct instance *opened, *closed;
 	char cause[80], day[CW_WALL_TEXT];
 	int r = 0;
 
+	if (same_floors && before->level == after->level && before->knowledge == after->knowledge &&
+	    (!cw_wall_known(teller->at) || after->points + EPSILON < before->points + sim->risk->new_evidence_points))
+		return 0;
+	opened = same_floors ? NULL : newest_cause(sim, teller, before, true);
+	closed = same_floors ? NULL : closed_cause(sim, before, after);
 	if (after->level > before->level) {
 		const struct instance *why = opened ? opened : newest_cause(sim, teller, before, false);
 

@@ -226,12 +226,16 @@ json_t *cw_render_criteria(const struct cw_assessment *assessment)
 	return object;
 }
 
+/* A flag shows its evidence; of very many pieces that say the same, the first ones and how many more there are. */
+#define EVIDENCE_SHOWN 20
+#define CONTRIBUTORS_SHOWN 100
+
 static json_t *render_contributor(const struct cw_contributor *c)
 {
 	json_t *evidence = json_array();
 	json_t *object;
 
-	for (size_t i = 0; evidence && i < c->n_facts; i++)
+	for (size_t i = 0; evidence && i < CW_MIN(c->n_facts, (size_t)EVIDENCE_SHOWN); i++)
 		json_array_append_new(evidence, render_evidence(c->facts[i]));
 	object = json_pack("{s:s, s:s, s:s, s:s, s:f, s:f, s:f, s:o, s:o, s:i, s:o, s:b, s:o}", "signal", c->signal->name,
 	                   "text", cw_render_signal(c->signal->name), "criterion", cw_criterion_name(c->criterion), "kind",
@@ -242,6 +246,8 @@ static json_t *render_contributor(const struct cw_contributor *c)
 	                   c->age_days, "opened", day_json(c->opened_day), "derived", c->derived, "evidence", evidence);
 	if (object && c->closes_day != CW_DAY_NONE)
 		json_object_set_new(object, "ends", day_json(c->closes_day));
+	if (object && c->n_facts > EVIDENCE_SHOWN)
+		json_object_set_new(object, "more_evidence", json_integer((json_int_t)(c->n_facts - EVIDENCE_SHOWN)));
 	return object;
 }
 
@@ -249,7 +255,7 @@ json_t *cw_render_contributors(const struct cw_assessment *assessment)
 {
 	json_t *array = json_array();
 
-	for (size_t i = 0; array && i < assessment->n_contributors; i++)
+	for (size_t i = 0; array && i < CW_MIN(assessment->n_contributors, (size_t)CONTRIBUTORS_SHOWN); i++)
 		json_array_append_new(array, render_contributor(&assessment->contributors[i]));
 	return array;
 }

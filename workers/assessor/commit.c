@@ -23,6 +23,8 @@ struct committer {
 	struct cw_store *store;
 	alert_sink *sink;
 	void *sink_arg;
+	void (*pulse)(void *arg);
+	void *pulse_arg;
 
 	/* The document in hand. */
 	struct cw_document_info info;
@@ -68,6 +70,18 @@ void committer_free(struct committer *committer)
 	free(committer->pending);
 	free(committer->affected);
 	free(committer);
+}
+
+void committer_set_pulse(struct committer *committer, void (*pulse)(void *arg), void *arg)
+{
+	committer->pulse = pulse;
+	committer->pulse_arg = arg;
+}
+
+static void pulse(struct committer *committer)
+{
+	if (committer->pulse)
+		committer->pulse(committer->pulse_arg);
 }
 
 static void clear_affected(struct committer *committer)
@@ -283,9 +297,12 @@ static int assess_affected(struct committer *committer, struct cw_wall until, st
 	const struct cw_councils *councils = committer->config->councils;
 	int r = cw_store_levels(committer->store, cw_wall_day(until), mark_due, committer, err);
 
-	for (size_t i = 0; r == 0 && i < cw_councils_count(councils); i++)
-		if (committer->affected[i])
-			r = assess_council(committer, cw_councils_at(councils, i), until, true, err);
+	for (size_t i = 0; r == 0 && i < cw_councils_count(councils); i++) {
+		if (!committer->affected[i])
+			continue;
+		pulse(committer);
+		r = assess_council(committer, cw_councils_at(councils, i), until, true, err);
+	}
 	return r;
 }
 
@@ -411,6 +428,7 @@ int commit_batch(struct committer *committer, bool rejects, uint32_t count, cons
 	struct cw_cursor cursor;
 	int r = 0;
 
+	pulse(committer);
 	cw_cursor_init(&cursor, data, len);
 	for (uint32_t i = 0; r == 0 && i < count; i++)
 		r = rejects ? take_reject(committer, &cursor, err) : take_evidence(committer, &cursor, err);

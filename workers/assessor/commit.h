@@ -21,6 +21,8 @@ typedef void alert_sink(void *arg, uint64_t seq, const char *topic, const char *
 int committer_new(const struct cw_config *config, struct cw_store *store, alert_sink *sink, void *arg,
                   struct committer **ret, struct cw_error *err);
 void committer_free(struct committer *committer);
+/* Called now and then during long work, so that nobody takes the process for dead. */
+void committer_set_pulse(struct committer *committer, void (*pulse)(void *arg), void *arg);
 
 /* begin, any number of batches, then finish or abort. -EBADMSG: the batch is not what a normaliser may send about this
  * feed; -ECANCELED is never returned. On any failure the transaction is gone. *ret_duplicate after begin: the document was

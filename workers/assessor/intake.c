@@ -10,6 +10,9 @@
 #define OUTBOX_MOST 4096
 #define RETRY_FIRST_MS 500
 #define RETRY_LAST_MS 30000
+#define EARLY_MOST 256
+#define EARLY_MS 30000
+#define SETTLED_KEPT 256
 
 struct batch {
 	bool rejects;
@@ -33,6 +36,23 @@ struct document {
 	char *detail;
 };
 
+/*
+ * What a normaliser sent before the daemon's announcement of the document had arrived: they come by different sockets, in
+ * no order. It waits, unacknowledged, until the document is announced.
+ */
+struct early {
+	struct early *next;
+	struct cw_peer peer;
+	struct cw_message message; /* payload owned, behind the struct */
+	struct cw_mono since;
+};
+
+/* Documents settled lately: what still arrives about them is late, not early. */
+struct settled {
+	uint64_t document;
+	uint32_t attempt;
+};
+
 /* A message to the daemon that the socket would not take yet. */
 struct unsent {
 	struct unsent *next;
@@ -48,6 +68,11 @@ struct intake {
 	struct cw_sock *daemon, *evidence;
 	struct cw_watch *daemon_watch, *evidence_watch;
 	struct cw_timer *heartbeat, *retry;
+	struct cw_mono last_heartbeat;
+	struct early *early;
+	size_t n_early;
+	struct settled settled[SETTLED_KEPT];
+	size_t next_settled;
 	int64_t retry_ms;
 	struct document *documents;
 	struct unsent *outbox;
@@ -223,6 +248,11 @@ static int commit_document(struct intake *intake, struct document *document, str
 	return 0;
 }
 
+static void note_settled(struct intake *intake, const struct document *document)
+{
+	intake->settled[intake->next_settled++ % SETTLED_KEPT] = (struct settled){ document->info.id, document->info.attempt };
+}
+
 static void commit_ready(struct intake *intake)
 {
 	struct cw_error err = { 0 };
@@ -239,6 +269,7 @@ static void commit_ready(struct intake *intake)
 			return;
 		}
 		intake->retry_ms = 0;
+		note_settled(intake, document);
 		intake->documents = document->next;
 		document_free(document);
 	}
@@ -336,6 +367,36 @@ static int take_done(struct document *document, const struct cw_message *message
 	return 0;
 }
 
+static bool settled_lately(const struct intake *intake, const struct cw_message *message)
+{
+	for (size_t i = 0; i < SETTLED_KEPT; i++)
+		if (intake->settled[i].document == message->document && intake->settled[i].attempt >= message->attempt)
+			return true;
+	return false;
+}
+
+static int keep_early(struct intake *intake, const struct cw_peer *peer, const struct cw_message *message,
+                      struct cw_error *err)
+{
+	struct early *early, **tail = &intake->early;
+
+	/* Bounded by what normalisers may send unacknowledged; more is not honest. */
+	if (intake->n_early == EARLY_MOST)
+		return cw_error_set(err, -EBADMSG, "too much about documents that nobody announced");
+	early = malloc(sizeof(*early) + message->payload.len);
+	if (!early)
+		return cw_error_nomem(err);
+	*early = (struct early){ .peer = *peer, .message = *message, .since = cw_mono_now() };
+	if (message->payload.len)
+		memcpy(early + 1, message->payload.data, message->payload.len);
+	early->message.payload.data = early + 1;
+	while (*tail)
+		tail = &(*tail)->next;
+	*tail = early;
+	intake->n_early++;
+	return 0;
+}
+
 static int take_message(struct intake *intake, const struct cw_peer *peer, const struct cw_message *message,
                         struct cw_error *err)
 {
@@ -344,26 +405,65 @@ static int take_message(struct intake *intake, const struct cw_peer *peer, const
 		                  .number = 1 };
 	int r;
 
+	if (!message->document)
+		return cw_error_set(err, -EBADMSG, "a message about no document");
+	if (message->kind != CW_MSG_EVIDENCE && message->kind != CW_MSG_REJECTS && message->kind != CW_MSG_DONE)
+		return cw_error_set(err, -EBADMSG, "a normaliser may not send %s", cw_message_kind_name(message->kind));
+	if (document ? document->info.attempt < message->attempt : !settled_lately(intake, message))
+		return keep_early(intake, peer, message, err);
 	/* A document whose lease went elsewhere: let the sender finish without keeping anything. */
-	if (!document || document->info.attempt != message->attempt) {
+	if (!document || document->info.attempt > message->attempt) {
 		if (message->kind != CW_MSG_DONE)
 			(void)cw_message_send(intake->evidence, peer, &ack);
 		return 0;
 	}
-	switch (message->kind) {
-	case CW_MSG_EVIDENCE:
-	case CW_MSG_REJECTS:
-		r = take_batch(intake, document, message, err);
-		if (r == 0)
-			(void)cw_message_send(intake->evidence, peer, &ack);
-		return r;
-	case CW_MSG_DONE:
+	if (message->kind == CW_MSG_DONE) {
 		r = take_done(document, message, err);
 		if (r == 0)
 			commit_ready(intake);
 		return r;
-	default:
-		return cw_error_set(err, -EBADMSG, "a normaliser may not send %s", cw_message_kind_name(message->kind));
+	}
+	r = take_batch(intake, document, message, err);
+	if (r == 0)
+		(void)cw_message_send(intake->evidence, peer, &ack);
+	return r;
+}
+
+static void refuse_peer(struct intake *intake, const struct cw_peer *peer, uint64_t document, const struct cw_error *err)
+{
+	struct cw_message stop = { .kind = CW_MSG_STOP };
+
+	cw_log_error(CW_LOG_ERROR, "normaliser.refused", err, "document=%llu", (unsigned long long)document);
+	/* Its document is dispatched again when it has gone. */
+	(void)cw_message_send(intake->evidence, peer, &stop);
+}
+
+/* Takes what came before the announcement of a document, or drops what waited too long (document 0). */
+static void take_early(struct intake *intake, uint64_t document)
+{
+	struct early *early = intake->early, *next;
+	int64_t now = cw_mono_now().ns;
+
+	intake->early = NULL;
+	intake->n_early = 0;
+	for (; early; early = next) {
+		struct cw_error err = { 0 };
+
+		next = early->next;
+		if (early->message.document == document) {
+			if (take_message(intake, &early->peer, &early->message, &err) < 0)
+				refuse_peer(intake, &early->peer, document, &err);
+		} else if (now - early->since.ns < EARLY_MS * 1000000ll) {
+			struct early **tail = &intake->early;
+
+			while (*tail)
+				tail = &(*tail)->next;
+			early->next = NULL;
+			*tail = early;
+			intake->n_early++;
+			continue;
+		}
+		free(early);
 	}
 }
 
@@ -384,7 +484,7 @@ static void forget_batches(struct intake *intake, struct document *document)
 static void on_evidence(void *arg, unsigned events)
 {
 	struct intake *intake = arg;
-	struct cw_message message, stop = { .kind = CW_MSG_STOP };
+	struct cw_message message = { 0 };
 	struct cw_error err = { 0 };
 	struct cw_peer peer;
 	int r;
@@ -395,11 +495,8 @@ static void on_evidence(void *arg, unsigned events)
 		r = take_message(intake, &peer, &message, &err);
 	else if (r != -EBADMSG)
 		return;
-	if (r < 0) {
-		cw_log_error(CW_LOG_ERROR, "normaliser.refused", &err, "document=%llu", (unsigned long long)message.document);
-		/* Its document is dispatched again when it has gone. */
-		(void)cw_message_send(intake->evidence, &peer, &stop);
-	}
+	if (r < 0)
+		refuse_peer(intake, &peer, message.document, &err);
 }
 
 /* ---- from the daemon ---- */
@@ -445,6 +542,7 @@ static int take_announced(struct intake *intake, const struct cw_message *messag
 		fresh->next = *link;
 		*link = fresh;
 	}
+	take_early(intake, info.id);
 	commit_ready(intake);
 	return 0;
 }
@@ -519,13 +617,30 @@ static void on_daemon(void *arg, unsigned events)
 		cw_log_error(CW_LOG_ERROR, "order.malformed", &err, NULL);
 }
 
-static void on_heartbeat(void *arg)
+static void beat(struct intake *intake)
 {
-	struct intake *intake = arg;
 	struct cw_message message = { .kind = CW_MSG_HEARTBEAT, .number = intake->handled };
 
 	(void)cw_message_send(intake->daemon, NULL, &message);
+	intake->last_heartbeat = cw_mono_now();
+}
+
+static void on_heartbeat(void *arg)
+{
+	struct intake *intake = arg;
+
+	beat(intake);
+	take_early(intake, 0);
 	cw_timer_arm(intake->heartbeat, CW_HEARTBEAT_MS);
+}
+
+/* In the middle of a large commit. */
+static void on_pulse(void *arg)
+{
+	struct intake *intake = arg;
+
+	if (cw_mono_now().ns - intake->last_heartbeat.ns >= CW_HEARTBEAT_MS * 1000000ll)
+		beat(intake);
 }
 
 /* ---- life cycle ---- */
@@ -564,6 +679,7 @@ int intake_new(struct cw_loop *loop, struct cw_bus *bus, const struct cw_config 
 		intake_free(intake);
 		return r;
 	}
+	committer_set_pulse(committer, on_pulse, intake);
 	*ret = intake;
 	return 0;
 }
@@ -588,6 +704,7 @@ void intake_free(struct intake *intake)
 {
 	if (!intake)
 		return;
+	committer_set_pulse(intake->committer, NULL, NULL);
 	cw_timer_free(intake->heartbeat);
 	cw_timer_free(intake->retry);
 	cw_watch_free(intake->daemon_watch);
@@ -599,6 +716,12 @@ void intake_free(struct intake *intake)
 
 		intake->documents = document->next;
 		document_free(document);
+	}
+	while (intake->early) {
+		struct early *early = intake->early;
+
+		intake->early = early->next;
+		free(early);
 	}
 	while (intake->outbox) {
 		struct unsent *unsent = intake->outbox;
