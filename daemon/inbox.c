@@ -886,7 +886,7 @@ static int document_store(struct cw_inbox_stream *stream, const struct cw_inbox_
                           struct cw_inbox_feed *state, uint64_t *ret_id, struct cw_error *err)
 {
 	struct cw_inbox *inbox = stream->inbox;
-	uint64_t content, order = inbox->next_order++;
+	uint64_t content = 0, order = inbox->next_order++;
 	sqlite3_stmt *statement;
 	int r;
 
@@ -947,7 +947,7 @@ int cw_inbox_stream_finish(struct cw_inbox_stream *stream, const struct cw_inbox
 {
 	struct cw_inbox *inbox = stream->inbox;
 	unsigned char sha256[CW_SHA256_LEN];
-	uint64_t id;
+	uint64_t id = 0;
 	int r;
 
 	r = stream_check(stream, err);
