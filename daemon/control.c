@@ -13,7 +13,7 @@
 #define LINGER_MS 500
 #define RECEIVE_ROUND 64
 #define RETRY_MS 50
-#define WAITING_BEGINS_MAX 8u    /* of one client */
+#define WAITING_BEGINS_MAX 8u /* of one client */
 
 struct answer {
 	struct answer *next;
@@ -26,7 +26,7 @@ struct upload {
 	uint64_t id;
 	char *feed, *name;
 	struct cw_wall fetched_at;
-	uint64_t size;               /* as announced */
+	uint64_t size; /* as announced */
 	bool size_known;
 	struct cw_inbox_stream *stream;
 };
@@ -231,7 +231,7 @@ static json_t *answer_ok(const json_t *request)
 }
 
 static void refuse(struct cw_control *control, struct client *client, const json_t *request, const char *fmt, ...)
-	CW_PRINTF(4, 5);
+    CW_PRINTF(4, 5);
 static void refuse(struct cw_control *control, struct client *client, const json_t *request, const char *fmt, ...)
 {
 	json_t *id = json_object_get(request, "id"), *text;
@@ -255,19 +255,17 @@ static json_t *commit_fields(json_t *object, const struct cw_commit_info *info)
 	if (!object || !reasons)
 		goto failed;
 	for (i = 1; i < CW_REASON_COUNT; i++)
-		if (tally->reasons[i] &&
-		    json_object_set_new(reasons, cw_reason_name((enum cw_reason)i), json_integer((json_int_t)tally->reasons[i])) < 0)
+		if (tally->reasons[i] && json_object_set_new(reasons, cw_reason_name((enum cw_reason)i),
+		                                             json_integer((json_int_t)tally->reasons[i])) < 0)
 			goto failed;
-	if (json_object_update_new(object, json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:O, s:s%}", "outcome",
-	                                             tally->outcome == CW_REASON_NONE ? "parsed"
-	                                                                              : cw_reason_name(tally->outcome),
-	                                             "rows", (json_int_t)tally->rows, "evidence",
-	                                             (json_int_t)tally->evidence, "new_evidence",
-	                                             (json_int_t)info->new_evidence, "quarantined",
-	                                             (json_int_t)info->quarantined, "alerts", (json_int_t)info->alerts,
-	                                             "last_seq", (json_int_t)info->last_seq, "duplicate",
-	                                             (int)info->duplicate, "reasons", reasons, "detail",
-	                                             tally->detail.at ? tally->detail.at : "", tally->detail.len)) < 0)
+	if (json_object_update_new(
+	        object, json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:O, s:s%}", "outcome",
+	                          tally->outcome == CW_REASON_NONE ? "parsed" : cw_reason_name(tally->outcome), "rows",
+	                          (json_int_t)tally->rows, "evidence", (json_int_t)tally->evidence, "new_evidence",
+	                          (json_int_t)info->new_evidence, "quarantined", (json_int_t)info->quarantined,
+	                          "alerts", (json_int_t)info->alerts, "last_seq", (json_int_t)info->last_seq,
+	                          "duplicate", (int)info->duplicate, "reasons", reasons, "detail",
+	                          tally->detail.at ? tally->detail.at : "", tally->detail.len)) < 0)
 		goto failed;
 	json_decref(reasons);
 	return object;
@@ -306,8 +304,8 @@ void cw_control_committed(struct cw_control *control, const struct cw_inbox_docu
 		*link = waiter->next;
 		client = client_find(control, &waiter->peer);
 		if (client) {
-			object = json_pack("{s:s, s:I, s:I}", "op", "committed", "document", (json_int_t)document->id, "upload",
-			                   (json_int_t)waiter->upload);
+			object = json_pack("{s:s, s:I, s:I}", "op", "committed", "document", (json_int_t)document->id,
+			                   "upload", (json_int_t)waiter->upload);
 			answer(control, client, commit_fields(object, info));
 		}
 		free(waiter);
@@ -347,14 +345,17 @@ static int begin_decode(struct cw_control *control, const json_t *request, struc
 		ret->size = (uint64_t)json_integer_value(size);
 		ret->size_known = true;
 		if (ret->size > (*ret_feed)->max_size)
-			return cw_error_set(err, -EMSGSIZE, "%" PRIu64 " bytes are more than max_size of feed '%s' (%" PRIu64
-			                    "): raise it in %s", ret->size, feed, (*ret_feed)->max_size, (*ret_feed)->file);
+			return cw_error_set(err, -EMSGSIZE,
+			                    "%" PRIu64 " bytes are more than max_size of feed '%s' (%" PRIu64
+			                    "): raise it in %s",
+			                    ret->size, feed, (*ret_feed)->max_size, (*ret_feed)->file);
 	}
 	if (fetched_at && !json_is_null(fetched_at)) {
 		const char *text = json_string_value(fetched_at);
 
 		if (!text || cw_wall_parse(text, strlen(text), &ret->fetched_at, NULL) < 0)
-			return cw_error_set(err, -EINVAL, "'fetched_at' is not an ISO 8601 time such as 2024-01-31T09:11:54Z");
+			return cw_error_set(err, -EINVAL,
+			                    "'fetched_at' is not an ISO 8601 time such as 2024-01-31T09:11:54Z");
 	} else {
 		ret->fetched_at = cw_wall_now();
 	}
@@ -613,7 +614,8 @@ static void op_reload(struct cw_control *control, struct client *client, const j
 		answer(control, client, answer_ok(request));
 }
 
-static void request_run(struct cw_control *control, struct client *client, json_t *request, const struct cw_frame *bytes)
+static void request_run(struct cw_control *control, struct client *client, json_t *request,
+                        const struct cw_frame *bytes)
 {
 	const char *op = json_string_value(json_object_get(request, "op"));
 
@@ -637,7 +639,8 @@ static void request_run(struct cw_control *control, struct client *client, json_
 		op_reload(control, client, request);
 	else
 		refuse(control, client, request,
-		       "there is no op '%.40s'; there are status, import.begin, import.chunk, import.end, import.abort, fetch, reload",
+		       "there is no op '%.40s'; there are status, import.begin, import.chunk, import.end, "
+		       "import.abort, fetch, reload",
 		       op);
 }
 
@@ -656,7 +659,8 @@ static void request_take(struct cw_control *control, const struct cw_peer *peer,
 	if (!cw_timer_armed(control->idle))
 		cw_timer_arm(control->idle, CW_CLIENT_LOST_MS);
 	if (frames->n < 1 || frames->n > 2 || frames->frame[0].len > CW_REQUEST_MAX) {
-		refuse(control, client, NULL, "a request is one JSON object of at most %u bytes, and for import.chunk the bytes",
+		refuse(control, client, NULL,
+		       "a request is one JSON object of at most %u bytes, and for import.chunk the bytes",
 		       CW_REQUEST_MAX);
 		return;
 	}
@@ -744,7 +748,8 @@ int cw_control_new(struct cw_loop *loop, struct cw_bus *bus, struct cw_inbox *in
 	if (r == 0)
 		r = cw_sock_bind(control->sock, endpoint, err);
 	if (r == 0)
-		r = cw_loop_add_zmq(loop, cw_sock_zmq(control->sock), CW_LOOP_READ, sock_event, control, &control->watch, err);
+		r = cw_loop_add_zmq(loop, cw_sock_zmq(control->sock), CW_LOOP_READ, sock_event, control,
+		                    &control->watch, err);
 	if (r < 0) {
 		cw_control_free(control);
 		return r;

@@ -21,14 +21,14 @@
 
 #define CW_CLIENT_LOST_MS 60000
 #define CW_CLIENTS_MAX 256u
-#define CW_UPLOADS_MAX 32u        /* of all clients: each holds up to a chunk in memory */
+#define CW_UPLOADS_MAX 32u /* of all clients: each holds up to a chunk in memory */
 #define CW_UPLOADS_PER_CLIENT 4u
 #define CW_ANSWERS_MAX (1024u * 1024u) /* bytes waiting for one client */
 
 struct cw_control;
 
 struct cw_control_ops {
-	json_t *(*status)(void *arg);                               /* a new reference; NULL when out of memory */
+	json_t *(*status)(void *arg); /* a new reference; NULL when out of memory */
 	int (*fetch)(void *arg, const char *feed, struct cw_error *err);
 	int (*reload)(void *arg, struct cw_buf *mistakes);          /* negative: mistakes says what, one a line */
 	const struct cw_feed *(*feed)(void *arg, const char *name); /* NULL = there is none */

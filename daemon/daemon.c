@@ -64,7 +64,7 @@ struct transfer {
 
 struct once {
 	bool on;
-	size_t feeds, left;          /* feeds whose transfer has not ended */
+	size_t feeds, left; /* feeds whose transfer has not ended */
 	uint64_t failed, unchanged, documents, evidence, new_evidence, quarantined, alerts;
 };
 
@@ -86,7 +86,7 @@ struct cw_daemon {
 	struct cw_mono healthy;
 	enum phase phase;
 	bool told_ready;
-	int status;                  /* exit status */
+	int status; /* exit status */
 	struct once once;
 };
 
@@ -199,8 +199,8 @@ static void feed_ill(struct cw_daemon *daemon, struct cw_schedule_feed *feed, co
 
 	cw_schedule_failed(daemon->schedule, feed, outcome, detail, retry_after, later);
 	daemon->once.failed++;
-	cw_log(CW_LOG_WARNING, "fetch.failed", "feed=%s outcome=%s failures=%u detail=%s next=%s", feed->feed->name, outcome,
-	       feed->state.failures, detail ? detail : "", cw_wall_format(feed->state.next_due, due));
+	cw_log(CW_LOG_WARNING, "fetch.failed", "feed=%s outcome=%s failures=%u detail=%s next=%s", feed->feed->name,
+	       outcome, feed->state.failures, detail ? detail : "", cw_wall_format(feed->state.next_due, due));
 	if (first)
 		feed_state_send(daemon, feed);
 }
@@ -335,8 +335,9 @@ static void document_fetched(struct transfer *transfer, const struct cw_fetch_re
 		return;
 	}
 	if (r == CW_INBOX_STORED) {
-		cw_log(CW_LOG_INFO, "fetch.stored", "feed=%s document=%" PRIu64 " size=%" PRIu64 " ms=%lld", feed->feed->name,
-		       document.id, document.size, (long long)((cw_mono_now().ns - transfer->started.ns) / 1000000));
+		cw_log(CW_LOG_INFO, "fetch.stored", "feed=%s document=%" PRIu64 " size=%" PRIu64 " ms=%lld",
+		       feed->feed->name, document.id, document.size,
+		       (long long)((cw_mono_now().ns - transfer->started.ns) / 1000000));
 		hold_update(daemon);
 		cw_dispatch_queued(daemon->dispatch);
 	} else {
@@ -419,9 +420,9 @@ static int transfer_begin(struct cw_daemon *daemon, struct cw_schedule_feed *fee
 		transfer->next->link = &transfer->next;
 	daemon->transfers = transfer;
 	transfer->url = strdup(source->url);
-	r = transfer->url ? cw_inbox_validators(daemon->inbox, source->name, source->url, daemon->config->hash, &validators,
-	                                        err)
-	                  : cw_error_nomem(err);
+	r = transfer->url
+	        ? cw_inbox_validators(daemon->inbox, source->name, source->url, daemon->config->hash, &validators, err)
+	        : cw_error_nomem(err);
 	request.etag = validators.etag;
 	request.last_modified = validators.last_modified;
 	if (r == 0)
@@ -497,8 +498,9 @@ static void tell_ready(struct cw_daemon *daemon)
 	if (daemon->told_ready || daemon->phase != PHASE_RUNNING || !healthy(daemon))
 		return;
 	daemon->told_ready = true;
-	cw_log(CW_LOG_NOTICE, "daemon.ready", "feeds=%zu normalisers=%zu fetching=%d", cw_schedule_count(daemon->schedule),
-	       cw_dispatch_normalisers_ready(daemon->dispatch), daemon->config->fetching);
+	cw_log(CW_LOG_NOTICE, "daemon.ready", "feeds=%zu normalisers=%zu fetching=%d",
+	       cw_schedule_count(daemon->schedule), cw_dispatch_normalisers_ready(daemon->dispatch),
+	       daemon->config->fetching);
 	if (cw_notify_ready(&err) < 0)
 		cw_log_error(CW_LOG_WARNING, "notify.failed", &err, NULL);
 	once_check(daemon);
@@ -612,17 +614,18 @@ static void document_committed(void *arg, const struct cw_inbox_document *docume
 
 	snprintf(detail, sizeof(detail), "%.*s", (int)tally->detail.len, tally->detail.at ? tally->detail.at : "");
 	cw_log(parsed ? CW_LOG_INFO : CW_LOG_WARNING, parsed ? "document.committed" : "document.rejected",
-	       "document=%" PRIu64 " feed=%s outcome=%s rows=%" PRIu64 " evidence=%" PRIu64 " new=%" PRIu64 " quarantined=%" PRIu64
-	       " alerts=%" PRIu64 " detail=%s",
-	       document->id, document->feed, parsed ? "parsed" : cw_reason_name(tally->outcome), tally->rows, tally->evidence,
-	       info->new_evidence, info->quarantined, info->alerts, detail);
+	       "document=%" PRIu64 " feed=%s outcome=%s rows=%" PRIu64 " evidence=%" PRIu64 " new=%" PRIu64
+	       " quarantined=%" PRIu64 " alerts=%" PRIu64 " detail=%s",
+	       document->id, document->feed, parsed ? "parsed" : cw_reason_name(tally->outcome), tally->rows,
+	       tally->evidence, info->new_evidence, info->quarantined, info->alerts, detail);
 	daemon->once.documents++;
 	daemon->once.evidence += tally->evidence;
 	daemon->once.new_evidence += info->new_evidence;
 	daemon->once.quarantined += info->quarantined;
 	daemon->once.alerts += info->alerts;
 	if (feed && !(document->flags & (CW_DOC_IMPORTED | CW_DOC_REPLAY))) {
-		bool latest = feed->state.unconfirmed_document == document->id && cw_wall_known(feed->state.unconfirmed);
+		bool latest =
+		    feed->state.unconfirmed_document == document->id && cw_wall_known(feed->state.unconfirmed);
 
 		if (parsed)
 			feed_well(daemon, feed, latest ? feed->state.unconfirmed : document->fetched_at);
@@ -663,21 +666,21 @@ static json_t *status_feed(const struct cw_schedule_feed *feed, struct cw_wall n
 	char outcome[CW_OUTCOME_MAX];
 
 	snprintf(outcome, sizeof(outcome), "%s", state->outcome);
-	return json_pack("{s:s, s:b, s:b, s:b, s:o, s:o, s:o, s:b, s:I, s:s?, s:s?, s:o}", "feed", feed->feed->name, "enabled",
-	                 (int)feed->feed->enabled, "polled", (int)feed->polled, "required", (int)feed->feed->required,
-	                 "last_attempt", json_wall(state->last_attempt), "last_success", json_wall(state->last_success),
-	                 "next_due", feed->polled ? json_wall(state->next_due) : json_null(), "overdue",
-	                 (int)cw_schedule_overdue(feed, now), "failures", (json_int_t)state->failures, "outcome",
-	                 outcome[0] ? outcome : NULL, "detail", state->detail, "outage_since",
-	                 json_wall(state->outage_since));
+	return json_pack(
+	    "{s:s, s:b, s:b, s:b, s:o, s:o, s:o, s:b, s:I, s:s?, s:s?, s:o}", "feed", feed->feed->name, "enabled",
+	    (int)feed->feed->enabled, "polled", (int)feed->polled, "required", (int)feed->feed->required,
+	    "last_attempt", json_wall(state->last_attempt), "last_success", json_wall(state->last_success), "next_due",
+	    feed->polled ? json_wall(state->next_due) : json_null(), "overdue", (int)cw_schedule_overdue(feed, now),
+	    "failures", (json_int_t)state->failures, "outcome", outcome[0] ? outcome : NULL, "detail", state->detail,
+	    "outage_since", json_wall(state->outage_since));
 }
 
 static json_t *status_process(const struct cw_process_info *info)
 {
-	return json_pack("{s:s, s:I, s:o, s:s, s:I, s:o}", "role", cw_role_name(info->role), "index", (json_int_t)info->index,
-	                 "pid", info->pid ? json_number((uint64_t)info->pid) : json_null(), "state",
-	                 cw_process_state_name(info->state), "restarts", (json_int_t)info->restarts, "documents",
-	                 json_number(info->documents));
+	return json_pack("{s:s, s:I, s:o, s:s, s:I, s:o}", "role", cw_role_name(info->role), "index",
+	                 (json_int_t)info->index, "pid", info->pid ? json_number((uint64_t)info->pid) : json_null(),
+	                 "state", cw_process_state_name(info->state), "restarts", (json_int_t)info->restarts,
+	                 "documents", json_number(info->documents));
 }
 
 static json_t *status(void *arg)
@@ -698,14 +701,14 @@ static json_t *status(void *arg)
 		cw_supervisor_info(daemon->supervisor, i, &info);
 		json_array_append_new(processes, status_process(&info));
 	}
-	return json_pack("{s:I, s:o, s:s, s:s, s:b, s:o, s:o, s:{s:o, s:o, s:o, s:I}, s:o, s:{s:o, s:o, s:o}, s:I}", "pid",
-	                 (json_int_t)getpid(), "started_at", json_wall(daemon->started_at), "version", CW_VERSION, "instance",
-	                 daemon->config->instance ? daemon->config->instance : "", "fetching", (int)daemon->config->fetching,
-	                 "processes", processes, "feeds", feeds, "backlog", "documents", json_number(counts.queued), "bytes",
-	                 json_number(counts.queued_bytes), "oldest", json_wall(counts.oldest), "in_flight",
-	                 (json_int_t)cw_dispatch_in_flight(daemon->dispatch), "poison", json_number(counts.poison), "documents",
-	                 "stored", json_number(counts.stored), "committed", json_number(counts.committed), "rejected",
-	                 json_number(counts.rejected), "lag_ms",
+	return json_pack("{s:I, s:o, s:s, s:s, s:b, s:o, s:o, s:{s:o, s:o, s:o, s:I}, s:o, s:{s:o, s:o, s:o}, s:I}",
+	                 "pid", (json_int_t)getpid(), "started_at", json_wall(daemon->started_at), "version",
+	                 CW_VERSION, "instance", daemon->config->instance ? daemon->config->instance : "", "fetching",
+	                 (int)daemon->config->fetching, "processes", processes, "feeds", feeds, "backlog", "documents",
+	                 json_number(counts.queued), "bytes", json_number(counts.queued_bytes), "oldest",
+	                 json_wall(counts.oldest), "in_flight", (json_int_t)cw_dispatch_in_flight(daemon->dispatch),
+	                 "poison", json_number(counts.poison), "documents", "stored", json_number(counts.stored),
+	                 "committed", json_number(counts.committed), "rejected", json_number(counts.rejected), "lag_ms",
 	                 (json_int_t)(cw_wall_known(counts.oldest) ? CW_MAX(now.ms - counts.oldest.ms, 0) : 0));
 }
 
@@ -804,7 +807,8 @@ static int reload(void *arg, struct cw_buf *mistakes)
 			cw_config_free(config);
 	}
 	if (r < 0) {
-		cw_log(CW_LOG_ERROR, "config.refused", "file=%s kept=%s", daemon->config_file, "the configuration from before");
+		cw_log(CW_LOG_ERROR, "config.refused", "file=%s kept=%s", daemon->config_file,
+		       "the configuration from before");
 		tell_ready(daemon);
 		return r;
 	}
@@ -934,9 +938,11 @@ static int directory_lock(const char *directory, int *ret, struct cw_error *err)
 		text[len > 0 ? strcspn(text, "\n") : 0] = '\0';
 		close(fd);
 		if (code == EWOULDBLOCK)
-			return cw_error_at(err, -EBUSY, path, 0, 0,
-			                   "another councilwatchd (process %s) uses this directory: stop it, or give this one "
-			                   "directories of its own", text[0] ? text : "unknown");
+			return cw_error_at(
+			    err, -EBUSY, path, 0, 0,
+			    "another councilwatchd (process %s) uses this directory: stop it, or give this one "
+			    "directories of its own",
+			    text[0] ? text : "unknown");
 		return cw_error_at(err, -code, path, 0, 0, "cannot lock: %s", strerror(code));
 	}
 	snprintf(text, sizeof(text), "%d\n", (int)getpid());
@@ -951,13 +957,20 @@ static int daemon_start(struct cw_daemon *daemon, struct cw_error *err)
 {
 	static const int signals[] = { SIGTERM, SIGINT, SIGHUP, 0 };
 	static const struct cw_schedule_ops schedule_ops = { .start = feed_start, .outage = outage };
-	static const struct cw_dispatch_ops dispatch_ops = { .committed = document_committed, .ready = worker_ready,
-		                                             .heard = worker_heard, .worked = worker_worked,
+	static const struct cw_dispatch_ops dispatch_ops = { .committed = document_committed,
+		                                             .ready = worker_ready,
+		                                             .heard = worker_heard,
+		                                             .worked = worker_worked,
 		                                             .bad = worker_bad };
-	static const struct cw_supervisor_ops supervisor_ops = { .died = worker_died, .gave_up = workers_gave_up,
+	static const struct cw_supervisor_ops supervisor_ops = { .died = worker_died,
+		                                                 .gave_up = workers_gave_up,
 		                                                 .stopped = workers_stopped };
-	static const struct cw_control_ops control_ops = { .status = status, .fetch = ask_fetch, .reload = reload,
-		                                           .feed = feed_config, .full = full, .stored = import_stored };
+	static const struct cw_control_ops control_ops = { .status = status,
+		                                           .fetch = ask_fetch,
+		                                           .reload = reload,
+		                                           .feed = feed_config,
+		                                           .full = full,
+		                                           .stored = import_stored };
 	struct cw_config *config = daemon->config;
 	int r;
 
@@ -988,13 +1001,13 @@ static int daemon_start(struct cw_daemon *daemon, struct cw_error *err)
 	if (r == 0)
 		r = cw_bus_new(&daemon->bus, err);
 	if (r == 0)
-		r = cw_dispatch_new(daemon->loop, daemon->bus, daemon->inbox, config->endpoint_work, config->endpoint_commit,
-		                    &dispatch_ops, daemon, &daemon->dispatch, err);
+		r = cw_dispatch_new(daemon->loop, daemon->bus, daemon->inbox, config->endpoint_work,
+		                    config->endpoint_commit, &dispatch_ops, daemon, &daemon->dispatch, err);
 	if (r == 0)
 		r = cw_dispatch_configure(daemon->dispatch, config->normalisers, config->hash, err);
 	if (r == 0)
-		r = cw_control_new(daemon->loop, daemon->bus, daemon->inbox, config->endpoint_control, &control_ops, daemon,
-		                   &daemon->control, err);
+		r = cw_control_new(daemon->loop, daemon->bus, daemon->inbox, config->endpoint_control, &control_ops,
+		                   daemon, &daemon->control, err);
 	if (r == 0)
 		r = cw_fetcher_new(daemon->loop, &daemon->fetcher, err);
 	if (r == 0)
@@ -1038,10 +1051,11 @@ static void once_print(const struct cw_daemon *daemon)
 {
 	const struct once *once = &daemon->once;
 
-	printf("councilwatchd: %zu feeds fetched, %" PRIu64 " failed, %" PRIu64 " unchanged; %" PRIu64 " documents committed, %" PRIu64
-	       " evidence (%" PRIu64 " new), %" PRIu64 " quarantined, %" PRIu64 " alerts\n",
-	       once->feeds - once->left, once->failed, once->unchanged, once->documents, once->evidence, once->new_evidence,
-	       once->quarantined, once->alerts);
+	printf("councilwatchd: %zu feeds fetched, %" PRIu64 " failed, %" PRIu64 " unchanged; %" PRIu64
+	       " documents committed, %" PRIu64 " evidence (%" PRIu64 " new), %" PRIu64 " quarantined, %" PRIu64
+	       " alerts\n",
+	       once->feeds - once->left, once->failed, once->unchanged, once->documents, once->evidence,
+	       once->new_evidence, once->quarantined, once->alerts);
 	fflush(stdout);
 }
 

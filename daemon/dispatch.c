@@ -12,11 +12,11 @@
 #include "dispatch.h"
 
 #define SOCKET_HWM 1000
-#define LINGER_MS 500              /* so that a STOP is not lost */
-#define RECEIVE_ROUND 64           /* messages taken before others get their turn */
+#define LINGER_MS 500    /* so that a STOP is not lost */
+#define RECEIVE_ROUND 64 /* messages taken before others get their turn */
 #define CREDITS_MAX 64u
-#define RETRY_MS 20                /* after a send that a peer had no room for */
-#define RETRY_STORAGE_MS 5000      /* after a failure of the disk */
+#define RETRY_MS 20           /* after a send that a peer had no room for */
+#define RETRY_STORAGE_MS 5000 /* after a failure of the disk */
 #define OUTBOX_BYTES (32u * 1024u * 1024u)
 
 enum doc_state {
@@ -34,11 +34,11 @@ struct doc {
 	struct doc *next;
 	struct cw_inbox_document row;
 	enum doc_state state;
-	enum cw_reason settle;     /* DOC_SETTLING: as what */
-	struct peer *peer;         /* who has or had it; NULL = nobody */
-	uint32_t seq;              /* next chunk */
+	enum cw_reason settle; /* DOC_SETTLING: as what */
+	struct peer *peer;     /* who has or had it; NULL = nobody */
+	uint32_t seq;          /* next chunk */
 	uint64_t offset;
-	uint32_t unacknowledged;   /* chunks */
+	uint32_t unacknowledged; /* chunks */
 };
 
 struct letter {
@@ -60,9 +60,9 @@ struct peer {
 	pid_t pid;
 	uint32_t credits;
 	struct cw_mono heard;
-	bool gone;                 /* ZeroMQ says so; its process will be reported dead */
-	bool bad;                  /* reported; nothing more is taken from it */
-	bool forsaken;             /* bad, and nobody will report it dead: to be given up */
+	bool gone;     /* ZeroMQ says so; its process will be reported dead */
+	bool bad;      /* reported; nothing more is taken from it */
+	bool forsaken; /* bad, and nobody will report it dead: to be given up */
 	struct outbox outbox;
 };
 
@@ -77,15 +77,15 @@ struct cw_dispatch {
 	struct doc *docs, **docs_end;
 	size_t n_docs;
 	size_t limit;
-	uint64_t last_order;       /* everything up to it was taken from the inbox */
-	struct peer *peers;        /* normalisers */
-	struct peer *assessor;     /* NULL = not ready */
+	uint64_t last_order;   /* everything up to it was taken from the inbox */
+	struct peer *peers;    /* normalisers */
+	struct peer *assessor; /* NULL = not ready */
 	char hash[CW_SHA256_HEX + 16];
 	struct cw_buf chunk, scratch;
 	struct cw_mono silence_due; /* when the silence timer should fire */
 	bool held;
 	bool pumping, pump_again;
-	bool storage_failed;       /* wait before the disk is tried again */
+	bool storage_failed; /* wait before the disk is tried again */
 };
 
 static void pump(struct cw_dispatch *dispatch);
@@ -577,8 +577,8 @@ static void peer_lost(struct cw_dispatch *dispatch, struct peer *peer, bool guil
 		       (unsigned long long)doc->row.id, doc->row.feed, doc->row.attempts, doc->row.deaths);
 		doc_withdraw(dispatch, doc);
 		if (doc->row.deaths >= CW_POISON_DEATHS && doc->settle == CW_REASON_NONE) {
-			cw_log(CW_LOG_ERROR, "document.poison", "document=%llu feed=%s url=%s", (unsigned long long)doc->row.id,
-			       doc->row.feed, doc->row.final_url);
+			cw_log(CW_LOG_ERROR, "document.poison", "document=%llu feed=%s url=%s",
+			       (unsigned long long)doc->row.id, doc->row.feed, doc->row.final_url);
 			doc_settle_as(doc, CW_REASON_POISON);
 		}
 	}
@@ -774,7 +774,8 @@ static void committed(struct cw_dispatch *dispatch, const struct cw_message *mes
 	}
 	r = cw_inbox_document(dispatch->inbox, message->document, &row, &err);
 	if (r == -ENOENT) {
-		cw_log(CW_LOG_WARNING, "dispatch.unknown_document", "document=%llu", (unsigned long long)message->document);
+		cw_log(CW_LOG_WARNING, "dispatch.unknown_document", "document=%llu",
+		       (unsigned long long)message->document);
 		return;
 	}
 	queued = r == 0 && row.state == CW_INBOX_QUEUED;
@@ -908,7 +909,8 @@ int cw_dispatch_new(struct cw_loop *loop, struct cw_bus *bus, struct cw_inbox *i
 	if (r == 0)
 		r = socket_open(dispatch, bus, work_endpoint, work_event, &dispatch->work, &dispatch->work_watch, err);
 	if (r == 0)
-		r = socket_open(dispatch, bus, commit_endpoint, commit_event, &dispatch->commit, &dispatch->commit_watch, err);
+		r = socket_open(dispatch, bus, commit_endpoint, commit_event, &dispatch->commit,
+		                &dispatch->commit_watch, err);
 	if (r < 0) {
 		cw_dispatch_free(dispatch);
 		return r;

@@ -21,7 +21,7 @@
 #include "fetch.h"
 #include "schedule.h"
 
-#define HEADERS_MAX (128u * 1024u)   /* bytes of response headers over one hop */
+#define HEADERS_MAX (128u * 1024u)     /* bytes of response headers over one hop */
 #define IGNORED_BODY_MAX (64u * 1024u) /* of an error page: read it, so that the connection can be used again */
 #define VALIDATOR_MAX 512u
 #define CREDENTIAL_MAX 4096u
@@ -36,12 +36,12 @@ struct sock {
 
 struct cw_fetcher {
 	struct cw_loop *loop;
-	struct cw_timer *timer;      /* libcurl's */
-	struct cw_timer *ended_timer;/* for fetches that ended before they began */
+	struct cw_timer *timer;       /* libcurl's */
+	struct cw_timer *ended_timer; /* for fetches that ended before they began */
 	CURLM *multi;
-	struct sock **socks;         /* by descriptor */
+	struct sock **socks; /* by descriptor */
 	size_t n_socks;
-	struct cw_fetch *first;      /* every fetch */
+	struct cw_fetch *first; /* every fetch */
 };
 
 struct cw_fetch {
@@ -59,18 +59,18 @@ struct cw_fetch {
 	unsigned max_redirects;
 	struct cw_mono deadline;
 	/* what came */
-	uint64_t received;           /* bytes handed over */
-	uint64_t slice_start;        /* of a file: received when this slice began */
+	uint64_t received;    /* bytes handed over */
+	uint64_t slice_start; /* of a file: received when this slice began */
 	uint64_t ignored;
 	size_t header_bytes;
 	char *got_etag, *got_last_modified, *got_retry_after;
 	unsigned redirects;
 	bool in_multi;
-	bool taking;                 /* the status said that the body is the document */
-	bool ended;                  /* result is set; done() is still to be called */
+	bool taking; /* the status said that the body is the document */
+	bool ended;  /* result is set; done() is still to be called */
 	bool is_file;
 	struct stat file;
-	int data_error;              /* of ops.data */
+	int data_error; /* of ops.data */
 	struct cw_error data_err;
 	bool headers_too_large;
 	struct cw_fetch_result result;
@@ -578,10 +578,10 @@ static CURLcode easy_set_up(struct cw_fetch *fetch)
 	CURL *easy = fetch->easy;
 	CURLcode code = CURLE_OK;
 
-#define SET(option, value)                                          \
-	do {                                                        \
-		if (!code)                                          \
-			code = curl_easy_setopt(easy, option, value); \
+#define SET(option, value)                                                                                             \
+	do {                                                                                                           \
+		if (!code)                                                                                             \
+			code = curl_easy_setopt(easy, option, value);                                                  \
 	} while (0)
 	SET(CURLOPT_PRIVATE, fetch);
 	SET(CURLOPT_ERRORBUFFER, fetch->curl_error);
@@ -684,7 +684,8 @@ static int redirect_check(struct cw_fetch *fetch, const char *location)
 	int r = -EACCES;
 
 	if (strlen(location) > CW_URL_MAX) {
-		result_set(fetch, CW_FETCH_REDIRECT_REFUSED, "redirected to an address of more than %u bytes", CW_URL_MAX);
+		result_set(fetch, CW_FETCH_REDIRECT_REFUSED, "redirected to an address of more than %u bytes",
+		           CW_URL_MAX);
 		return r;
 	}
 	if (address_parse(location, &to, NULL) < 0 || !is_http(&to)) {
@@ -706,9 +707,10 @@ static int redirect_check(struct cw_fetch *fetch, const char *location)
 	for (i = 0; !allowed && i < fetch->allowed_hosts.n; i++)
 		allowed = strcasecmp(fetch->allowed_hosts.at[i], to.host) == 0;
 	if (!allowed) {
-		result_set(fetch, CW_FETCH_REDIRECT_REFUSED,
-		           "redirected to host '%.200s': add it to allowed_hosts of the feed if it belongs to the publisher",
-		           to.host);
+		result_set(
+		    fetch, CW_FETCH_REDIRECT_REFUSED,
+		    "redirected to host '%.200s': add it to allowed_hosts of the feed if it belongs to the publisher",
+		    to.host);
 		goto out;
 	}
 	r = 0;
@@ -725,7 +727,8 @@ static void redirect(struct cw_fetch *fetch)
 
 	curl_easy_getinfo(fetch->easy, CURLINFO_REDIRECT_URL, &location);
 	if (!location) {
-		result_set(fetch, CW_FETCH_HTTP, "the server answered %u without saying where to", fetch->result.status);
+		result_set(fetch, CW_FETCH_HTTP, "the server answered %u without saying where to",
+		           fetch->result.status);
 		return;
 	}
 	if (fetch->redirects >= fetch->max_redirects) {
@@ -770,8 +773,8 @@ static void status_end(struct cw_fetch *fetch)
 		return;
 	case 429:
 	case 503:
-		if (fetch->got_retry_after && cw_retry_after_parse(cw_str(fetch->got_retry_after), cw_wall_now(),
-		                                                   &fetch->result.retry_after) < 0)
+		if (fetch->got_retry_after &&
+		    cw_retry_after_parse(cw_str(fetch->got_retry_after), cw_wall_now(), &fetch->result.retry_after) < 0)
 			fetch->result.retry_after = cw_wall_none();
 		break;
 	}
@@ -951,7 +954,8 @@ static int file_check(struct cw_fetch *fetch)
 
 	if (!path || stat(path, &fetch->file) < 0) {
 		r = -ENOENT;
-		result_set(fetch, CW_FETCH_UNREADABLE, "cannot read the file: %s", path ? strerror(errno) : "not a path");
+		result_set(fetch, CW_FETCH_UNREADABLE, "cannot read the file: %s",
+		           path ? strerror(errno) : "not a path");
 	} else if (!S_ISREG(fetch->file.st_mode)) {
 		r = -EINVAL;
 		result_set(fetch, CW_FETCH_UNREADABLE, "not a plain file");

@@ -23,35 +23,35 @@
 enum cw_fetch_outcome {
 	CW_FETCH_OK,
 	CW_FETCH_NOT_MODIFIED,
-	CW_FETCH_HTTP,              /* the status says why: "http_404" */
+	CW_FETCH_HTTP, /* the status says why: "http_404" */
 	CW_FETCH_TIMEOUT,
 	CW_FETCH_TOO_LARGE,
-	CW_FETCH_REFUSED,           /* nobody answers at that address */
+	CW_FETCH_REFUSED, /* nobody answers at that address */
 	CW_FETCH_DNS,
 	CW_FETCH_TLS,
-	CW_FETCH_REDIRECT_REFUSED,  /* to a scheme or host that the feed may not follow */
+	CW_FETCH_REDIRECT_REFUSED, /* to a scheme or host that the feed may not follow */
 	CW_FETCH_TOO_MANY_REDIRECTS,
-	CW_FETCH_TRUNCATED,         /* ended before its announced end */
-	CW_FETCH_RESET,             /* ended before any answer */
-	CW_FETCH_BAD_RESPONSE,      /* not HTTP */
-	CW_FETCH_BAD_ENCODING,      /* cannot be decompressed */
-	CW_FETCH_UNREADABLE,        /* a file:// that is not there, not a plain file or not ours to read */
+	CW_FETCH_TRUNCATED,    /* ended before its announced end */
+	CW_FETCH_RESET,        /* ended before any answer */
+	CW_FETCH_BAD_RESPONSE, /* not HTTP */
+	CW_FETCH_BAD_ENCODING, /* cannot be decompressed */
+	CW_FETCH_UNREADABLE,   /* a file:// that is not there, not a plain file or not ours to read */
 	CW_FETCH_NO_CREDENTIAL,
-	CW_FETCH_STORAGE,           /* the receiver could not take the bytes */
+	CW_FETCH_STORAGE, /* the receiver could not take the bytes */
 	CW_FETCH_INTERNAL,
 };
 
 struct cw_fetch_result {
 	enum cw_fetch_outcome outcome;
-	char name[24];               /* of the outcome, as it is recorded: "ok", "http_503" */
-	unsigned status;             /* of the last answer; 0 = none */
-	uint64_t size;               /* bytes handed over */
+	char name[24];   /* of the outcome, as it is recorded: "ok", "http_503" */
+	unsigned status; /* of the last answer; 0 = none */
+	uint64_t size;   /* bytes handed over */
 	unsigned redirects;
-	const char *final_url;       /* all borrowed for the call of done() */
-	const char *content_type;    /* "" when not said */
-	const char *etag;            /* NULL when not said */
+	const char *final_url;    /* all borrowed for the call of done() */
+	const char *content_type; /* "" when not said */
+	const char *etag;         /* NULL when not said */
 	const char *last_modified;
-	struct cw_wall retry_after;  /* NONE when not said */
+	struct cw_wall retry_after;     /* NONE when not said */
 	char detail[CW_ERROR_TEXT_MAX]; /* one sentence; "" when all is well */
 };
 
@@ -59,11 +59,11 @@ struct cw_fetch_result {
 struct cw_fetch_request {
 	const char *url;
 	const char *user_agent;
-	const char *etag;            /* NULL = unconditional */
+	const char *etag; /* NULL = unconditional */
 	const char *last_modified;
 	const struct cw_strings *headers;       /* may be NULL */
 	const struct cw_strings *allowed_hosts; /* may be NULL */
-	const char *credential;      /* a name in $CREDENTIALS_DIRECTORY or an absolute path; NULL = none */
+	const char *credential;                 /* a name in $CREDENTIALS_DIRECTORY or an absolute path; NULL = none */
 	uint64_t max_size;
 	int64_t connect_timeout_ms;
 	int64_t timeout_ms;

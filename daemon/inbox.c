@@ -21,31 +21,31 @@
 #define APPLICATION_ID 0x43576962 /* "CWib": tells our file from somebody else's */
 #define SCHEMA_VERSION 1
 #define BATCH_BYTES (4u * 1024u * 1024u)
-#define CHUNK_SHIFT 16            /* CW_DOCUMENT_MAX / CW_CHUNK_MAX is 2^14 */
+#define CHUNK_SHIFT 16 /* CW_DOCUMENT_MAX / CW_CHUNK_MAX is 2^14 */
 #define ZSTD_LEVEL 3
 
 static const char schema[] =
-	"CREATE TABLE content (id INTEGER PRIMARY KEY, sha256 BLOB NOT NULL UNIQUE, size INTEGER NOT NULL,"
-	" chunks INTEGER NOT NULL);"
-	"CREATE TABLE chunk (id INTEGER PRIMARY KEY, size INTEGER NOT NULL, data BLOB NOT NULL);"
-	"CREATE TABLE upload (content INTEGER PRIMARY KEY);"
-	"CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
-	"INSERT INTO counter VALUES ('order', 0), ('content', 0);"
-	"CREATE TABLE document (id INTEGER PRIMARY KEY AUTOINCREMENT, ord INTEGER NOT NULL, content INTEGER NOT NULL,"
-	" feed TEXT NOT NULL, url TEXT NOT NULL, final_url TEXT NOT NULL, content_type TEXT NOT NULL, etag TEXT,"
-	" last_modified TEXT, fetched_at INTEGER NOT NULL, stored_at INTEGER NOT NULL, size INTEGER NOT NULL,"
-	" sha256 BLOB NOT NULL, flags INTEGER NOT NULL, state INTEGER NOT NULL DEFAULT 0,"
-	" attempts INTEGER NOT NULL DEFAULT 0, deaths INTEGER NOT NULL DEFAULT 0, outcome INTEGER NOT NULL DEFAULT 0,"
-	" settled_at INTEGER, config TEXT NOT NULL DEFAULT '', commit_info BLOB);"
-	"CREATE UNIQUE INDEX document_newest ON document (feed, fetched_at, sha256);"
-	"CREATE INDEX document_queue ON document (ord) WHERE state = 0;"
-	"CREATE TABLE feed (name TEXT PRIMARY KEY, url TEXT, etag TEXT, last_modified TEXT, content_sha256 BLOB,"
-	" cursor TEXT, created_at INTEGER, last_attempt INTEGER, last_success INTEGER, next_due INTEGER,"
-	" outage_since INTEGER, unconfirmed INTEGER, unconfirmed_document INTEGER NOT NULL DEFAULT 0,"
-	" failures INTEGER NOT NULL DEFAULT 0, outcome TEXT NOT NULL DEFAULT '', detail TEXT) WITHOUT ROWID;";
+    "CREATE TABLE content (id INTEGER PRIMARY KEY, sha256 BLOB NOT NULL UNIQUE, size INTEGER NOT NULL,"
+    " chunks INTEGER NOT NULL);"
+    "CREATE TABLE chunk (id INTEGER PRIMARY KEY, size INTEGER NOT NULL, data BLOB NOT NULL);"
+    "CREATE TABLE upload (content INTEGER PRIMARY KEY);"
+    "CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
+    "INSERT INTO counter VALUES ('order', 0), ('content', 0);"
+    "CREATE TABLE document (id INTEGER PRIMARY KEY AUTOINCREMENT, ord INTEGER NOT NULL, content INTEGER NOT NULL,"
+    " feed TEXT NOT NULL, url TEXT NOT NULL, final_url TEXT NOT NULL, content_type TEXT NOT NULL, etag TEXT,"
+    " last_modified TEXT, fetched_at INTEGER NOT NULL, stored_at INTEGER NOT NULL, size INTEGER NOT NULL,"
+    " sha256 BLOB NOT NULL, flags INTEGER NOT NULL, state INTEGER NOT NULL DEFAULT 0,"
+    " attempts INTEGER NOT NULL DEFAULT 0, deaths INTEGER NOT NULL DEFAULT 0, outcome INTEGER NOT NULL DEFAULT 0,"
+    " settled_at INTEGER, config TEXT NOT NULL DEFAULT '', commit_info BLOB);"
+    "CREATE UNIQUE INDEX document_newest ON document (feed, fetched_at, sha256);"
+    "CREATE INDEX document_queue ON document (ord) WHERE state = 0;"
+    "CREATE TABLE feed (name TEXT PRIMARY KEY, url TEXT, etag TEXT, last_modified TEXT, content_sha256 BLOB,"
+    " cursor TEXT, created_at INTEGER, last_attempt INTEGER, last_success INTEGER, next_due INTEGER,"
+    " outage_since INTEGER, unconfirmed INTEGER, unconfirmed_document INTEGER NOT NULL DEFAULT 0,"
+    " failures INTEGER NOT NULL DEFAULT 0, outcome TEXT NOT NULL DEFAULT '', detail TEXT) WITHOUT ROWID;";
 
-#define DOCUMENT_COLUMNS                                                                                            \
-	"id, ord, content, feed, url, final_url, content_type, fetched_at, stored_at, size, sha256, flags, state, " \
+#define DOCUMENT_COLUMNS                                                                                               \
+	"id, ord, content, feed, url, final_url, content_type, fetched_at, stored_at, size, sha256, flags, state, "    \
 	"attempts, deaths, outcome, config, commit_info"
 
 enum statement {
@@ -87,30 +87,31 @@ static const char *const sql[ST_STATEMENTS] = {
 	[ST_CONTENT_ADD] = "INSERT INTO content VALUES (?1, ?2, ?3, ?4)",
 	[ST_CONTENT_FIND] = "SELECT id FROM content WHERE sha256 = ?1 AND size = ?2",
 	[ST_COUNTER_SET] = "UPDATE counter SET value = ?2 WHERE name = ?1",
-	[ST_DOCUMENT_ADD] = "INSERT INTO document (ord, content, feed, url, final_url, content_type, etag, last_modified,"
-			    " fetched_at, stored_at, size, sha256, flags)"
-			    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+	[ST_DOCUMENT_ADD] =
+	    "INSERT INTO document (ord, content, feed, url, final_url, content_type, etag, last_modified,"
+	    " fetched_at, stored_at, size, sha256, flags)"
+	    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
 	[ST_DOCUMENT_GET] = "SELECT " DOCUMENT_COLUMNS " FROM document WHERE id = ?1",
-	[ST_DOCUMENT_SAME] = "SELECT " DOCUMENT_COLUMNS
-			     " FROM document WHERE feed = ?1 AND fetched_at = ?2 AND sha256 = ?3",
-	[ST_DOCUMENT_NEWEST] = "SELECT " DOCUMENT_COLUMNS
-			       " FROM document WHERE feed = ?1 ORDER BY fetched_at DESC, id DESC LIMIT 1",
-	[ST_DOCUMENT_NEXT] = "SELECT " DOCUMENT_COLUMNS
-			     " FROM document WHERE state = 0 AND ord > ?1 ORDER BY ord LIMIT 1",
+	[ST_DOCUMENT_SAME] =
+	    "SELECT " DOCUMENT_COLUMNS " FROM document WHERE feed = ?1 AND fetched_at = ?2 AND sha256 = ?3",
+	[ST_DOCUMENT_NEWEST] =
+	    "SELECT " DOCUMENT_COLUMNS " FROM document WHERE feed = ?1 ORDER BY fetched_at DESC, id DESC LIMIT 1",
+	[ST_DOCUMENT_NEXT] =
+	    "SELECT " DOCUMENT_COLUMNS " FROM document WHERE state = 0 AND ord > ?1 ORDER BY ord LIMIT 1",
 	[ST_DOCUMENT_OLDEST] = "SELECT stored_at FROM document WHERE state = 0 ORDER BY ord LIMIT 1",
 	[ST_DOCUMENT_COUNT] = "UPDATE document SET attempts = ?2, deaths = ?3 WHERE id = ?1",
 	[ST_DOCUMENT_SETTLE] = "UPDATE document SET state = ?2, outcome = ?3, config = ?4, commit_info = ?5,"
-			       " settled_at = ?6 WHERE id = ?1 AND state = 0",
+	                       " settled_at = ?6 WHERE id = ?1 AND state = 0",
 	[ST_FEED_GET] = "SELECT created_at, last_attempt, last_success, next_due, outage_since, unconfirmed,"
-			" unconfirmed_document, failures, outcome, detail FROM feed WHERE name = ?1",
+	                " unconfirmed_document, failures, outcome, detail FROM feed WHERE name = ?1",
 	[ST_FEED_SAVE] = "INSERT INTO feed (name, created_at, last_attempt, last_success, next_due, outage_since,"
-			 " unconfirmed, unconfirmed_document, failures, outcome, detail)"
-			 " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (name) DO UPDATE SET"
-			 " created_at = ?2, last_attempt = ?3, last_success = ?4, next_due = ?5, outage_since = ?6,"
-			 " unconfirmed = ?7, unconfirmed_document = ?8, failures = ?9, outcome = ?10, detail = ?11",
+	                 " unconfirmed, unconfirmed_document, failures, outcome, detail)"
+	                 " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (name) DO UPDATE SET"
+	                 " created_at = ?2, last_attempt = ?3, last_success = ?4, next_due = ?5, outage_since = ?6,"
+	                 " unconfirmed = ?7, unconfirmed_document = ?8, failures = ?9, outcome = ?10, detail = ?11",
 	[ST_VALIDATORS_SET] = "INSERT INTO feed (name, url, etag, last_modified, content_sha256)"
-			      " VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (name) DO UPDATE SET"
-			      " url = ?2, etag = ?3, last_modified = ?4, content_sha256 = ?5",
+	                      " VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (name) DO UPDATE SET"
+	                      " url = ?2, etag = ?3, last_modified = ?4, content_sha256 = ?5",
 	[ST_VALIDATORS_GET] = "SELECT url, etag, last_modified, content_sha256 FROM feed WHERE name = ?1",
 };
 
@@ -119,22 +120,22 @@ struct cw_inbox {
 	sqlite3_stmt *statement[ST_STATEMENTS];
 	ZSTD_CCtx *compressor;
 	ZSTD_DCtx *decompressor;
-	unsigned char *scratch;      /* ZSTD_compressBound(CW_CHUNK_MAX) bytes */
-	struct cw_timer *flush;      /* NULL without a loop */
-	bool batch;                  /* a transaction is open */
+	unsigned char *scratch; /* ZSTD_compressBound(CW_CHUNK_MAX) bytes */
+	struct cw_timer *flush; /* NULL without a loop */
+	bool batch;             /* a transaction is open */
 	uint64_t batch_bytes;
-	uint64_t generation;         /* rises when a batch is undone: streams of an older one are broken */
+	uint64_t generation; /* rises when a batch is undone: streams of an older one are broken */
 	uint64_t next_content;
 	uint64_t next_order;
 	struct cw_inbox_counts counts;
 };
 
 struct cw_inbox_stream {
-	struct cw_inbox *inbox;      /* borrowed */
-	struct cw_buf buf;           /* the chunk being filled */
+	struct cw_inbox *inbox; /* borrowed */
+	struct cw_buf buf;      /* the chunk being filled */
 	struct cw_sha256 *hash;
 	uint64_t size, max_size;
-	uint64_t content;            /* 0 until the first chunk is written */
+	uint64_t content; /* 0 until the first chunk is written */
 	uint64_t generation;
 	uint32_t chunks;
 	bool spent;
@@ -468,13 +469,15 @@ static int open_schema(struct cw_inbox *inbox, struct cw_error *err)
 	if (application != APPLICATION_ID && (application != 0 || tables != 0))
 		return cw_error_at(err, -EBADMSG, "inbox.db", 0, 0, "is not an inbox of councilwatch");
 	if (version > SCHEMA_VERSION)
-		return cw_error_at(err, -EINVAL, "inbox.db", 0, 0,
-		                   "was written by a newer councilwatch (version %lld, this one knows %d): run that version, "
-		                   "or restore a copy from before the upgrade",
-		                   (long long)version, SCHEMA_VERSION);
+		return cw_error_at(
+		    err, -EINVAL, "inbox.db", 0, 0,
+		    "was written by a newer councilwatch (version %lld, this one knows %d): run that version, "
+		    "or restore a copy from before the upgrade",
+		    (long long)version, SCHEMA_VERSION);
 	/* Larger pages suit rows of many kilobytes; it only takes effect on an empty file. */
-	r = exec(inbox, "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-	                "PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -4096; PRAGMA temp_store = MEMORY",
+	r = exec(inbox,
+	         "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+	         "PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -4096; PRAGMA temp_store = MEMORY",
 	         "set up", err);
 	if (r < 0 || version == SCHEMA_VERSION)
 		return r;
@@ -526,8 +529,10 @@ int cw_inbox_open(const char *state_dir, struct cw_loop *loop, struct cw_inbox *
 	if (r == 0)
 		r = count_documents(inbox, err);
 	if (r == 0)
-		r = ask_number(inbox, "SELECT max((SELECT value FROM counter WHERE name = 'content'),"
-		                      " (SELECT coalesce(max(id), 0) FROM content))", &content, err);
+		r = ask_number(inbox,
+		               "SELECT max((SELECT value FROM counter WHERE name = 'content'),"
+		               " (SELECT coalesce(max(id), 0) FROM content))",
+		               &content, err);
 	if (r == 0)
 		r = ask_number(inbox, "SELECT value FROM counter WHERE name = 'order'", &order, err);
 	if (r == 0 && loop)
@@ -621,8 +626,8 @@ static int chunk_write(struct cw_inbox_stream *stream, struct cw_error *err)
 		if (!statement || run(statement) < 0)
 			return fail(inbox, err, "count contents");
 	}
-	packed = ZSTD_compressCCtx(inbox->compressor, inbox->scratch, ZSTD_compressBound(CW_CHUNK_MAX), stream->buf.data,
-	                           stream->buf.len, ZSTD_LEVEL);
+	packed = ZSTD_compressCCtx(inbox->compressor, inbox->scratch, ZSTD_compressBound(CW_CHUNK_MAX),
+	                           stream->buf.data, stream->buf.len, ZSTD_LEVEL);
 	if (ZSTD_isError(packed))
 		return cw_error_set(err, -ENOMEM, "cannot compress: %s", ZSTD_getErrorName(packed));
 	statement = get(inbox, ST_CHUNK_ADD);
@@ -942,8 +947,8 @@ static bool rejected_under_another(const struct cw_inbox_document *document, con
 	       strcmp(document->config, config) != 0;
 }
 
-int cw_inbox_stream_finish(struct cw_inbox_stream *stream, const struct cw_inbox_meta *meta, struct cw_inbox_feed *state,
-                           struct cw_inbox_document *ret, struct cw_error *err)
+int cw_inbox_stream_finish(struct cw_inbox_stream *stream, const struct cw_inbox_meta *meta,
+                           struct cw_inbox_feed *state, struct cw_inbox_document *ret, struct cw_error *err)
 {
 	struct cw_inbox *inbox = stream->inbox;
 	unsigned char sha256[CW_SHA256_LEN];
@@ -957,7 +962,8 @@ int cw_inbox_stream_finish(struct cw_inbox_stream *stream, const struct cw_inbox
 		return cw_error_nomem(err);
 	if (meta->expect_sha256 && memcmp(meta->expect_sha256, sha256, CW_SHA256_LEN) != 0) {
 		(void)stream_abandon(stream, NULL);
-		return cw_error_set(err, -EBADMSG, "the bytes that arrived are not those that were announced (SHA-256 differs)");
+		return cw_error_set(err, -EBADMSG,
+		                    "the bytes that arrived are not those that were announced (SHA-256 differs)");
 	}
 	r = document_same(inbox, meta, sha256, ret, err);
 	if (r == 0) {

@@ -35,22 +35,22 @@ const char *cw_inbox_state_name(enum cw_inbox_state state); /* "queued" */
 struct cw_inbox_document {
 	uint64_t id;
 	uint64_t order;
-	uint64_t content;          /* where its bytes are; shared */
+	uint64_t content; /* where its bytes are; shared */
 	char *feed;
-	char *url;                 /* as asked for; the file's name for imports */
-	char *final_url;           /* after redirects */
+	char *url;       /* as asked for; the file's name for imports */
+	char *final_url; /* after redirects */
 	char *content_type;
 	struct cw_wall fetched_at; /* as-of time */
 	struct cw_wall stored_at;
 	uint64_t size;
 	unsigned char sha256[CW_SHA256_LEN];
-	uint32_t flags;            /* CW_DOC_… */
+	uint32_t flags; /* CW_DOC_… */
 	enum cw_inbox_state state;
-	uint32_t attempts;         /* dispatches so far */
-	uint32_t deaths;           /* of workers that had it in hand */
-	enum cw_reason outcome;    /* once no longer queued */
-	char *config;              /* hash of the configuration it was settled under; "" while queued */
-	char *commit;              /* owned bytes of cw_commit_info_put; NULL while queued */
+	uint32_t attempts;      /* dispatches so far */
+	uint32_t deaths;        /* of workers that had it in hand */
+	enum cw_reason outcome; /* once no longer queued */
+	char *config;           /* hash of the configuration it was settled under; "" while queued */
+	char *commit;           /* owned bytes of cw_commit_info_put; NULL while queued */
 	size_t commit_len;
 };
 void cw_inbox_document_clear(struct cw_inbox_document *document);
@@ -58,16 +58,16 @@ void cw_inbox_document_clear(struct cw_inbox_document *document);
 /* What is remembered of a feed between runs. Times NONE = never. */
 #define CW_OUTCOME_MAX 24u
 struct cw_inbox_feed {
-	struct cw_wall created_at;   /* first seen in the configuration as a polled feed */
+	struct cw_wall created_at; /* first seen in the configuration as a polled feed */
 	struct cw_wall last_attempt;
 	struct cw_wall last_success;
 	struct cw_wall next_due;
 	struct cw_wall outage_since;
-	struct cw_wall unconfirmed;  /* a fetch that succeeded, whose document is not yet committed */
+	struct cw_wall unconfirmed; /* a fetch that succeeded, whose document is not yet committed */
 	uint64_t unconfirmed_document;
-	uint32_t failures;           /* in a row */
-	char outcome[CW_OUTCOME_MAX];/* of the last attempt: "ok", "not_modified", "http_503", … */
-	char *detail;                /* owned; one sentence about the last failure, or NULL */
+	uint32_t failures;            /* in a row */
+	char outcome[CW_OUTCOME_MAX]; /* of the last attempt: "ok", "not_modified", "http_503", … */
+	char *detail;                 /* owned; one sentence about the last failure, or NULL */
 };
 void cw_inbox_feed_init(struct cw_inbox_feed *feed);
 void cw_inbox_feed_clear(struct cw_inbox_feed *feed);
@@ -103,13 +103,13 @@ void cw_inbox_stream_free(struct cw_inbox_stream *stream);
 struct cw_inbox_meta {
 	const char *feed;
 	const char *url;
-	const char *final_url;       /* NULL = url */
-	const char *content_type;    /* NULL = "" */
-	const char *etag;            /* NULL = none */
+	const char *final_url;    /* NULL = url */
+	const char *content_type; /* NULL = "" */
+	const char *etag;         /* NULL = none */
 	const char *last_modified;
 	struct cw_wall fetched_at;
 	uint32_t flags;
-	const char *config;          /* today's configuration hash: see UNCHANGED */
+	const char *config;                 /* today's configuration hash: see UNCHANGED */
 	const unsigned char *expect_sha256; /* what the sender says; NULL = not said */
 };
 enum { CW_INBOX_STORED = 0, CW_INBOX_DUPLICATE = 1, CW_INBOX_UNCHANGED = 2 };
@@ -121,8 +121,8 @@ enum { CW_INBOX_STORED = 0, CW_INBOX_DUPLICATE = 1, CW_INBOX_UNCHANGED = 2 };
  * state (may be NULL): for a document that is stored it is saved as the feed's state, with unconfirmed set to it.
  * -EBADMSG when expect_sha256 differs. The stream is spent whatever is returned.
  */
-int cw_inbox_stream_finish(struct cw_inbox_stream *stream, const struct cw_inbox_meta *meta, struct cw_inbox_feed *state,
-                           struct cw_inbox_document *ret, struct cw_error *err);
+int cw_inbox_stream_finish(struct cw_inbox_stream *stream, const struct cw_inbox_meta *meta,
+                           struct cw_inbox_feed *state, struct cw_inbox_document *ret, struct cw_error *err);
 
 /* Documents. 0, or -ENOENT. */
 int cw_inbox_document(struct cw_inbox *inbox, uint64_t id, struct cw_inbox_document *ret, struct cw_error *err);

@@ -24,7 +24,7 @@ struct cw_host {
 	bool waiting;
 	bool loopback;
 	unsigned running;
-	int64_t allowed_ns;           /* monotonic: no start before */
+	int64_t allowed_ns; /* monotonic: no start before */
 	struct cw_schedule_feed *first, *last;
 	char name[];
 };
@@ -32,7 +32,7 @@ struct cw_host {
 struct heap {
 	struct cw_schedule_feed **at; /* from 1 */
 	size_t n;
-	bool outage;                  /* ordered by outage_due, else by when it is due */
+	bool outage; /* ordered by outage_due, else by when it is due */
 };
 
 struct cw_schedule {
@@ -53,7 +53,7 @@ struct cw_schedule {
 	bool only_asked;
 	bool in_run;
 	struct cw_wall started_at;
-	int clock_fd;                 /* readable when somebody sets the wall clock */
+	int clock_fd; /* readable when somebody sets the wall clock */
 	struct cw_watch *clock_watch;
 };
 
@@ -102,8 +102,8 @@ static int http_date_parse(struct cw_str text, struct cw_wall *ret)
 		if (year < 100)
 			year += year < 70 ? 2000 : 1900;
 	} else {
-		number = sscanf(copy, "%*3[A-Za-z] %3[A-Za-z] %2d %2d:%2d:%2d %4d%n", month, &day, &hour, &minute, &second,
-		                &year, &used);
+		number = sscanf(copy, "%*3[A-Za-z] %3[A-Za-z] %2d %2d:%2d:%2d %4d%n", month, &day, &hour, &minute,
+		                &second, &year, &used);
 		if (number != 6 || copy[used])
 			return -EINVAL;
 	}
@@ -284,7 +284,8 @@ static void ready_remove(struct cw_schedule_feed *feed)
 
 static struct cw_wall outage_deadline(const struct cw_schedule *schedule, const struct cw_schedule_feed *feed)
 {
-	struct cw_wall from = cw_wall_known(feed->state.last_success) ? feed->state.last_success : feed->state.created_at;
+	struct cw_wall from =
+	    cw_wall_known(feed->state.last_success) ? feed->state.last_success : feed->state.created_at;
 	double silence = schedule->config->risk.outage_cadences * (double)feed->feed->interval_ms;
 
 	if (!cw_wall_known(from) || silence > 1e15)
@@ -470,8 +471,8 @@ int cw_schedule_new(struct cw_loop *loop, const struct cw_schedule_ops *ops, voi
 	}
 	r = cw_timer_new(loop, timer_fired, schedule, &schedule->timer, err);
 	if (r == 0)
-		r = cw_loop_add_fd(loop, schedule->clock_fd, CW_LOOP_READ, clock_was_set, schedule, &schedule->clock_watch,
-		                   err);
+		r = cw_loop_add_fd(loop, schedule->clock_fd, CW_LOOP_READ, clock_was_set, schedule,
+		                   &schedule->clock_watch, err);
 	if (r < 0) {
 		cw_schedule_free(schedule);
 		return r;
@@ -649,7 +650,8 @@ int cw_schedule_configure(struct cw_schedule *schedule, const struct cw_config *
 	for (i = 0; i < schedule->n; i++)
 		feed_forget(schedule, schedule->feeds[i]);
 	for (i = 0; i < made; i++) {
-		struct cw_schedule_feed *before = schedule->config ? cw_schedule_find(schedule, feeds[i]->feed->name) : NULL;
+		struct cw_schedule_feed *before =
+		    schedule->config ? cw_schedule_find(schedule, feeds[i]->feed->name) : NULL;
 
 		if (!before || !before->running)
 			continue;
@@ -781,8 +783,9 @@ void cw_schedule_fetched(struct cw_schedule *schedule, struct cw_schedule_feed *
 {
 	outcome_set(feed, outcome, NULL);
 	if (!feed->asked)
-		feed->state.next_due = wall_later(cw_wall_now(), feed->feed->interval_ms +
-		                                  cw_schedule_jitter(feed->feed->jitter_ms, schedule->random()));
+		feed->state.next_due =
+		    wall_later(cw_wall_now(),
+		               feed->feed->interval_ms + cw_schedule_jitter(feed->feed->jitter_ms, schedule->random()));
 	plan(schedule, feed);
 }
 

@@ -42,18 +42,18 @@ struct cw_schedule;
 struct cw_host;
 
 struct cw_schedule_feed {
-	const struct cw_feed *feed;  /* borrowed from the configuration */
+	const struct cw_feed *feed; /* borrowed from the configuration */
 	struct cw_inbox_feed state;
-	bool polled;                 /* enabled, has a URL, and fetching is on */
-	bool running;                /* a transfer is under way */
-	bool asked;                  /* a person asked for it now */
-	bool attempted;              /* since this process started */
+	bool polled;    /* enabled, has a URL, and fetching is on */
+	bool running;   /* a transfer is under way */
+	bool asked;     /* a person asked for it now */
+	bool attempted; /* since this process started */
 	/* private */
 	struct cw_host *host;
-	struct cw_host *busy;        /* the host its transfer counts for */
+	struct cw_host *busy; /* the host its transfer counts for */
 	struct cw_schedule_feed *next_ready;
-	bool ready;                  /* in its host's queue */
-	size_t due_at, outage_at;    /* places in the heaps, from 1; 0 = not there */
+	bool ready;               /* in its host's queue */
+	size_t due_at, outage_at; /* places in the heaps, from 1; 0 = not there */
 	struct cw_wall outage_due;
 };
 

@@ -33,11 +33,11 @@ struct process {
 	pid_t pid;
 	int pidfd;
 	struct cw_watch *watch;
-	struct cw_timer *timer;    /* WAITING: restart. STARTING: too slow. READY: settled. STOPPING: harder */
-	unsigned quick_deaths;     /* in a row */
+	struct cw_timer *timer; /* WAITING: restart. STARTING: too slow. READY: settled. STOPPING: harder */
+	unsigned quick_deaths;  /* in a row */
 	unsigned restarts;
 	uint64_t documents;
-	bool terminated;           /* SIGTERM was sent */
+	bool terminated; /* SIGTERM was sent */
 };
 
 struct cw_supervisor {
@@ -190,8 +190,8 @@ static void process_ended(struct process *process)
 	       cw_role_name(process->role), process->index, (int)pid, text, (long long)(delay / 1000));
 	supervisor->ops.died(supervisor->arg, process->role, pid, true);
 	if (process->quick_deaths >= CW_WORKER_QUICK_DEATHS) {
-		cw_log(CW_LOG_ERROR, "worker.gave_up", "role=%s index=%u deaths=%u", cw_role_name(process->role), process->index,
-		       process->quick_deaths);
+		cw_log(CW_LOG_ERROR, "worker.gave_up", "role=%s index=%u deaths=%u", cw_role_name(process->role),
+		       process->index, process->quick_deaths);
 		process->state = CW_PROCESS_STOPPED;
 		cw_timer_disarm(process->timer);
 		supervisor->ops.gave_up(supervisor->arg, process->role);
@@ -215,8 +215,8 @@ static void timer_fired(void *arg)
 		process_start(process);
 		break;
 	case CW_PROCESS_STARTING:
-		cw_log(CW_LOG_WARNING, "worker.slow_start", "role=%s index=%u pid=%d limit=%ds", cw_role_name(process->role),
-		       process->index, (int)process->pid, CW_WORKER_START_MS / 1000);
+		cw_log(CW_LOG_WARNING, "worker.slow_start", "role=%s index=%u pid=%d limit=%ds",
+		       cw_role_name(process->role), process->index, (int)process->pid, CW_WORKER_START_MS / 1000);
 		(void)cw_supervisor_kill(process->supervisor, process->pid);
 		break;
 	case CW_PROCESS_READY:
@@ -269,8 +269,8 @@ static void process_start(struct process *process)
 		return;
 	}
 	process->pidfd = pidfd_open(pid, 0);
-	if (process->pidfd < 0 || cw_loop_add_fd(process->supervisor->loop, process->pidfd, CW_LOOP_READ, pidfd_event, process,
-	                                         &process->watch, &err) < 0) {
+	if (process->pidfd < 0 || cw_loop_add_fd(process->supervisor->loop, process->pidfd, CW_LOOP_READ, pidfd_event,
+	                                         process, &process->watch, &err) < 0) {
 		int code = errno;
 
 		(void)kill(pid, SIGKILL);
@@ -295,7 +295,8 @@ static int program_find(struct cw_supervisor *supervisor, const char *directory,
 	char self[PATH_MAX], *slash;
 	ssize_t len;
 
-	if (directory && (size_t)snprintf(supervisor->path[role], PATH_MAX, "%s/%s", directory, programs[role]) < PATH_MAX &&
+	if (directory &&
+	    (size_t)snprintf(supervisor->path[role], PATH_MAX, "%s/%s", directory, programs[role]) < PATH_MAX &&
 	    access(supervisor->path[role], X_OK) == 0)
 		return 0;
 	len = readlink("/proc/self/exe", self, sizeof(self) - 1);

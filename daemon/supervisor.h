@@ -30,7 +30,7 @@
 enum cw_process_state {
 	CW_PROCESS_STARTING, /* runs, not yet ready */
 	CW_PROCESS_READY,
-	CW_PROCESS_WAITING,  /* dead, to be started again */
+	CW_PROCESS_WAITING, /* dead, to be started again */
 	CW_PROCESS_STOPPING,
 	CW_PROCESS_STOPPED,
 };
@@ -42,10 +42,10 @@ int64_t cw_restart_delay_ms(unsigned restart);
 struct cw_process_info {
 	enum cw_role role;
 	unsigned index;
-	pid_t pid;             /* 0 = not running */
+	pid_t pid; /* 0 = not running */
 	enum cw_process_state state;
-	unsigned restarts;     /* since the daemon started */
-	uint64_t documents;    /* as it last said */
+	unsigned restarts;  /* since the daemon started */
+	uint64_t documents; /* as it last said */
 };
 
 struct cw_supervisor;

@@ -21,7 +21,7 @@ struct world {
 	struct cw_bus *bus;
 	struct cw_inbox *inbox;
 	struct cw_dispatch *dispatch;
-	bool supervised;          /* ops.bad says that a death will follow */
+	bool supervised; /* ops.bad says that a death will follow */
 	unsigned n_committed, n_bad, n_ready, n_worked;
 	uint64_t committed[32];
 	enum cw_reason outcomes[32];
@@ -77,16 +77,17 @@ static bool on_bad(void *arg, enum cw_role role, pid_t pid, const char *why)
 	return world->supervised;
 }
 
-static const struct cw_dispatch_ops ops = { .committed = on_committed, .ready = on_ready, .heard = on_heard,
-	                                    .worked = on_worked, .bad = on_bad };
+static const struct cw_dispatch_ops ops = {
+	.committed = on_committed, .ready = on_ready, .heard = on_heard, .worked = on_worked, .bad = on_bad
+};
 
 static int dispatch_open(struct world *world)
 {
 	struct cw_error err;
 	int r;
 
-	r = cw_dispatch_new(world->loop, world->bus, world->inbox, world->work, world->commit, &ops, world, &world->dispatch,
-	                    &err);
+	r = cw_dispatch_new(world->loop, world->bus, world->inbox, world->work, world->commit, &ops, world,
+	                    &world->dispatch, &err);
 	return r < 0 ? r : cw_dispatch_configure(world->dispatch, 2, "sha256:one", &err);
 }
 
@@ -191,8 +192,9 @@ static struct cw_sock *normaliser(struct world *world, pid_t pid, uint64_t credi
 	unsigned before = world->n_ready;
 	int i;
 
-	say(sock, (struct cw_message){ .kind = CW_MSG_READY, .number = credits, .count = (uint32_t)pid,
-	                               .payload = { "normaliser", 10 } });
+	say(sock,
+	    (struct cw_message){
+	        .kind = CW_MSG_READY, .number = credits, .count = (uint32_t)pid, .payload = { "normaliser", 10 } });
 	for (i = 0; world->n_ready == before && i < 500; i++)
 		spin(world, 2);
 	assert_int_equal(world->n_ready, before + 1);
@@ -282,7 +284,8 @@ static void commit(struct cw_sock *sock, uint64_t id, enum cw_reason outcome)
 
 	cw_buf_init(&packed, 4096);
 	assert_int_equal(cw_commit_info_put(&packed, &info), 0);
-	say(sock, (struct cw_message){ .kind = CW_MSG_COMMITTED, .document = id, .payload = { packed.data, packed.len } });
+	say(sock,
+	    (struct cw_message){ .kind = CW_MSG_COMMITTED, .document = id, .payload = { packed.data, packed.len } });
 	cw_buf_clear(&packed);
 }
 
@@ -429,7 +432,8 @@ static void test_window(void **state)
 	hear_nothing(world, n);
 	while (got < CHUNKS) {
 		credit = CW_MIN(3u, CHUNKS - got);
-		say(n, (struct cw_message){ .kind = CW_MSG_CHUNK_ACK, .document = id, .attempt = attempt, .number = credit });
+		say(n, (struct cw_message){
+		           .kind = CW_MSG_CHUNK_ACK, .document = id, .attempt = attempt, .number = credit });
 		for (i = 0; i < credit; i++, got++)
 			message = hear(world, n, CW_MSG_CHUNK);
 		if (got < CHUNKS)
@@ -637,7 +641,8 @@ static void test_spread(void **state)
 static void test_nonsense(void **state)
 {
 	struct world *world = *state;
-	struct cw_sock *a = assessor(world, 10), *n = normaliser(world, 11, 1), *stranger = connect_to(world, world->work);
+	struct cw_sock *a = assessor(world, 10), *n = normaliser(world, 11, 1),
+	               *stranger = connect_to(world, world->work);
 	struct cw_frame frame = { "hello", 5 };
 	uint64_t id;
 
@@ -757,7 +762,8 @@ static void test_damaged(void **state)
 
 	snprintf(path, sizeof(path), "%s/inbox.db", world->directory);
 	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, "UPDATE chunk SET data = x'0011' WHERE size = 1", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "UPDATE chunk SET data = x'0011' WHERE size = 1", NULL, NULL, NULL),
+	                 SQLITE_OK);
 	sqlite3_close(db);
 	a = assessor(world, 10);
 	n = normaliser(world, 11, 2);
@@ -782,8 +788,12 @@ static void test_feed_state_and_stop(void **state)
 {
 	struct world *world = *state;
 	struct cw_sock *a = assessor(world, 10), *n = normaliser(world, 11, 2);
-	struct cw_feed_state sent_state = { .feed = { "f", 1 }, .polled = true, .last_success = { 5 },
-		                            .outage_since = cw_wall_none(), .detail = { "why", 3 } }, got;
+	struct cw_feed_state sent_state = { .feed = { "f", 1 },
+		                            .polled = true,
+		                            .last_success = { 5 },
+		                            .outage_since = cw_wall_none(),
+		                            .detail = { "why", 3 } },
+	                     got;
 	struct cw_message message;
 	struct cw_cursor cursor;
 	struct cw_error err;
@@ -805,11 +815,11 @@ int main(void)
 {
 #define WORLD(test) cmocka_unit_test_setup_teardown(test, world_make, world_free)
 	static const struct CMUnitTest tests[] = {
-		WORLD(test_path),        WORLD(test_nobody_there),     WORLD(test_credit_and_order),
-		WORLD(test_window),      WORLD(test_death_and_poison), WORLD(test_poison_restart),
+		WORLD(test_path),           WORLD(test_nobody_there),     WORLD(test_credit_and_order),
+		WORLD(test_window),         WORLD(test_death_and_poison), WORLD(test_poison_restart),
 		WORLD(test_innocent_death), WORLD(test_assessor_returns), WORLD(test_spread),
-		WORLD(test_nonsense),    WORLD(test_credit_flood),     WORLD(test_unsupervised),
-		WORLD(test_silence),     WORLD(test_damaged),          WORLD(test_feed_state_and_stop),
+		WORLD(test_nonsense),       WORLD(test_credit_flood),     WORLD(test_unsupervised),
+		WORLD(test_silence),        WORLD(test_damaged),          WORLD(test_feed_state_and_stop),
 	};
 
 	return cmocka_run_group_tests_name("daemon_dispatch", tests, NULL, NULL);

@@ -26,7 +26,7 @@ static char directory[] = "/tmp/cw-fetch-XXXXXX";
 /* The receiver of one fetch. */
 struct got {
 	struct cw_buf bytes;
-	int refuse;             /* what data() answers, when not 0 */
+	int refuse; /* what data() answers, when not 0 */
 	bool done;
 	struct cw_fetch_result result;
 	char etag[64], final_url[512], content_type[128];
@@ -127,10 +127,10 @@ static int stop(void **state)
 
 struct end_case {
 	const char *path, *outcome;
-	size_t size;            /* bytes handed over; (size_t)-1 = any */
-	uint64_t max_size;      /* 0 = the usual */
-	int64_t timeout_ms;     /* 0 = the usual */
-	const char *detail;     /* part of it; NULL = none wanted */
+	size_t size;        /* bytes handed over; (size_t)-1 = any */
+	uint64_t max_size;  /* 0 = the usual */
+	int64_t timeout_ms; /* 0 = the usual */
+	const char *detail; /* part of it; NULL = none wanted */
 };
 
 static const struct end_case ends[] = {
@@ -499,16 +499,20 @@ static void test_many(void **state)
 int main(void)
 {
 	static const struct CMUnitTest plain[] = {
-		cmocka_unit_test(test_headers),      cmocka_unit_test(test_not_modified), cmocka_unit_test(test_retry_after),
-		cmocka_unit_test(test_allowed_host), cmocka_unit_test(test_secrets),      cmocka_unit_test(test_storage),
-		cmocka_unit_test(test_nobody),       cmocka_unit_test(test_file),         cmocka_unit_test(test_hosts),
-		cmocka_unit_test(test_cancel),       cmocka_unit_test(test_many),
+		cmocka_unit_test(test_headers),     cmocka_unit_test(test_not_modified),
+		cmocka_unit_test(test_retry_after), cmocka_unit_test(test_allowed_host),
+		cmocka_unit_test(test_secrets),     cmocka_unit_test(test_storage),
+		cmocka_unit_test(test_nobody),      cmocka_unit_test(test_file),
+		cmocka_unit_test(test_hosts),       cmocka_unit_test(test_cancel),
+		cmocka_unit_test(test_many),
 	};
 	struct CMUnitTest tests[CW_ARRAY_LEN(ends) + CW_ARRAY_LEN(plain)];
 	size_t i;
 
 	for (i = 0; i < CW_ARRAY_LEN(ends); i++)
-		tests[i] = (struct CMUnitTest){ .name = ends[i].path, .test_func = test_end, .initial_state = (void *)(uintptr_t)&ends[i] };
+		tests[i] = (struct CMUnitTest){ .name = ends[i].path,
+			                        .test_func = test_end,
+			                        .initial_state = (void *)(uintptr_t)&ends[i] };
 	memcpy(tests + i, plain, sizeof(plain));
 	return cmocka_run_group_tests_name("daemon_fetch", tests, start, stop);
 }

@@ -120,8 +120,9 @@ static int store(struct world *world, const struct cw_inbox_meta *meta, const vo
 
 static struct cw_inbox_meta meta_of(const char *feed, int64_t fetched_at, uint32_t flags)
 {
-	return (struct cw_inbox_meta){ .feed = feed, .url = "http://x/", .fetched_at = { fetched_at }, .flags = flags,
-		                       .config = "sha256:one" };
+	return (struct cw_inbox_meta){
+		.feed = feed, .url = "http://x/", .fetched_at = { fetched_at }, .flags = flags, .config = "sha256:one"
+	};
 }
 
 static void check_content(struct world *world, const struct cw_inbox_document *document, const unsigned char *data,
@@ -145,7 +146,8 @@ static void check_content(struct world *world, const struct cw_inbox_document *d
 
 static void test_stream(void **state)
 {
-	static const size_t sizes[] = { 0, 1, CW_CHUNK_MAX - 1, CW_CHUNK_MAX, CW_CHUNK_MAX + 1, 3 * CW_CHUNK_MAX, 9000000 };
+	static const size_t sizes[] = { 0,      1, CW_CHUNK_MAX - 1, CW_CHUNK_MAX, CW_CHUNK_MAX + 1, 3 * CW_CHUNK_MAX,
+		                        9000000 };
 	static const size_t pieces[] = { 1000, CW_CHUNK_MAX, 10000000 };
 	struct world *world = *state;
 	struct cw_inbox_document document;
@@ -157,7 +159,8 @@ static void test_stream(void **state)
 			struct cw_inbox_meta meta = meta_of("a", T0 + (int64_t)(i * 10 + j), CW_DOC_IMPORTED);
 			unsigned char *data = content(sizes[i], (uint32_t)i), sha256[CW_SHA256_LEN];
 
-			assert_int_equal(store(world, &meta, data, sizes[i], pieces[j], NULL, &document, &err), CW_INBOX_STORED);
+			assert_int_equal(store(world, &meta, data, sizes[i], pieces[j], NULL, &document, &err),
+			                 CW_INBOX_STORED);
 			assert_int_equal(document.size, sizes[i]);
 			assert_int_equal(cw_sha256(data, sizes[i], sha256), 0);
 			assert_memory_equal(document.sha256, sha256, CW_SHA256_LEN);

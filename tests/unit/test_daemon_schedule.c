@@ -161,7 +161,8 @@ static const struct cw_schedule_ops ops = { .start = on_start, .outage = on_outa
 static int world_make(void **state)
 {
 	static const char *const names[] = { "a", "b", "c", "d" };
-	static const char *const urls[] = { "https://one.example/a", "https://one.example/b", "https://two.example/c", NULL };
+	static const char *const urls[] = { "https://one.example/a", "https://one.example/b", "https://two.example/c",
+		                            NULL };
 	struct world *world = calloc(1, sizeof(*world));
 	struct cw_error err;
 	size_t i;
@@ -170,8 +171,11 @@ static int world_make(void **state)
 	cw_clock_replace(test_wall);
 	cw_risk_defaults(&world->config.risk);
 	for (i = 0; i < 4; i++)
-		world->feeds[i] = (struct cw_feed){ .name = (char *)(uintptr_t)names[i], .url = (char *)(uintptr_t)urls[i],
-			                            .enabled = true, .interval_ms = HOUR, .jitter_ms = 6 * MINUTE };
+		world->feeds[i] = (struct cw_feed){ .name = (char *)(uintptr_t)names[i],
+			                            .url = (char *)(uintptr_t)urls[i],
+			                            .enabled = true,
+			                            .interval_ms = HOUR,
+			                            .jitter_ms = 6 * MINUTE };
 	world->config.feeds = world->feeds;
 	world->config.n_feeds = 4;
 	world->config.per_host = 1;
@@ -537,7 +541,8 @@ static void test_heap(void **state)
 			cw_schedule_ended(world->schedule, feed);
 			seed = seed * 1664525 + 1013904223;
 			feed->asked = false;
-			cw_schedule_failed(world->schedule, feed, "x", NULL, (struct cw_wall){ wall.ms + HOUR + seed % (int)HOUR }, false);
+			cw_schedule_failed(world->schedule, feed, "x", NULL,
+			                   (struct cw_wall){ wall.ms + HOUR + seed % (int)HOUR }, false);
 		}
 		for (i = 0; i < N; i++)
 			assert_true(feed_of(world, names[i])->state.next_due.ms > wall.ms);
@@ -555,15 +560,26 @@ int main(void)
 		cmocka_unit_test(test_backoff),
 		cmocka_unit_test(test_jitter),
 #define WORLD(test) cmocka_unit_test_setup_teardown(test, world_make, world_free)
-		WORLD(test_hosts), WORLD(test_transfers), WORLD(test_due), WORLD(test_failures), WORLD(test_start_failure),
-		WORLD(test_restart), WORLD(test_clock_set_back), WORLD(test_removed_while_running), WORLD(test_hold_and_ask),
-		WORLD(test_outage), WORLD(test_outage_after_stop), WORLD(test_overdue), WORLD(test_heap),
+		WORLD(test_hosts),
+		WORLD(test_transfers),
+		WORLD(test_due),
+		WORLD(test_failures),
+		WORLD(test_start_failure),
+		WORLD(test_restart),
+		WORLD(test_clock_set_back),
+		WORLD(test_removed_while_running),
+		WORLD(test_hold_and_ask),
+		WORLD(test_outage),
+		WORLD(test_outage_after_stop),
+		WORLD(test_overdue),
+		WORLD(test_heap),
 	};
 	struct CMUnitTest tests[CW_ARRAY_LEN(retries) + CW_ARRAY_LEN(plain)];
 	size_t i;
 
 	for (i = 0; i < CW_ARRAY_LEN(retries); i++)
-		tests[i] = (struct CMUnitTest){ .name = retries[i].text, .test_func = test_retry_after,
+		tests[i] = (struct CMUnitTest){ .name = retries[i].text,
+			                        .test_func = test_retry_after,
 			                        .initial_state = (void *)(uintptr_t)&retries[i] };
 	memcpy(tests + i, plain, sizeof(plain));
 	return cmocka_run_group_tests_name("daemon_schedule", tests, NULL, NULL);
