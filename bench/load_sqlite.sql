@@ -1,5 +1,5 @@
 -- The same job with the sqlite3 shell: .import, then SQL. Read by bench/ingest, which puts paths in place of @INPUT@,
--- @COUNCILS@, @ALIASES@ and @LATEST@. Less work than councilwatch does, in the ways that load_python says.
+-- @COUNCILS@, @ALIASES@ and @LATEST@. Less work than councilwatch does: rows and levels, as load_python --rows-only.
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = FULL;
 PRAGMA cache_size = -32768;
