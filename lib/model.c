@@ -249,6 +249,11 @@ static bool instance_live(const struct instance *instance, int32_t day)
 	       (instance->expires_day == CW_DAY_NONE || instance->expires_day > day);
 }
 
+static bool instance_counts(const struct instance *instance, int32_t day)
+{
+	return instance_live(instance, day) && instance->best_tier != CW_TIER_D;
+}
+
 static void hold_from(struct sim *sim, const struct instance *instance, int32_t day)
 {
 	if (instance->def->state && instance_floor(instance) >= CW_LEVEL_PRIORITY &&
@@ -625,7 +630,7 @@ static void evaluate(const struct sim *sim, int32_t day, struct totals *ret)
 		enum cw_criterion c = instance->criterion;
 		size_t s = (size_t)(instance->def - risk->signals);
 
-		if (!instance_live(instance, day) || instance->best_tier == CW_TIER_D)
+		if (!instance_counts(instance, day))
 			continue;
 		if (instance->def->state) {
 			enum cw_level floor = instance_floor(instance);
@@ -1073,44 +1078,50 @@ static int by_points(const void *a, const void *b)
 	return strcmp(x->signal->name, y->signal->name);
 }
 
-static int add_contributor(const struct sim *sim, size_t at, int32_t day, struct cw_assessment *assessment)
+/* The instance that counts whole among those of one signal and criterion; the rest are repeats. */
+struct leaders {
+	size_t at[CW_SIGNALS_MAX][CW_CRIT_COUNT]; /* position in the active list; SIZE_MAX = none */
+	double value[CW_SIGNALS_MAX][CW_CRIT_COUNT];
+};
+
+static void find_leaders(const struct sim *sim, int32_t day, struct leaders *ret)
+{
+	memset(ret->at, 0xff, sizeof(ret->at));
+	for (size_t i = 0; i < sim->n_active; i++) {
+		const struct instance *instance = &sim->instances[sim->active[i]];
+		size_t s = (size_t)(instance->def - sim->risk->signals);
+		double v;
+
+		if (!instance_counts(instance, day))
+			continue;
+		v = instance->def->state ? instance->def->weight : impulse_now(sim, instance, day);
+		if (ret->at[s][instance->criterion] == SIZE_MAX || v > ret->value[s][instance->criterion]) {
+			ret->at[s][instance->criterion] = i;
+			ret->value[s][instance->criterion] = v;
+		}
+	}
+}
+
+static int add_contributor(const struct sim *sim, size_t at, int32_t day, const struct leaders *leaders,
+                           struct cw_assessment *assessment)
 {
 	const struct instance *instance = &sim->instances[sim->active[at]];
 	struct cw_contributor *c = &assessment->contributors[assessment->n_contributors];
-	bool first = true;
+	bool leads = leaders->at[instance->def - sim->risk->signals][instance->criterion] == at;
 
 	*c = (struct cw_contributor){ .signal = instance->def, .criterion = instance->criterion, .confidence = 1,
 		                      .opened_day = instance->opened_day, .age_days = day - instance->opened_day,
 		                      .derived = instance->derived, .closes_day = instance->expires_day };
 	if (instance->def->state) {
-		for (size_t i = 0; i < at && first; i++) {
-			const struct instance *other = &sim->instances[sim->active[i]];
-
-			first = other->def != instance->def || other->criterion != instance->criterion ||
-			        !instance_live(other, day) || other->best_tier == CW_TIER_D;
-		}
-		c->points = first ? instance->def->weight : 0;
+		c->points = leads ? instance->def->weight : 0;
 		c->floor = instance_floor(instance);
 	} else {
-		double strongest = 0, mine = impulse_now(sim, instance, day);
+		double mine = impulse_now(sim, instance, day);
 
 		if (mine <= 0)
 			return 0;
 		c->confidence = instance_confidence(sim, instance);
-		/* Repeats of one kind: the strongest whole, a quarter of each other. */
-		for (size_t i = 0; i < sim->n_active; i++) {
-			const struct instance *other = &sim->instances[sim->active[i]];
-
-			if (i != at && other->def == instance->def && other->criterion == instance->criterion &&
-			    instance_live(other, day)) {
-				double v = impulse_now(sim, other, day);
-
-				strongest = CW_MAX(strongest, v);
-				if (v == mine && i < at)
-					first = false;
-			}
-		}
-		c->points = mine < strongest || (mine == strongest && !first) ? sim->risk->repeat_share * mine : mine;
+		c->points = leads ? mine : sim->risk->repeat_share * mine;
 	}
 	c->facts = calloc(instance->n_facts, sizeof(*c->facts));
 	if (!c->facts)
@@ -1133,6 +1144,7 @@ void cw_assessment_clear(struct cw_assessment *assessment)
 static int build(const struct sim *sim, int32_t day, struct cw_assessment *ret)
 {
 	struct cw_assessment a = { .as_of = day, .points_level = sim->points_level, .step_down_day = CW_DAY_NONE };
+	struct leaders leaders;
 	struct totals t;
 	struct knowledge k;
 
@@ -1166,11 +1178,11 @@ static int build(const struct sim *sim, int32_t day, struct cw_assessment *ret)
 	a.contributors = calloc(sim->n_active ? sim->n_active : 1, sizeof(*a.contributors));
 	if (!a.contributors)
 		return -ENOMEM;
+	find_leaders(sim, day, &leaders);
 	for (size_t i = 0; i < sim->n_active; i++) {
-		if (!instance_live(&sim->instances[sim->active[i]], day) ||
-		    sim->instances[sim->active[i]].best_tier == CW_TIER_D)
+		if (!instance_counts(&sim->instances[sim->active[i]], day))
 			continue;
-		if (add_contributor(sim, i, day, &a) < 0) {
+		if (add_contributor(sim, i, day, &leaders, &a) < 0) {
 			cw_assessment_clear(&a);
 			return -ENOMEM;
 		}

@@ -227,8 +227,8 @@ json_t *cw_render_criteria(const struct cw_assessment *assessment)
 }
 
 /* A flag shows its evidence; of very many pieces that say the same, the first ones and how many more there are. */
-#define EVIDENCE_SHOWN 20
-#define CONTRIBUTORS_SHOWN 100
+#define EVIDENCE_SHOWN 5
+#define CONTRIBUTORS_SHOWN 25
 
 static json_t *render_contributor(const struct cw_contributor *c)
 {

@@ -145,6 +145,7 @@ static int tell_change(void *arg, const struct cw_change *change)
 	bool exists = false;
 	int r;
 
+	pulse(committer);
 	r = alert_id(telling->council->id, "change", change->cause, id);
 	if (r == 0)
 		r = cw_store_alert_exists(committer->store, id, &exists, telling->err);
