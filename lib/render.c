@@ -373,6 +373,11 @@ int cw_render_sentence(const struct cw_council *council, const struct cw_change 
 		put_reason(out, change);
 		break;
 	case CW_ALERT_KNOWLEDGE_LOST:
+		if (a->knowledge == CW_UNKNOWN) {
+			cw_buf_printf(out, "%s: the judgements given of the newest inspection do not settle a headline: unknown is not low",
+			              council->short_name);
+			break;
+		}
 		cw_buf_printf(out, "%s: what is known is no longer current", council->short_name);
 		if (a->last_judged_day != CW_DAY_NONE)
 			cw_buf_printf(out, " (last judged %s)", cw_day_format(a->last_judged_day, day));

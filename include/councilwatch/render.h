@@ -10,6 +10,9 @@
 #include <councilwatch/model.h>
 #include <jansson.h>
 
+/* How every program writes JSON: numbers as they are meant (0.8), the same everywhere. */
+#define CW_JSON_FLAGS (JSON_COMPACT | JSON_REAL_PRECISION(12))
+
 /* New references, or NULL when out of memory. */
 json_t *cw_render_council(const struct cw_council *council);          /* id name gss_code la_code urn */
 json_t *cw_render_fact(const struct cw_fact *fact);                   /* the evidence object of design section 5 */

@@ -32,6 +32,8 @@ struct committer {
 	bool open;
 	uint64_t evidence, new_evidence, quarantined;
 	int64_t latest_known; /* ms, of its evidence */
+	uint64_t unresolved;  /* texts that name no council, not seen before */
+	struct cw_buf unresolved_names; /* the first of them */
 	bool *affected;       /* by council index */
 
 	struct pending *pending;
@@ -46,6 +48,7 @@ int committer_new(const struct cw_config *config, struct cw_store *store, alert_
 	if (!committer)
 		return cw_error_nomem(err);
 	*committer = (struct committer){ .config = config, .store = store, .sink = sink, .sink_arg = arg };
+	cw_buf_init(&committer->unresolved_names, CW_ERROR_TEXT_MAX);
 	committer->affected = calloc(cw_councils_count(config->councils) + 1, sizeof(*committer->affected));
 	if (!committer->affected) {
 		committer_free(committer);
@@ -68,6 +71,7 @@ void committer_free(struct committer *committer)
 		return;
 	drop_pending(committer);
 	free(committer->pending);
+	cw_buf_clear(&committer->unresolved_names);
 	free(committer->affected);
 	free(committer);
 }
@@ -220,7 +224,7 @@ static int store_pending(struct committer *committer, bool imported, uint64_t *r
 		json_object_set_new(data, "seq", json_integer((json_int_t)seq));
 		/* Subscribers that page people leave imported history alone. */
 		json_object_set_new(data, "imported", json_boolean(imported));
-		text = json_dumps(pending->json, JSON_COMPACT);
+		text = json_dumps(pending->json, CW_JSON_FLAGS);
 		if (!text)
 			return cw_error_nomem(err);
 		r = cw_store_put_alert(committer->store, seq, pending->id, pending->kind, pending->at,
@@ -237,7 +241,7 @@ static void publish_pending(struct committer *committer, bool imported)
 	for (size_t i = 0; i < committer->n_pending; i++) {
 		struct pending *pending = &committer->pending[i];
 		json_t *seq = json_object_get(json_object_get(pending->json, "data"), "seq");
-		CW_CLEANUP(cw_freep) char *text = json_dumps(pending->json, JSON_COMPACT);
+		CW_CLEANUP(cw_freep) char *text = json_dumps(pending->json, CW_JSON_FLAGS);
 
 		/* Out of memory here costs a subscriber a replay, not the alert. */
 		if (text)
@@ -268,7 +272,7 @@ static int assess_council(struct committer *committer, const struct cw_council *
 		r = cw_model_assess(&committer->config->risk, facts.at, facts.n, cw_wall_day(until), &assessment, err);
 	if (r == 0) {
 		row = cw_render_council_level(council, &assessment);
-		text = row ? json_dumps(row, JSON_COMPACT) : NULL;
+		text = row ? json_dumps(row, CW_JSON_FLAGS) : NULL;
 		json_decref(row);
 		r = text ? cw_store_put_level(committer->store, council->id, assessment.level, assessment.next_day, text, err)
 		         : cw_error_nomem(err);
@@ -318,6 +322,8 @@ int commit_begin(struct committer *committer, const struct cw_document_info *inf
 	committer->feed = cw_config_feed(committer->config, info->feed);
 	committer->evidence = committer->new_evidence = committer->quarantined = 0;
 	committer->latest_known = INT64_MIN;
+	committer->unresolved = 0;
+	cw_buf_reset(&committer->unresolved_names);
 	clear_affected(committer);
 	drop_pending(committer);
 	r = cw_store_begin(committer->store, err);
@@ -397,6 +403,31 @@ static int take_evidence(struct committer *committer, struct cw_cursor *cursor, 
 	return 0;
 }
 
+#define UNRESOLVED_NAMED 10
+
+static void note_unresolved(struct committer *committer, struct cw_str text)
+{
+	if (committer->unresolved++ < UNRESOLVED_NAMED)
+		(void)cw_buf_printf(&committer->unresolved_names, "%s\"%.*s\"", committer->unresolved_names.len ? ", " : "",
+		                    (int)CW_MIN(text.len, 40u), text.at);
+}
+
+/* One alert for all that a document names and nobody knows: a wrong column must not become ten thousand alerts. */
+static int tell_unresolved(struct committer *committer, struct cw_error *err)
+{
+	const char *names = cw_buf_str(&committer->unresolved_names);
+	char text[2 * CW_ERROR_TEXT_MAX + 256];
+
+	if (!committer->unresolved)
+		return 0;
+	snprintf(text, sizeof(text), "%llu name%s in feed %.*s could not be matched to a council: %s%s. %s",
+	         (unsigned long long)committer->unresolved, committer->unresolved == 1 ? "" : "s", (int)committer->info.feed.len,
+	         committer->info.feed.at, names, committer->unresolved > UNRESOLVED_NAMED ? " and others" : "",
+	         cw_reason_mend(CW_REASON_UNKNOWN_COUNCIL));
+	return tell_feed(committer, CW_ALERT_IDENTITY_UNRESOLVED, committer->info.feed, committer->info.fetched_at, names, text,
+	                 err);
+}
+
 static int take_reject(struct committer *committer, struct cw_cursor *cursor, struct cw_error *err)
 {
 	struct cw_reject reject;
@@ -410,16 +441,8 @@ static int take_reject(struct committer *committer, struct cw_cursor *cursor, st
 		return 0;
 	committer->quarantined++;
 	r = cw_store_put_reject(committer->store, &reject, &is_new, err);
-	if (r == 0 && is_new && (reject.reason == CW_REASON_UNKNOWN_COUNCIL || reject.reason == CW_REASON_AMBIGUOUS_COUNCIL)) {
-		char what[320], text[CW_ERROR_TEXT_MAX + 256];
-
-		snprintf(what, sizeof(what), "%s|%.*s", cw_reason_name(reject.reason), (int)reject.text.len, reject.text.at);
-		snprintf(text, sizeof(text), "A row of feed %.*s could not be matched to a council: \"%.*s\". %s",
-		         (int)committer->info.feed.len, committer->info.feed.at, (int)reject.text.len, reject.text.at,
-		         cw_reason_mend(reject.reason));
-		r = tell_feed(committer, CW_ALERT_IDENTITY_UNRESOLVED, committer->info.feed, committer->info.fetched_at, what, text,
-		              err);
-	}
+	if (r == 0 && is_new && (reject.reason == CW_REASON_UNKNOWN_COUNCIL || reject.reason == CW_REASON_AMBIGUOUS_COUNCIL))
+		note_unresolved(committer, reject.text);
 	return r;
 }
 
@@ -509,6 +532,8 @@ int commit_finish(struct committer *committer, const struct cw_document_tally *t
 
 	info.tally.evidence = committer->evidence;
 	r = quarantine_document(committer, tally, err);
+	if (r == 0)
+		r = tell_unresolved(committer, err);
 	if (r == 0)
 		r = move_clock(committer, &clock, err);
 	if (r == 0 && cw_wall_known(clock))

@@ -271,7 +271,7 @@ static void on_query(void *arg, unsigned events)
 	if (frames.n != 1 && !delimiter)
 		return;
 	answer = answer_query(publisher, &frames.frame[frames.n - 1]);
-	text = json_dumps(answer, JSON_COMPACT);
+	text = json_dumps(answer, CW_JSON_FLAGS);
 	json_decref(answer);
 	if (!text)
 		return;
