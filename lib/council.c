@@ -46,6 +46,7 @@ struct cw_councils {
 	struct cw_csv councils_csv, aliases_csv; /* the strings of everything point into these */
 	size_t n;
 	struct cw_council *at;
+	const struct cw_council **by_id; /* sorted; NULL while loading */
 	size_t n_entries, cap_entries;
 	struct entry *entries;
 	size_t n_meanings, cap_meanings;
@@ -542,6 +543,13 @@ static void councils_freep(struct cw_councils **councils)
 	cw_councils_free(*councils);
 }
 
+static int by_id_order(const void *a, const void *b)
+{
+	const struct cw_council *const *x = a, *const *y = b;
+
+	return strcmp((*x)->id, (*y)->id);
+}
+
 int cw_councils_load(const char *councils_csv, const char *aliases_csv, cw_report_fn *report, void *arg,
                      struct cw_councils **ret, struct cw_error *err)
 {
@@ -570,6 +578,12 @@ int cw_councils_load(const char *councils_csv, const char *aliases_csv, cw_repor
 	if (loader.mistakes)
 		return cw_error_at(err, -EINVAL, councils_csv, 0, 0, "%u %s in the councils and aliases",
 		                   loader.mistakes, loader.mistakes == 1 ? "mistake" : "mistakes");
+	councils->by_id = calloc(councils->n + 1, sizeof(const struct cw_council *));
+	if (!councils->by_id)
+		return cw_error_nomem(err);
+	for (size_t i = 0; i < councils->n; i++)
+		councils->by_id[i] = &councils->at[i];
+	qsort(councils->by_id, councils->n, sizeof(const struct cw_council *), by_id_order);
 	*ret = cw_steal(councils);
 	return 0;
 }
@@ -584,6 +598,7 @@ void cw_councils_free(struct cw_councils *councils)
 	free(councils->meanings);
 	free(councils->spellings);
 	free(councils->slots);
+	free(councils->by_id);
 	free(councils->at);
 	cw_csv_close(&councils->councils_csv);
 	cw_csv_close(&councils->aliases_csv);
@@ -602,9 +617,23 @@ const struct cw_council *cw_councils_at(const struct cw_councils *councils, size
 
 const struct cw_council *cw_councils_by_id(const struct cw_councils *councils, struct cw_str id)
 {
-	for (size_t i = 0; i < councils->n; i++)
+	size_t low = 0, high = councils->n;
+
+	for (size_t i = 0; i < councils->n && !councils->by_id; i++)
 		if (cw_str_eq(id, councils->at[i].id))
 			return &councils->at[i];
+	while (low < high && councils->by_id) {
+		size_t mid = low + (high - low) / 2;
+		const char *at = councils->by_id[mid]->id;
+		int order = id.len ? strncmp(id.at, at, id.len) : -1;
+
+		if (order == 0 && !at[id.len])
+			return councils->by_id[mid];
+		if (order <= 0)
+			high = mid;
+		else
+			low = mid + 1;
+	}
 	return NULL;
 }
 

@@ -68,12 +68,15 @@ enum { STRAND_ILACS, STRAND_SEND, STRAND_COUNT };
 struct strand {
 	struct inspection *inspections;
 	size_t n;
-	size_t current; /* index; valid when n > 0 */
+	size_t current;  /* index; valid when n > 0 */
+	size_t previous; /* the latest before it; SIZE_MAX = none */
+	bool undated;    /* one of them has or had no date: then their order has to be looked for anew */
 };
 
 struct sim {
 	const struct cw_risk *risk;
 	int32_t day; /* evaluated up to and including this day; CW_DAY_NONE = nothing yet */
+	bool fading; /* an impulse counted on it */
 	struct strand strand[STRAND_COUNT];
 	/* All that ever was, and of these the ones that may still count. */
 	struct instance *instances;
@@ -121,7 +124,10 @@ static int strand_of(enum cw_kind kind)
 
 static const struct cw_signal_def *signal_named(const struct sim *sim, const char *name)
 {
-	return cw_risk_signal(sim->risk, cw_str(name));
+	for (size_t i = 0; i < sim->risk->n_signals; i++)
+		if (strcmp(sim->risk->signals[i].name, name) == 0)
+			return &sim->risk->signals[i];
+	return NULL;
 }
 
 static bool same_text(struct cw_str a, struct cw_str b)
@@ -371,6 +377,36 @@ static void strand_latest(const struct strand *strand, size_t *ret_current, size
 	*ret_previous = previous;
 }
 
+/* The same, knowing which one has just joined the others. */
+static void strand_joined(struct strand *strand, size_t at)
+{
+	const struct inspection *all = strand->inspections;
+
+	if (strand->undated || strand->n == 1) {
+		strand_latest(strand, &strand->current, &strand->previous);
+	} else if (inspection_later(&all[at], &all[strand->current])) {
+		strand->previous = strand->current;
+		strand->current = at;
+	} else if (strand->previous == SIZE_MAX || inspection_later(&all[at], &all[strand->previous])) {
+		strand->previous = at;
+	}
+}
+
+/* The same, knowing that the one at this place has got another date. */
+static void strand_moved(struct strand *strand, size_t at, bool forward)
+{
+	const struct inspection *all = strand->inspections;
+
+	if (strand->undated || (!forward && (at == strand->current || at == strand->previous))) {
+		strand_latest(strand, &strand->current, &strand->previous);
+	} else if (forward && at == strand->previous && inspection_later(&all[at], &all[strand->current])) {
+		strand->previous = strand->current;
+		strand->current = at;
+	} else if (forward && at != strand->current && at != strand->previous) {
+		strand_joined(strand, at);
+	}
+}
+
 /* Opens, keeps or closes the instance of one signal that a strand makes from its current inspection. */
 static int strand_state(struct sim *sim, int s, const char *name, bool wanted, const struct inspection *inspection,
                         const struct verdict *verdict, int32_t opened_day, int32_t day)
@@ -423,15 +459,12 @@ static int strand_update(struct sim *sim, int s, int32_t day)
 {
 	struct strand *strand = &sim->strand[s];
 	enum cw_kind kind = s == STRAND_ILACS ? CW_KIND_ILACS : CW_KIND_AREA_SEND;
-	size_t current, previous;
-	const struct inspection *inspection;
+	size_t previous = strand->previous;
+	const struct inspection *inspection = &strand->inspections[strand->current];
 	struct verdict verdict, before = { 0 };
 	int32_t opened_day;
 	int r;
 
-	strand_latest(strand, &current, &previous);
-	strand->current = current;
-	inspection = &strand->inspections[current];
 	verdict = inspection_verdict(kind, inspection);
 	/* Counted from publication; but an inspection that only now turns out to be the latest began to count today
 	 * at the earliest when others spoke before: its first publication is still the honest age. */
@@ -477,7 +510,7 @@ static int enter_inspection(struct sim *sim, int s, const struct entry *entry)
 
 		if (same_inspection(e->event_day, e->url, candidate->event_day, candidate->url, sim->risk->cluster_days))
 			inspection = candidate;
-		for (size_t j = 0; j < candidate->n_voices && !inspection; j++)
+		for (size_t j = 0; entry->again && j < candidate->n_voices && !inspection; j++)
 			if (candidate->voices[j].fact == entry->fact)
 				inspection = candidate;
 	}
@@ -490,9 +523,14 @@ static int enter_inspection(struct sim *sim, int s, const struct entry *entry)
 		inspection = &grown[strand->n++];
 		*inspection = (struct inspection){ .event_day = e->event_day, .published_day = entry->day, .known = entry->known,
 			                           .url = e->url };
-	}
-	if (e->event_day != CW_DAY_NONE)
+		strand->undated |= e->event_day == CW_DAY_NONE;
+		strand_joined(strand, strand->n - 1);
+	} else if (e->event_day != CW_DAY_NONE && e->event_day != inspection->event_day) {
+		bool forward = e->event_day > inspection->event_day;
+
 		inspection->event_day = e->event_day;
+		strand_moved(strand, (size_t)(inspection - strand->inspections), forward);
+	}
 	if (!inspection->url.len)
 		inspection->url = e->url;
 
@@ -619,12 +657,7 @@ static void evaluate(const struct sim *sim, int32_t day, struct totals *ret)
 	struct totals t = { 0 };
 	int broad = 0;
 
-	for (size_t s = 0; s < risk->n_signals; s++) {
-		for (size_t c = 0; c < CW_CRIT_COUNT; c++) {
-			strongest[s][c] = sum[s][c] = 0;
-			counted[s][c] = false;
-		}
-	}
+	memset(counted, 0, sizeof(counted));
 	for (size_t i = 0; i < sim->n_active; i++) {
 		const struct instance *instance = &sim->instances[sim->active[i]];
 		enum cw_criterion c = instance->criterion;
@@ -645,13 +678,15 @@ static void evaluate(const struct sim *sim, int32_t day, struct totals *ret)
 			double v = impulse_now(sim, instance, day);
 
 			t.fading |= v > 0;
-			sum[s][c] += v;
-			strongest[s][c] = CW_MAX(strongest[s][c], v);
+			sum[s][c] = counted[s][c] ? sum[s][c] + v : v;
+			strongest[s][c] = counted[s][c] ? CW_MAX(strongest[s][c], v) : v;
+			counted[s][c] = true;
 		}
 	}
-	for (size_t s = 0; s < risk->n_signals; s++)
-		for (size_t c = 0; c < CW_CRIT_COUNT; c++)
-			t.criterion[c] += strongest[s][c] + risk->repeat_share * (sum[s][c] - strongest[s][c]);
+	for (size_t s = 0; t.fading && s < risk->n_signals; s++)
+		for (size_t c = 0; !risk->signals[s].state && c < CW_CRIT_COUNT; c++)
+			if (counted[s][c])
+				t.criterion[c] += strongest[s][c] + risk->repeat_share * (sum[s][c] - strongest[s][c]);
 	for (size_t c = 0; c < CW_CRIT_COUNT; c++) {
 		t.capped[c] = CW_MIN(t.criterion[c], risk->cap[c]);
 		t.points += t.capped[c];
@@ -805,7 +840,6 @@ static void take_view(const struct sim *sim, int32_t day, struct view *ret)
 static int32_t next_candidate(const struct sim *sim)
 {
 	int32_t day = sim->day, next = CW_DAY_NONE;
-	struct totals t;
 	struct knowledge k;
 
 #define CANDIDATE(d)                                                             \
@@ -815,8 +849,7 @@ static int32_t next_candidate(const struct sim *sim)
 			next = candidate_day;                                    \
 	} while (0)
 
-	evaluate(sim, day, &t);
-	if (t.fading)
+	if (sim->fading)
 		return day + 1;
 	for (size_t i = 0; i < sim->n_active; i++)
 		if (sim->instances[sim->active[i]].closed_day == CW_DAY_NONE)
@@ -860,6 +893,7 @@ static void settle_day(struct sim *sim, int32_t day)
 	sim->day = day;
 	expire(sim, day);
 	evaluate(sim, day, &t);
+	sim->fading = t.fading;
 	step_points_level(sim, t.points, day);
 }
 
@@ -870,6 +904,7 @@ typedef int step_fn(void *arg, struct sim *sim, const struct view *before, const
 static int pass_days(struct sim *sim, int32_t until, step_fn *step, void *arg)
 {
 	struct view before, after;
+	bool viewed = false;
 
 	if (sim->day == CW_DAY_NONE)
 		return 0;
@@ -880,7 +915,7 @@ static int pass_days(struct sim *sim, int32_t until, step_fn *step, void *arg)
 			sim->day = until;
 			return 0;
 		}
-		if (step)
+		if (step && !viewed)
 			take_view(sim, sim->day, &before);
 		settle_day(sim, next);
 		if (step) {
@@ -890,6 +925,8 @@ static int pass_days(struct sim *sim, int32_t until, step_fn *step, void *arg)
 			r = step(arg, sim, &before, &after);
 			if (r != 0)
 				return r;
+			before = after;
+			viewed = true;
 		}
 	}
 	return 0;

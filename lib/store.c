@@ -101,12 +101,16 @@ struct ranges {
 /* A text and its number in a dimension table. */
 struct dimension_entry {
 	char *text;
+	size_t len;
 	int64_t id;
 	int tier;
 };
+#define DIMENSION_SLOTS 1024u
 struct dimension {
 	struct dimension_entry *at;
 	size_t n, cap;
+	/* Where a text was found last, by hash: index from 1, 0 = nothing yet. */
+	uint32_t slot[DIMENSION_SLOTS];
 };
 
 /* The documents of one feed and what they state, for corrections taken back. */
@@ -133,6 +137,7 @@ struct cw_store {
 	uint64_t next_rowno;
 	bool expect_known; /* the last record was known before: look first, insert then */
 	struct cw_buf vals, hashed;
+	int wal_pages;
 };
 
 /* ---- SQLite, plainly ---- */
@@ -149,6 +154,8 @@ static int store_error(struct cw_store *store, struct cw_error *err, const char 
 
 	return cw_error_at(err, r, store->path, 0, 0, "%s: %s", what, sqlite3_errmsg(store->db));
 }
+
+static int note_wal(void *arg, sqlite3 *db, const char *name, int pages);
 
 static int prepare(struct cw_store *store, enum statement which, sqlite3_stmt **ret, struct cw_error *err)
 {
@@ -303,7 +310,7 @@ int cw_store_open_writer(const char *state_dir, struct cw_store **ret, struct cw
 	r = open_database(state_dir, true, &store, err);
 	if (r < 0)
 		return r;
-	r = execute(store, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -32768; "
+	r = execute(store, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 0; "
 	                   "PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = 67108864", err);
 	if (r == 0)
 		r = schema_version(store, &version, err);
@@ -323,6 +330,7 @@ int cw_store_open_writer(const char *state_dir, struct cw_store **ret, struct cw
 		cw_store_close(store);
 		return r;
 	}
+	sqlite3_wal_hook(store->db, note_wal, store);
 	(void)chmod(store->path, 0640);
 	*ret = store;
 	return 0;
@@ -404,6 +412,26 @@ int cw_store_commit(struct cw_store *store, struct cw_error *err)
 	return r;
 }
 
+#define WAL_PAGES 1000
+
+static int note_wal(void *arg, sqlite3 *db, const char *name, int pages)
+{
+	struct cw_store *store = arg;
+
+	(void)db;
+	(void)name;
+	store->wal_pages = pages;
+	return SQLITE_OK;
+}
+
+void cw_store_tidy(struct cw_store *store)
+{
+	if (store->wal_pages < WAL_PAGES)
+		return;
+	store->wal_pages = 0;
+	(void)sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+}
+
 void cw_store_rollback(struct cw_store *store)
 {
 	if (!sqlite3_get_autocommit(store->db))
@@ -418,17 +446,37 @@ void cw_store_rollback(struct cw_store *store)
 
 /* ---- dimensions ---- */
 
+static uint32_t text_hash(struct cw_str text)
+{
+	uint32_t hash = 2166136261u; /* FNV-1a */
+
+	for (size_t i = 0; i < text.len; i++)
+		hash = (hash ^ (unsigned char)text.at[i]) * 16777619u;
+	return hash ^ hash >> 16;
+}
+
+static bool dimension_is(const struct dimension_entry *entry, struct cw_str text, int tier)
+{
+	return entry->tier == tier && entry->len == text.len && (!text.len || memcmp(entry->text, text.at, text.len) == 0);
+}
+
 static int dimension_id(struct cw_store *store, struct dimension *dimension, enum statement get, enum statement put,
                         struct cw_str text, int tier, int64_t *ret, struct cw_error *err)
 {
 	sqlite3_stmt *st = NULL;
+	uint32_t *slot;
 	char *copy;
 	int64_t id;
 	int r;
 
-	/* Searched from the end: neighbours in a document are mostly the same. */
+	slot = &dimension->slot[text_hash(text) % DIMENSION_SLOTS];
+	if (*slot && dimension_is(&dimension->at[*slot - 1], text, tier)) {
+		*ret = dimension->at[*slot - 1].id;
+		return 0;
+	}
 	for (size_t i = dimension->n; i > 0; i--) {
-		if (dimension->at[i - 1].tier == tier && cw_str_eq(text, dimension->at[i - 1].text)) {
+		if (dimension_is(&dimension->at[i - 1], text, tier)) {
+			*slot = (uint32_t)i;
 			*ret = dimension->at[i - 1].id;
 			return 0;
 		}
@@ -472,7 +520,7 @@ static int dimension_id(struct cw_store *store, struct dimension *dimension, enu
 	copy = strndup(text.at, text.len);
 	if (!copy)
 		return cw_error_nomem(err);
-	dimension->at[dimension->n++] = (struct dimension_entry){ copy, id, tier };
+	dimension->at[dimension->n++] = (struct dimension_entry){ copy, text.len, id, tier };
 	*ret = id;
 	return 0;
 }

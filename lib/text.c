@@ -333,7 +333,12 @@ const char *cw_nearest(const char *word, const char *const *candidates)
 
 int cw_sha256(const void *data, size_t len, unsigned char ret[CW_SHA256_LEN])
 {
-	return EVP_Digest(data, len, ret, NULL, EVP_sha256(), NULL) == 1 ? 0 : -ENOMEM;
+	/* Looked up by name in libcrypto's providers once, not at every digest. */
+	static EVP_MD *md;
+
+	if (!md)
+		md = EVP_MD_fetch(NULL, "SHA2-256", NULL);
+	return EVP_Digest(data, len, ret, NULL, md ? md : EVP_sha256(), NULL) == 1 ? 0 : -ENOMEM;
 }
 
 struct cw_sha256 {

@@ -31,6 +31,7 @@
 #define CW_BATCH_WINDOW 8u
 /* Records of one document held in memory by the assessor; more are staged on disk. */
 #define CW_STAGE_RECORDS 32768u
+#define CW_STAGE_BYTES (32u * 1024u * 1024u)
 
 /* Frames of one message, and bytes of one frame, on any internal socket. */
 #define CW_FRAMES_MAX 8u

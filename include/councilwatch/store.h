@@ -89,6 +89,8 @@ int cw_store_open_writer(const char *state_dir, struct cw_store **ret, struct cw
 int cw_store_begin(struct cw_store *store, struct cw_error *err);
 int cw_store_commit(struct cw_store *store, struct cw_error *err);
 void cw_store_rollback(struct cw_store *store);
+/* Moves what the log holds into the database, when it has grown. Between transactions, after what waits was answered. */
+void cw_store_tidy(struct cw_store *store);
 
 /* Was this document (feed, content, as-of time) committed before? Then *ret holds its report. */
 int cw_store_document_committed(struct cw_store *store, const struct cw_document_info *info, bool *ret_committed,

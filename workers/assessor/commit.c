@@ -88,6 +88,11 @@ static void pulse(struct committer *committer)
 		committer->pulse(committer->pulse_arg);
 }
 
+bool commit_is_open(const struct committer *committer, const struct cw_document_info *info)
+{
+	return committer->open && committer->info.id == info->id && committer->info.attempt == info->attempt;
+}
+
 static void clear_affected(struct committer *committer)
 {
 	memset(committer->affected, 0, cw_councils_count(committer->config->councils) * sizeof(*committer->affected));
@@ -318,6 +323,7 @@ int commit_begin(struct committer *committer, const struct cw_document_info *inf
 {
 	int r;
 
+	commit_abort(committer);
 	committer->info = *info;
 	committer->feed = cw_config_feed(committer->config, info->feed);
 	committer->evidence = committer->new_evidence = committer->quarantined = 0;
@@ -567,12 +573,13 @@ static int in_transaction(struct committer *committer, int (*work)(struct commit
 	uint64_t last;
 	int r;
 
+	commit_abort(committer);
 	clear_affected(committer);
-	drop_pending(committer);
 	r = cw_store_begin(committer->store, err);
 	if (r < 0)
 		return r;
 	committer->open = true;
+	committer->info.id = 0;
 	r = work(committer, arg, err);
 	if (r == 0)
 		r = store_pending(committer, false, &last, err);

@@ -34,6 +34,9 @@ int commit_batch(struct committer *committer, bool rejects, uint32_t count, cons
 int commit_finish(struct committer *committer, const struct cw_document_tally *tally, struct cw_commit_info *report,
                   struct cw_error *err);
 void commit_abort(struct committer *committer);
+/* Is the transaction of this attempt at this document open? Anything else that writes (a tick, a feed's state) ends it as
+ * commit_abort does, so whoever leaves one open between two messages asks, and keeps the batches. */
+bool commit_is_open(const struct committer *committer, const struct cw_document_info *info);
 
 /* Checks a batch as commit_batch would, storing nothing. */
 int commit_check(struct committer *committer, const struct cw_document_info *info, bool rejects, uint32_t count,

@@ -28,8 +28,10 @@ struct document {
 	bool settle;           /* no normaliser: record the outcome below */
 	bool done;             /* everything has arrived */
 	bool staged;
+	bool early;            /* its transaction was begun before all was there */
 	uint32_t next_sequence;
 	uint64_t records;
+	size_t bytes;          /* of the batches in memory */
 	struct batch *batches;
 	size_t n_batches, cap_batches;
 	struct cw_document_tally tally; /* detail owned */
@@ -90,6 +92,7 @@ static void batches_clear(struct document *document)
 	for (size_t i = 0; i < document->n_batches; i++)
 		free(document->batches[i].data);
 	document->n_batches = 0;
+	document->bytes = 0;
 }
 
 static void document_free(struct document *document)
@@ -216,16 +219,17 @@ static int replay_staged(void *arg, bool rejects, uint32_t count, const void *da
 static int commit_document(struct intake *intake, struct document *document, struct cw_error *err)
 {
 	struct cw_commit_info report = { 0 };
-	bool duplicate = false;
-	int r;
+	bool early = commit_is_open(intake->committer, &document->info), duplicate = false;
+	int r = 0;
 
-	r = commit_begin(intake->committer, &document->info, &duplicate, &report, err);
+	if (!early)
+		r = commit_begin(intake->committer, &document->info, &duplicate, &report, err);
 	if (r < 0)
 		return r;
 	if (!duplicate) {
 		if (document->staged)
 			r = cw_store_staged(intake->store, document->info.id, replay_staged, intake, err);
-		for (size_t i = 0; r == 0 && i < document->n_batches; i++)
+		for (size_t i = 0; r == 0 && i < document->n_batches && !early; i++)
 			r = commit_batch(intake->committer, document->batches[i].rejects, document->batches[i].count,
 			                 document->batches[i].data, document->batches[i].len, err);
 		if (r == 0)
@@ -272,6 +276,7 @@ static void commit_ready(struct intake *intake)
 		note_settled(intake, document);
 		intake->documents = document->next;
 		document_free(document);
+		cw_store_tidy(intake->store);
 	}
 	if (intake->stopping && !intake->documents)
 		intake->stopped(intake->stopped_arg);
@@ -304,6 +309,7 @@ static int keep_batch(struct document *document, const struct cw_message *messag
 		return -ENOMEM;
 	memcpy(batch->data, message->payload.data, message->payload.len);
 	document->n_batches++;
+	document->bytes += message->payload.len;
 	return 0;
 }
 
@@ -311,8 +317,10 @@ static int keep_batch(struct document *document, const struct cw_message *messag
 static int stage_batches(struct intake *intake, struct document *document, uint32_t sequence, struct cw_error *err)
 {
 	uint32_t first = sequence + 1 - (uint32_t)document->n_batches;
-	int r = cw_store_begin(intake->store, err);
+	int r;
 
+	commit_abort(intake->committer);
+	r = cw_store_begin(intake->store, err);
 	for (size_t i = 0; r == 0 && i < document->n_batches; i++)
 		r = cw_store_stage(intake->store, document->info.id, first + (uint32_t)i, document->batches[i].rejects,
 		                   document->batches[i].count, document->batches[i].data, document->batches[i].len, err);
@@ -327,6 +335,35 @@ static int stage_batches(struct intake *intake, struct document *document, uint3
 	return 0;
 }
 
+/*
+ * The next document to be committed need not wait for its end: its batches go into the transaction as they come, and are
+ * kept besides, in case it has to be begun again. 1: taken; 0: to be checked and kept only; -EBADMSG: not fit to be sent.
+ */
+static int commit_early(struct intake *intake, struct document *document, const struct cw_message *message,
+                        struct cw_error *err)
+{
+	struct cw_commit_info report;
+	bool duplicate = false;
+	int r;
+
+	if (document != intake->documents || document->staged)
+		return 0;
+	if (message->sequence == 0 && !document->early) {
+		document->early = true;
+		r = commit_begin(intake->committer, &document->info, &duplicate, &report, err);
+		if (r < 0 || duplicate)
+			return 0;
+	}
+	if (!commit_is_open(intake->committer, &document->info))
+		return 0;
+	r = message->count > CW_BATCH_RECORDS || message->payload.len > CW_FRAME_MAX
+	            ? cw_error_set(err, -EBADMSG, "a batch over the limits")
+	            : commit_batch(intake->committer, message->kind == CW_MSG_REJECTS, message->count, message->payload.data,
+	                           message->payload.len, err);
+	/* What failed of our own (a full disk) is tried again when all is there. */
+	return r == -EBADMSG ? r : r < 0 ? 0 : 1;
+}
+
 static int take_batch(struct intake *intake, struct document *document, const struct cw_message *message,
                       struct cw_error *err)
 {
@@ -334,7 +371,9 @@ static int take_batch(struct intake *intake, struct document *document, const st
 
 	if (document->done || document->settle || message->sequence != document->next_sequence || !message->count)
 		return cw_error_set(err, -EBADMSG, "a batch out of turn");
-	r = commit_check(intake->committer, &document->info, message->kind == CW_MSG_REJECTS, message->count,
+	r = commit_early(intake, document, message, err);
+	if (r == 0)
+		r = commit_check(intake->committer, &document->info, message->kind == CW_MSG_REJECTS, message->count,
 	                 message->payload.data, message->payload.len, err);
 	if (r < 0)
 		return r;
@@ -343,7 +382,7 @@ static int take_batch(struct intake *intake, struct document *document, const st
 		return cw_error_nomem(err);
 	document->next_sequence++;
 	document->records += message->count;
-	if (document->records > CW_STAGE_RECORDS && document->n_batches >= CW_BATCH_WINDOW)
+	if (document->records > CW_STAGE_RECORDS && document->bytes > CW_STAGE_BYTES)
 		r = stage_batches(intake, document, message->sequence, err);
 	return r;
 }
@@ -470,7 +509,9 @@ static void take_early(struct intake *intake, uint64_t document)
 /* Everything that a distrusted or failing attempt left behind. */
 static void forget_batches(struct intake *intake, struct document *document)
 {
+	commit_abort(intake->committer);
 	batches_clear(document);
+	document->early = false;
 	if (document->staged)
 		(void)cw_store_unstage(intake->store, document->info.id, NULL);
 	document->staged = false;
