@@ -415,7 +415,7 @@ static void note_unresolved(struct committer *committer, struct cw_str text)
 {
 	if (committer->unresolved++ < UNRESOLVED_NAMED)
 		(void)cw_buf_printf(&committer->unresolved_names, "%s\"%.*s\"", committer->unresolved_names.len ? ", " : "",
-		                    (int)CW_MIN(text.len, 40u), text.at);
+		                    (int)cw_str_cut(text, 40).len, text.at);
 }
 
 /* One alert for all that a document names and nobody knows: a wrong column must not become ten thousand alerts. */
@@ -507,7 +507,7 @@ static int quarantine_document(struct committer *committer, const struct cw_docu
 	if (tally->outcome == CW_REASON_NONE)
 		return 0;
 	committer->quarantined++;
-	reject.text.len = CW_MIN(reject.text.len, 200u);
+	reject.text = cw_str_cut(reject.text, 200);
 	return cw_store_put_reject(committer->store, &reject, &is_new, err);
 }
 

@@ -29,6 +29,7 @@ struct document {
 	bool done;             /* everything has arrived */
 	bool staged;
 	bool early;            /* its transaction was begun before all was there */
+	bool known;            /* committed before: only to be reported again */
 	uint32_t next_sequence;
 	uint64_t records;
 	size_t bytes;          /* of the batches in memory */
@@ -226,6 +227,10 @@ static int commit_document(struct intake *intake, struct document *document, str
 		r = commit_begin(intake->committer, &document->info, &duplicate, &report, err);
 	if (r < 0)
 		return r;
+	if (document->known && !duplicate) {
+		commit_abort(intake->committer);
+		return cw_error_set(err, -EIO, "a committed document is not there any more");
+	}
 	if (!duplicate) {
 		if (document->staged)
 			r = cw_store_staged(intake->store, document->info.id, replay_staged, intake, err);
@@ -542,6 +547,16 @@ static void on_evidence(void *arg, unsigned events)
 
 /* ---- from the daemon ---- */
 
+/* Announced again although it was committed, because the daemon had not heard of that yet: its evidence will not come. */
+static int note_known(struct intake *intake, struct document *document, struct cw_error *err)
+{
+	struct cw_commit_info report;
+	int r = cw_store_document_committed(intake->store, &document->info, &document->known, &report, err);
+
+	document->done = document->known;
+	return r;
+}
+
 static int take_announced(struct intake *intake, const struct cw_message *message, struct cw_error *err)
 {
 	struct cw_document_info info;
@@ -570,9 +585,18 @@ static int take_announced(struct intake *intake, const struct cw_message *messag
 		fresh->tally.reasons[message->number] = 1;
 		fresh->tally.detail = cw_str(cw_reason_mend(fresh->tally.outcome));
 	}
+	/* What the last attempt began must not be taken for a commit. */
+	if (document)
+		forget_batches(intake, document);
+	if (message->kind == CW_MSG_ANNOUNCE) {
+		r = note_known(intake, fresh, err);
+		if (r < 0) {
+			document_free(fresh);
+			return r;
+		}
+	}
 	if (document) {
 		/* The same place in the order, the next attempt. */
-		forget_batches(intake, document);
 		fresh->next = document->next;
 		document_free(document);
 		*link = fresh;
