@@ -796,6 +796,10 @@ static void committed(struct cw_dispatch *dispatch, const struct cw_message *mes
 	}
 	dispatch->ops.worked(dispatch->arg, CW_ROLE_ASSESSOR, dispatch->assessor->pid);
 	if (doc) {
+		/* It committed an earlier attempt while the announcement of the next was on its way: it must not wait for
+		 * evidence that nobody will send now. */
+		if (message->attempt < doc->row.attempts)
+			send_plain(dispatch, dispatch->assessor, CW_MSG_DROP, doc);
 		doc_withdraw(dispatch, doc);
 		doc_remove(dispatch, doc);
 	}

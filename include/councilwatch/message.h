@@ -34,7 +34,8 @@ enum cw_message_kind {
 	CW_MSG_DOCUMENT = 10,  /* payload: struct cw_document_info */
 	CW_MSG_CHUNK = 11,     /* number = offset; payload: bytes */
 	CW_MSG_DOCUMENT_END = 12, /* number = total bytes */
-	CW_MSG_DROP = 13,      /* forget this document: its lease is gone */
+	CW_MSG_DROP = 13,      /* forget this document: its lease is gone (also to the assessor, of an announcement that
+	                          crossed with the commit of an earlier attempt) */
 	CW_MSG_STOP = 14,      /* finish what is in hand, then exit 0 (also to the assessor) */
 	/* normaliser -> assessor */
 	CW_MSG_EVIDENCE = 20,  /* sequence from 0; count records; payload: cw_evidence_put... */

@@ -277,7 +277,7 @@ static void sent(struct cw_sock *sock, uint64_t id, uint32_t attempt)
 	say(sock, (struct cw_message){ .kind = CW_MSG_CREDIT, .number = 1 });
 }
 
-static void commit(struct cw_sock *sock, uint64_t id, enum cw_reason outcome)
+static void commit_attempt(struct cw_sock *sock, uint64_t id, uint32_t attempt, enum cw_reason outcome)
 {
 	struct cw_commit_info info = { .tally = { .outcome = outcome, .rows = 1 } };
 	struct cw_buf packed;
@@ -285,8 +285,15 @@ static void commit(struct cw_sock *sock, uint64_t id, enum cw_reason outcome)
 	cw_buf_init(&packed, 4096);
 	assert_int_equal(cw_commit_info_put(&packed, &info), 0);
 	say(sock,
-	    (struct cw_message){ .kind = CW_MSG_COMMITTED, .document = id, .payload = { packed.data, packed.len } });
+	    (struct cw_message){
+	        .kind = CW_MSG_COMMITTED, .document = id, .attempt = attempt, .payload = { packed.data, packed.len } });
 	cw_buf_clear(&packed);
+}
+
+/* Of the latest attempt. */
+static void commit(struct cw_sock *sock, uint64_t id, enum cw_reason outcome)
+{
+	commit_attempt(sock, id, UINT32_MAX, outcome);
 }
 
 static void wait_committed(struct world *world, unsigned n)
@@ -616,6 +623,32 @@ static void test_assessor_returns(void **state)
 	hang_up(world, n);
 }
 
+/* The commit of one attempt crosses with the announcement of the next: the assessor is told not to wait for it. */
+static void test_crossing(void **state)
+{
+	struct world *world = *state;
+	struct cw_sock *a = assessor(world, 10), *n = normaliser(world, 11, 1), *m;
+	uint64_t id = store_text(world, "x");
+	struct cw_message message;
+	uint32_t attempt = take(world, n, id, "x");
+
+	(void)hear(world, a, CW_MSG_ANNOUNCE);
+	m = normaliser(world, 12, 1);
+	cw_dispatch_died(world->dispatch, CW_ROLE_NORMALISER, 11, true);
+	(void)hear(world, a, CW_MSG_ANNOUNCE);
+	(void)take(world, m, id, "x");
+	commit_attempt(a, id, attempt, CW_REASON_NONE);
+	wait_committed(world, 1);
+	message = hear(world, a, CW_MSG_DROP);
+	assert_int_equal(message.document, id);
+	message = hear(world, m, CW_MSG_DROP);
+	assert_int_equal(message.document, id);
+	assert_int_equal(cw_dispatch_in_flight(world->dispatch), 0);
+	hang_up(world, a);
+	hang_up(world, n);
+	hang_up(world, m);
+}
+
 static void test_spread(void **state)
 {
 	struct world *world = *state;
@@ -815,11 +848,22 @@ int main(void)
 {
 #define WORLD(test) cmocka_unit_test_setup_teardown(test, world_make, world_free)
 	static const struct CMUnitTest tests[] = {
-		WORLD(test_path),           WORLD(test_nobody_there),     WORLD(test_credit_and_order),
-		WORLD(test_window),         WORLD(test_death_and_poison), WORLD(test_poison_restart),
-		WORLD(test_innocent_death), WORLD(test_assessor_returns), WORLD(test_spread),
-		WORLD(test_nonsense),       WORLD(test_credit_flood),     WORLD(test_unsupervised),
-		WORLD(test_silence),        WORLD(test_damaged),          WORLD(test_feed_state_and_stop),
+		WORLD(test_path),
+		WORLD(test_nobody_there),
+		WORLD(test_credit_and_order),
+		WORLD(test_window),
+		WORLD(test_death_and_poison),
+		WORLD(test_poison_restart),
+		WORLD(test_innocent_death),
+		WORLD(test_assessor_returns),
+		WORLD(test_crossing),
+		WORLD(test_spread),
+		WORLD(test_nonsense),
+		WORLD(test_credit_flood),
+		WORLD(test_unsupervised),
+		WORLD(test_silence),
+		WORLD(test_damaged),
+		WORLD(test_feed_state_and_stop),
 	};
 
 	return cmocka_run_group_tests_name("daemon_dispatch", tests, NULL, NULL);
