@@ -639,17 +639,27 @@ static bool many_attributes(struct html *html)
 	return html->words > ATTRIBUTES_MAX;
 }
 
-/* Gives libxml2 what the block holds, but for a character that is not whole yet. */
+/* How much at the end of the block is not whole yet: a tag that is still open, or else a character. libxml2's push
+ * parser forgets between two pieces that it is inside an attribute's quotes, and then takes nothing more until the end. */
+static size_t unfinished(const char *block, size_t n)
+{
+	const char *open = memrchr(block, '<', n);
+	size_t keep = 0;
+
+	if (open > block && !memchr(open, '>', n - (size_t)(open - block)))
+		return n - (size_t)(open - block);
+	while (keep < 3 && keep < n && ((unsigned char)block[n - 1 - keep] & 0xc0) == 0x80)
+		keep++;
+	if (keep < n && ((unsigned char)block[n - 1 - keep] & 0xc0) == 0xc0)
+		keep++;
+	return keep;
+}
+
+/* Gives libxml2 what is whole in the block. */
 static int parse_block(struct html *html, bool last)
 {
-	size_t n = html->n_block, keep = 0;
+	size_t n = html->n_block, keep = last ? 0 : unfinished(html->block, n);
 
-	if (!last) {
-		while (keep < 3 && keep < n && ((unsigned char)html->block[n - 1 - keep] & 0xc0) == 0x80)
-			keep++;
-		if (keep < n && ((unsigned char)html->block[n - 1 - keep] & 0xc0) == 0xc0)
-			keep++;
-	}
 	n -= keep;
 	if (many_attributes(html)) {
 		fail(html, CW_REASON_TOO_LARGE, "a tag of too many attributes", ATTRIBUTES_MAX);
