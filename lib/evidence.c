@@ -382,42 +382,25 @@ static int64_t shift_in(uint64_t wire, int64_t none)
 	return wire == 0 ? none : (int64_t)(z >> 1) ^ -(int64_t)(z & 1);
 }
 
-static int put_str(struct cw_buf *buf, struct cw_str text)
-{
-	return cw_buf_put_bytes(buf, text.at, text.len);
-}
-
-static struct cw_str get_str(struct cw_cursor *cursor, size_t max)
-{
-	struct cw_str text;
-
-	text.at = cw_get_bytes(cursor, max, &text.len);
-	if (!text.at)
-		text.at = "";
-	if (!cw_utf8_valid(text.at, text.len))
-		cursor->bad = true;
-	return text;
-}
-
 /* Read by cw_evidence_get. */
 int cw_evidence_put(struct cw_buf *buf, const struct cw_evidence *evidence)
 {
 	cw_buf_put_u8(buf, (uint8_t)evidence->kind);
 	cw_buf_put_u8(buf, (uint8_t)evidence->tier);
-	put_str(buf, evidence->council_id);
+	cw_buf_put_str(buf, evidence->council_id);
 	cw_buf_put_varint(buf, shift_out(evidence->event_day, CW_DAY_NONE));
 	cw_buf_put_varint(buf, shift_out(evidence->published_at.ms, CW_WALL_NONE));
 	cw_buf_put_varint(buf, shift_out(evidence->fetched_at.ms, CW_WALL_NONE));
-	put_str(buf, evidence->publisher);
-	put_str(buf, evidence->url);
-	put_str(buf, evidence->title);
-	put_str(buf, evidence->quote);
-	put_str(buf, evidence->key);
+	cw_buf_put_str(buf, evidence->publisher);
+	cw_buf_put_str(buf, evidence->url);
+	cw_buf_put_str(buf, evidence->title);
+	cw_buf_put_str(buf, evidence->quote);
+	cw_buf_put_str(buf, evidence->key);
 	cw_buf_put_varint(buf, evidence->row);
 	cw_buf_put_u8(buf, (uint8_t)evidence->n_values);
 	for (size_t i = 0; i < evidence->n_values; i++) {
 		cw_buf_put_u8(buf, (uint8_t)evidence->value[i].id);
-		put_str(buf, evidence->value[i].text);
+		cw_buf_put_str(buf, evidence->value[i].text);
 	}
 	return buf->failed;
 }
@@ -476,15 +459,15 @@ int cw_evidence_get(struct cw_cursor *cursor, struct cw_evidence *ret, struct cw
 
 	e.kind = (enum cw_kind)cw_get_u8(cursor);
 	tier = cw_get_u8(cursor);
-	e.council_id = get_str(cursor, CW_NAME_MAX);
+	e.council_id = cw_get_str(cursor, CW_NAME_MAX);
 	day = shift_in(cw_get_varint(cursor), CW_DAY_NONE);
 	e.published_at.ms = shift_in(cw_get_varint(cursor), CW_WALL_NONE);
 	e.fetched_at.ms = shift_in(cw_get_varint(cursor), CW_WALL_NONE);
-	e.publisher = get_str(cursor, 256);
-	e.url = get_str(cursor, CW_URL_MAX);
-	e.title = get_str(cursor, CW_FIELD_MAX);
-	e.quote = get_str(cursor, 4 * CW_QUOTE_MAX);
-	e.key = get_str(cursor, CW_FIELD_MAX);
+	e.publisher = cw_get_str(cursor, 256);
+	e.url = cw_get_str(cursor, CW_URL_MAX);
+	e.title = cw_get_str(cursor, CW_FIELD_MAX);
+	e.quote = cw_get_str(cursor, 4 * CW_QUOTE_MAX);
+	e.key = cw_get_str(cursor, CW_FIELD_MAX);
 	e.row = cw_get_varint(cursor);
 	e.n_values = cw_get_u8(cursor);
 	if (cursor->bad || e.n_values > CW_VALUES_MAX || !cw_kind_def(e.kind) || tier > CW_TIER_D || !e.council_id.len ||
@@ -496,7 +479,7 @@ int cw_evidence_get(struct cw_cursor *cursor, struct cw_evidence *ret, struct cw
 	e.tier = (enum cw_tier)tier;
 	for (size_t i = 0; i < e.n_values; i++) {
 		e.value[i].id = (enum cw_value_id)cw_get_u8(cursor);
-		e.value[i].text = get_str(cursor, CW_FIELD_MAX);
+		e.value[i].text = cw_get_str(cursor, CW_FIELD_MAX);
 		if (cursor->bad || !cw_kind_allows(e.kind, e.value[i].id) || (i && e.value[i].id <= e.value[i - 1].id) ||
 		    !value_canonical(e.value[i].id, e.value[i].text)) {
 			cursor->bad = true;
@@ -513,9 +496,9 @@ int cw_reject_put(struct cw_buf *buf, const struct cw_reject *reject)
 {
 	cw_buf_put_u8(buf, (uint8_t)reject->reason);
 	cw_buf_put_varint(buf, reject->row);
-	put_str(buf, reject->field);
-	put_str(buf, reject->text);
-	return put_str(buf, reject->detail);
+	cw_buf_put_str(buf, reject->field);
+	cw_buf_put_str(buf, reject->text);
+	return cw_buf_put_str(buf, reject->detail);
 }
 
 /* Written by cw_reject_put. */
@@ -525,9 +508,9 @@ int cw_reject_get(struct cw_cursor *cursor, struct cw_reject *ret, struct cw_err
 	uint8_t reason = cw_get_u8(cursor);
 
 	reject.row = cw_get_varint(cursor);
-	reject.field = get_str(cursor, 256);
-	reject.text = get_str(cursor, 256);
-	reject.detail = get_str(cursor, CW_ERROR_TEXT_MAX);
+	reject.field = cw_get_str(cursor, 256);
+	reject.text = cw_get_str(cursor, 256);
+	reject.detail = cw_get_str(cursor, CW_ERROR_TEXT_MAX);
 	if (cursor->bad || reason == CW_REASON_NONE || reason >= CW_REASON_COUNT) {
 		cursor->bad = true;
 		return cw_error_set(err, -EBADMSG, "malformed rejected row");

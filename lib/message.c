@@ -86,23 +86,6 @@ int cw_message_recv(struct cw_sock *sock, struct cw_peer *peer, struct cw_messag
 	return 0;
 }
 
-static int put_str(struct cw_buf *buf, struct cw_str text)
-{
-	return cw_buf_put_bytes(buf, text.at, text.len);
-}
-
-static struct cw_str get_str(struct cw_cursor *cursor, size_t max)
-{
-	struct cw_str text;
-
-	text.at = cw_get_bytes(cursor, max, &text.len);
-	if (!text.at)
-		text.at = "";
-	if (!cw_utf8_valid(text.at, text.len))
-		cursor->bad = true;
-	return text;
-}
-
 static struct cw_wall get_wall(struct cw_cursor *cursor)
 {
 	return (struct cw_wall){ (int64_t)cw_get_u64(cursor) };
@@ -114,9 +97,9 @@ int cw_document_info_put(struct cw_buf *buf, const struct cw_document_info *info
 	cw_buf_put_u64(buf, info->id);
 	cw_buf_put_u32(buf, info->attempt);
 	cw_buf_put_u32(buf, info->flags);
-	put_str(buf, info->feed);
-	put_str(buf, info->url);
-	put_str(buf, info->content_type);
+	cw_buf_put_str(buf, info->feed);
+	cw_buf_put_str(buf, info->url);
+	cw_buf_put_str(buf, info->content_type);
 	cw_buf_put_u64(buf, (uint64_t)info->fetched_at.ms);
 	cw_buf_put_u64(buf, info->size);
 	cw_buf_append(buf, info->sha256, sizeof(info->sha256));
@@ -131,9 +114,9 @@ int cw_document_info_get(struct cw_cursor *cursor, struct cw_document_info *ret,
 	info.id = cw_get_u64(cursor);
 	info.attempt = cw_get_u32(cursor);
 	info.flags = cw_get_u32(cursor);
-	info.feed = get_str(cursor, CW_NAME_MAX);
-	info.url = get_str(cursor, CW_URL_MAX);
-	info.content_type = get_str(cursor, 256);
+	info.feed = cw_get_str(cursor, CW_NAME_MAX);
+	info.url = cw_get_str(cursor, CW_URL_MAX);
+	info.content_type = cw_get_str(cursor, 256);
 	info.fetched_at = get_wall(cursor);
 	info.size = cw_get_u64(cursor);
 	for (size_t i = 0; i < sizeof(info.sha256); i++)
@@ -153,7 +136,7 @@ static int tally_put(struct cw_buf *buf, const struct cw_document_tally *tally)
 	cw_buf_put_u8(buf, CW_REASON_COUNT);
 	for (size_t i = 0; i < CW_REASON_COUNT; i++)
 		cw_buf_put_varint(buf, tally->reasons[i]);
-	return put_str(buf, tally->detail);
+	return cw_buf_put_str(buf, tally->detail);
 }
 
 static int tally_get(struct cw_cursor *cursor, struct cw_document_tally *ret)
@@ -167,7 +150,7 @@ static int tally_get(struct cw_cursor *cursor, struct cw_document_tally *ret)
 		cursor->bad = true;
 	for (size_t i = 0; i < CW_REASON_COUNT && !cursor->bad; i++)
 		tally.reasons[i] = cw_get_varint(cursor);
-	tally.detail = get_str(cursor, CW_ERROR_TEXT_MAX);
+	tally.detail = cw_get_str(cursor, CW_ERROR_TEXT_MAX);
 	if (outcome != CW_REASON_NONE && !cw_reason_is_document((enum cw_reason)outcome))
 		cursor->bad = true;
 	tally.outcome = (enum cw_reason)outcome;
@@ -224,11 +207,11 @@ int cw_commit_info_get(struct cw_cursor *cursor, struct cw_commit_info *ret, str
 /* Read by cw_feed_state_get. */
 int cw_feed_state_put(struct cw_buf *buf, const struct cw_feed_state *state)
 {
-	put_str(buf, state->feed);
+	cw_buf_put_str(buf, state->feed);
 	cw_buf_put_u8(buf, state->polled);
 	cw_buf_put_u64(buf, (uint64_t)state->last_success.ms);
 	cw_buf_put_u64(buf, (uint64_t)state->outage_since.ms);
-	return put_str(buf, state->detail);
+	return cw_buf_put_str(buf, state->detail);
 }
 
 /* Written by cw_feed_state_put. */
@@ -237,11 +220,11 @@ int cw_feed_state_get(struct cw_cursor *cursor, struct cw_feed_state *ret, struc
 	struct cw_feed_state state = { 0 };
 	uint8_t polled;
 
-	state.feed = get_str(cursor, CW_NAME_MAX);
+	state.feed = cw_get_str(cursor, CW_NAME_MAX);
 	polled = cw_get_u8(cursor);
 	state.last_success = get_wall(cursor);
 	state.outage_since = get_wall(cursor);
-	state.detail = get_str(cursor, CW_ERROR_TEXT_MAX);
+	state.detail = cw_get_str(cursor, CW_ERROR_TEXT_MAX);
 	if (cw_cursor_done(cursor) < 0 || polled > 1 || !state.feed.len)
 		return cw_error_set(err, -EBADMSG, "malformed feed state");
 	state.polled = polled;

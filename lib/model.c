@@ -1375,10 +1375,13 @@ static void name_instance(const struct instance *instance, char *out, size_t siz
 
 	/* An undated statement is named by its address: the day it was first seen depends on who looked. */
 	if (fact && fact->evidence.event_day == CW_DAY_NONE && fact->evidence.url.len) {
-		size_t n = CW_MIN(fact->evidence.url.len, 32u);
+		struct cw_str url = fact->evidence.url;
+		size_t front = url.len - CW_MIN(url.len, 32u);
 
-		snprintf(out, size, "%s/%s/%.*s", instance->def->name, cw_criterion_name(instance->criterion), (int)n,
-		         fact->evidence.url.at + fact->evidence.url.len - n);
+		while (front < url.len && ((unsigned char)url.at[front] & 0xc0) == 0x80) /* no character in half */
+			front++;
+		snprintf(out, size, "%s/%s/%.*s", instance->def->name, cw_criterion_name(instance->criterion),
+		         (int)(url.len - front), url.at + front);
 	} else {
 		snprintf(out, size, "%s/%s/%s", instance->def->name, cw_criterion_name(instance->criterion),
 		         cw_day_format(instance->event_day, day));
@@ -1452,7 +1455,8 @@ static int tell(struct teller *teller, struct sim *sim, enum cw_alert_kind kind,
 	if (r <= 0)
 		return r;
 	change.at = cw_wall_known(teller->at) ? teller->at : cw_day_start(sim->day);
-	snprintf(change.cause, sizeof(change.cause), times > 1 ? "%s%.70s#%u" : "%s%.70s", prefixes[family_of(kind)], cause, times);
+	snprintf(change.cause, sizeof(change.cause), times > 1 ? "%s%.*s#%u" : "%s%.*s", prefixes[family_of(kind)],
+	         (int)cw_str_cut(cw_str(cause), 70).len, cause, times);
 	r = build(sim, sim->day, &change.after);
 	if (r < 0)
 		return r;

@@ -184,7 +184,7 @@ static int table_quote(const struct cw_evidence *e, struct cw_buf *out)
 		if (def->type == CW_VALUE_GRADE && cw_grade_parse(e->value[i].text, &grade) == 0)
 			cw_buf_printf(out, ": %s", grade_words(grade));
 		else
-			cw_buf_printf(out, ": %.*s", (int)CW_MIN(e->value[i].text.len, 80u), e->value[i].text.at);
+			cw_buf_printf(out, ": %.*s", (int)cw_str_cut(e->value[i].text, 80).len, e->value[i].text.at);
 		sep = "; ";
 	}
 	return out->failed;

@@ -49,6 +49,16 @@ struct cw_str cw_str_trim(struct cw_str text)
 	return text;
 }
 
+struct cw_str cw_str_cut(struct cw_str text, size_t max)
+{
+	if (text.len <= max)
+		return text;
+	while (max && ((unsigned char)text.at[max] & 0xc0) == 0x80)
+		max--;
+	text.len = max;
+	return text;
+}
+
 /* Length of the well-formed UTF-8 sequence at the front (RFC 3629), 0 when there is none. */
 static size_t utf8_sequence(const unsigned char *s, size_t left)
 {
@@ -99,6 +109,24 @@ bool cw_utf8_valid(const void *data, size_t len)
 		len -= n;
 	}
 	return true;
+}
+
+/* Read by cw_get_str. */
+int cw_buf_put_str(struct cw_buf *buf, struct cw_str text)
+{
+	return cw_buf_put_bytes(buf, text.at, text.len);
+}
+
+/* Written by cw_buf_put_str. */
+struct cw_str cw_get_str(struct cw_cursor *cursor, size_t max)
+{
+	struct cw_str text;
+
+	text.at = cw_get_bytes(cursor, max, &text.len);
+	if (text.at && cw_utf8_valid(text.at, text.len))
+		return text;
+	cursor->bad = true;
+	return cw_str("");
 }
 
 /* Appends one folded character to out, keeping blanks single. */

@@ -15,9 +15,15 @@ struct cw_str {
 struct cw_str cw_str(const char *text);                /* NULL is the empty text */
 bool cw_str_eq(struct cw_str a, const char *b);
 struct cw_str cw_str_trim(struct cw_str text);         /* blanks, tabs, newlines, NBSP (U+00A0) at both ends */
+struct cw_str cw_str_cut(struct cw_str text, size_t max); /* at most max bytes of UTF-8, no character in half */
 
 /* Valid UTF-8 without NUL? Overlong forms, surrogates and values past U+10FFFF are not. */
 bool cw_utf8_valid(const void *data, size_t len);
+
+/* Text in a message: written as cw_buf_put_bytes does. Read as text that is borrowed from the cursor's bytes; what is
+ * longer than max bytes, or no valid UTF-8, marks the cursor bad and gives the empty text. */
+int cw_buf_put_str(struct cw_buf *buf, struct cw_str text);
+struct cw_str cw_get_str(struct cw_cursor *cursor, size_t max);
 
 /*
  * The folded form under which headings and names are compared: Unicode NFKC and case folding,

@@ -145,6 +145,49 @@ static void test_utf8(void **state)
 			fail_msg("case %zu", i);
 }
 
+static void test_cut(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t max, len;
+	} cases[] = {
+		{ "abc", 3, 3 }, { "abc", 2, 2 }, { "", 5, 0 }, { "caf\xc3\xa9", 5, 5 }, { "caf\xc3\xa9", 4, 3 },
+		{ "\xf0\x9f\x98\x80", 3, 0 }, { "a\xe2\x82\xac", 3, 1 }, { "a\xe2\x82\xac", 0, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < CW_ARRAY_LEN(cases); i++)
+		if (cw_str_cut(cw_str(cases[i].text), cases[i].max).len != cases[i].len)
+			fail_msg("case %zu", i);
+}
+
+static void test_text_in_messages(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t max;
+		bool good;
+	} cases[] = {
+		{ "", 0, true }, { "Dorset", 6, true }, { "Dorset", 5, false }, { "caf\xc3", 9, false }, { "caf\xc3\xa9", 9, true },
+	};
+	struct cw_cursor cursor;
+	struct cw_buf buf;
+
+	(void)state;
+	cw_buf_init(&buf, 64);
+	for (size_t i = 0; i < CW_ARRAY_LEN(cases); i++) {
+		struct cw_str read;
+
+		cw_buf_reset(&buf);
+		assert_int_equal(cw_buf_put_str(&buf, cw_str(cases[i].text)), 0);
+		cw_cursor_init(&cursor, buf.data, buf.len);
+		read = cw_get_str(&cursor, cases[i].max);
+		assert_int_equal(cw_cursor_done(&cursor), cases[i].good ? 0 : -EBADMSG);
+		assert_true(cw_str_eq(read, cases[i].good ? cases[i].text : ""));
+	}
+	cw_buf_clear(&buf);
+}
+
 static void test_numbers(void **state)
 {
 	static const struct {
@@ -344,6 +387,7 @@ int main(void)
 	struct CMUnitTest tests[64] = {
 		cmocka_unit_test(test_buf_ceiling), cmocka_unit_test(test_numbers_on_the_wire),
 		cmocka_unit_test(test_fold_refuses_bad_utf8), cmocka_unit_test(test_utf8), cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_cut), cmocka_unit_test(test_text_in_messages),
 		cmocka_unit_test(test_escape), cmocka_unit_test(test_nearest), cmocka_unit_test(test_sha256),
 		cmocka_unit_test(test_days), cmocka_unit_test(test_wall), cmocka_unit_test(test_dates), cmocka_unit_test(test_errors),
 	};

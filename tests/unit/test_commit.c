@@ -275,6 +275,49 @@ static void test_unresolved(void **state)
 	cw_buf_clear(&batch);
 }
 
+/* A name whose 40th byte lies within a character: what is shown of it ends before, and the document is committed. */
+static void test_unresolved_is_cut_between_characters(void **state)
+{
+	struct fixture *f = *state;
+	struct cw_reject reject = { .reason = CW_REASON_UNKNOWN_COUNCIL, .row = 1, .field = cw_str("council"),
+		                    .text = cw_str("Cyngor Bwrdeistref Sirol Rhondda Cynon T\xc3\xa2" "f"),
+		                    .detail = cw_str(NULL) };
+	struct cw_document_tally tally = { .rows = 1, .detail = cw_str(NULL) };
+	char url[256];
+	struct cw_document_info info = { .id = 1, .attempt = 1, .feed = cw_str("ofsted-ilacs-summary"),
+		                         .fetched_at = { 1700000000000 } };
+	struct cw_commit_info result;
+	struct cw_error err = { 0 };
+	struct cw_buf batch;
+	bool duplicate;
+
+	memset(url, 'a', sizeof(url) - 1);
+	memcpy(url + 199, "\xc3\xa2", 2);
+	url[sizeof(url) - 1] = '\0';
+	info.url = cw_str(url);
+	cw_buf_init(&batch, 4096);
+	for (size_t front = 0; front < 3; front++) {
+		reject.text.at += front;
+		reject.text.len -= front;
+		cw_reject_put(&batch, &reject);
+	}
+	assert_int_equal(commit_begin(f->committer, &info, &duplicate, &result, &err), 0);
+	assert_int_equal(commit_batch(f->committer, true, 3, batch.data, batch.len, &err), 0);
+	if (commit_finish(f->committer, &tally, &result, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(result.alerts, 1);
+	cw_buf_clear(&batch);
+}
+
+/* An undated statement is named by the end of its address, which may begin within a character. */
+static void test_cause_is_cut_between_characters(void **state)
+{
+	struct fixture *f = *state;
+	const struct row undated = { "bradford", NULL, "https://files.example/caf\xc3\xa9-0123456789-0123456789-01234567", "inadequate" };
+
+	assert_int_equal(commit_rows(f, "a", "2023-01-31T09:00:00Z", &undated, 1, 0).alerts, 1);
+}
+
 static void test_outage(void **state)
 {
 	struct fixture *f = *state;
@@ -369,7 +412,8 @@ int main(void)
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(test_once), TEST(test_backwards), TEST(test_correction_taken_back), TEST(test_refused_batch_leaves_nothing),
-		TEST(test_unresolved), TEST(test_outage), TEST(test_time), TEST(test_stage), TEST(test_newer_schema_is_refused),
+		TEST(test_unresolved), TEST(test_unresolved_is_cut_between_characters), TEST(test_cause_is_cut_between_characters),
+		TEST(test_outage), TEST(test_time), TEST(test_stage), TEST(test_newer_schema_is_refused),
 	};
 
 	return cmocka_run_group_tests_name("commit", tests, NULL, NULL);

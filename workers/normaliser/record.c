@@ -666,17 +666,6 @@ bool cw_record_failed(const struct cw_record *record)
 	return record->tally.outcome != CW_REASON_NONE;
 }
 
-/* At most max bytes, whole characters. */
-static struct cw_str cut(struct cw_str text, size_t max)
-{
-	if (text.len <= max)
-		return text;
-	while (max && ((unsigned char)text.at[max] & 0xc0) == 0x80)
-		max--;
-	text.len = max;
-	return text;
-}
-
 /* Text made by printf from outside text: parsers quote bytes and printf cuts where it must. */
 static void mend_utf8(char *text)
 {
@@ -700,7 +689,7 @@ static int reject_v(struct cw_record *record, enum cw_reason reason, struct cw_s
                     const char *fmt, va_list args)
 {
 	char detail[DETAIL_MAX];
-	struct cw_reject reject = { .reason = reason, .row = record->row, .field = cut(field, 200) };
+	struct cw_reject reject = { .reason = reason, .row = record->row, .field = cw_str_cut(field, 200) };
 
 	record->tally.reasons[reason]++;
 	if (!cw_reason_quarantines(reason) || !record->sink.reject)
@@ -709,7 +698,7 @@ static int reject_v(struct cw_record *record, enum cw_reason reason, struct cw_s
 	if (fmt)
 		vsnprintf(detail, sizeof(detail), fmt, args);
 	mend_utf8(detail);
-	reject.text = cut(text, 200);
+	reject.text = cw_str_cut(text, 200);
 	if (memchr(reject.text.at, 0, reject.text.len))
 		reject.text = (struct cw_str){ "", 0 };
 	reject.detail = cw_str(detail);
@@ -1358,7 +1347,7 @@ static int take_key(struct cw_record *record, struct field *field, const struct 
 	if (field->config->constant)
 		evidence->key = cw_str(field->config->constant);
 	else if (n >= field->n_slots && n) /* more than the bars between them */
-		evidence->key = cut((struct cw_str){ key, n }, 1024);
+		evidence->key = cw_str_cut((struct cw_str){ key, n }, 1024);
 	return 0;
 }
 
