@@ -310,6 +310,18 @@ static void test_html_large(void **state)
 	check("html-table", "", &document, CW_REASON_NONE, 50000, 50000, 0, NULL);
 }
 
+/* Every row has a link, so that pieces of any size end inside an attribute's quotes sooner or later. */
+static void test_html_links(void **state)
+{
+	struct cw_buf document = begin("<html><body>" TABLE);
+
+	(void)state;
+	repeat(&document, "<tr><td>380<td><a href=\"https://files.example/v1/file/50206434\" title='a > b'>Bradford</a><td>good"
+	                  "<td>2022-11-21<td>k<td>t</tr>\n", 90000);
+	repeat(&document, "</table>", 1);
+	check("html-table", "", &document, CW_REASON_NONE, 90000, 90000, 0, NULL);
+}
+
 /* --- JSON --- */
 
 static void test_json_values(void **state)
@@ -430,6 +442,7 @@ int main(void)
 		cmocka_unit_test(test_csv_random),
 		cmocka_unit_test(test_many_councils),
 		cmocka_unit_test(test_html_many_unclosed),
+		cmocka_unit_test(test_html_links),
 		cmocka_unit_test(test_html_deep),
 		cmocka_unit_test(test_html_spans),
 		cmocka_unit_test(test_html_wide),
