@@ -18,7 +18,7 @@ struct loader {
 	struct cw_config *config;
 	struct conf_mistakes mistakes;
 	struct conf_section *main;
-	char *feeds_parent; /* directory above that of the first feed file; NULL = no feed file */
+	struct cw_strings feeds_parents; /* directories above those of the feeds' patterns */
 	size_t n_paths;
 	char **paths; /* feed files */
 	size_t n_trees;
@@ -82,6 +82,21 @@ static int add_path(struct loader *loader, const char *path)
 	return 0;
 }
 
+static int add_parent(struct loader *loader, const char *pattern)
+{
+	struct cw_strings *parents = &loader->feeds_parents;
+	char **grown = realloc(parents->at, (parents->n + 1) * sizeof(*grown));
+
+	if (!grown)
+		return -ENOMEM;
+	parents->at = grown;
+	grown[parents->n] = grandparent(pattern);
+	if (!grown[parents->n])
+		return -ENOMEM;
+	parents->n++;
+	return 0;
+}
+
 static int expand_pattern(struct loader *loader, const char *text, unsigned line, bool wanted)
 {
 	CW_CLEANUP(cw_freep) char *pattern = conf_resolve(loader->config->file, text);
@@ -90,11 +105,8 @@ static int expand_pattern(struct loader *loader, const char *text, unsigned line
 
 	if (!pattern)
 		return -ENOMEM;
-	if (!loader->feeds_parent) {
-		loader->feeds_parent = grandparent(pattern);
-		if (!loader->feeds_parent)
-			return -ENOMEM;
-	}
+	if (add_parent(loader, pattern) < 0)
+		return -ENOMEM;
 	r = glob(pattern, 0, NULL, &found);
 	if (r == GLOB_NOSPACE) {
 		globfree(&found);
@@ -182,25 +194,60 @@ static int compare_feeds(const void *a, const void *b)
  * Tables beside the main file
  */
 
-/* Where a table is when no key says: beside the main file, beside the feeds' directory, where it is installed. */
+/* 1: there, *ret is its path; 0: not there; -ENOMEM. */
+static int table_in(const char *directory, const char *name, char **ret)
+{
+	char *path;
+
+	if (asprintf(&path, "%s/%s", directory, name) < 0)
+		return -ENOMEM;
+	if (access(path, R_OK) == 0) {
+		*ret = path;
+		return 1;
+	}
+	free(path);
+	return 0;
+}
+
+/* The directory of the running program; owned, NULL when it cannot be told. */
+static char *program_directory(void)
+{
+	char self[PATH_MAX], *slash;
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	if (n <= 0)
+		return NULL;
+	self[n] = '\0';
+	slash = strrchr(self, '/');
+	if (!slash)
+		return NULL;
+	*slash = '\0';
+	return strdup(self);
+}
+
+/*
+ * Where a table is when no key says: beside the main file, beside the feeds' directories, where the configuration is
+ * installed, and last the shipped one: in ../share of the program (so that a build directory works) or of the installation.
+ */
 static char *find_table(const struct loader *loader, const char *name)
 {
-	const char *directories[] = { NULL, loader->feeds_parent, CW_SYSCONFDIR };
 	CW_CLEANUP(cw_freep) char *beside = conf_resolve(loader->config->file, name);
-	char *path;
+	CW_CLEANUP(cw_freep) char *program = program_directory();
+	CW_CLEANUP(cw_freep) char *share = NULL;
+	char *path = NULL;
+	int r = 0;
 
 	if (!beside || access(beside, R_OK) == 0)
 		return cw_steal(beside);
-	for (size_t i = 1; i < CW_ARRAY_LEN(directories); i++) {
-		if (!directories[i])
-			continue;
-		if (asprintf(&path, "%s/%s", directories[i], name) < 0)
-			return NULL;
-		if (access(path, R_OK) == 0)
-			return path;
-		free(path);
-	}
-	return NULL;
+	for (size_t i = 0; r == 0 && i < loader->feeds_parents.n; i++)
+		r = table_in(loader->feeds_parents.at[i], name, &path);
+	if (r == 0)
+		r = table_in(CW_SYSCONFDIR, name, &path);
+	if (r == 0 && program && asprintf(&share, "%s/../share/councilwatch", program) > 0)
+		r = table_in(share, name, &path);
+	if (r == 0)
+		r = table_in(CW_DATADIR, name, &path);
+	return path;
 }
 
 /* Fills *at when the key is not set. A table that must be there and is nowhere is a mistake. */
@@ -218,8 +265,8 @@ static int default_table(struct loader *loader, const char *key, const char *nam
 	free(*at);
 	*at = find_table(loader, name);
 	if (!*at && needed)
-		COMPLAIN(loader, key, "there is no %s beside this file, beside the feeds or in %s; set %s", name,
-		         CW_SYSCONFDIR, key);
+		COMPLAIN(loader, key, "there is no %s beside this file, beside the feeds, in %s or in %s; set %s", name,
+		         CW_SYSCONFDIR, CW_DATADIR, key);
 	return 0;
 }
 
@@ -303,22 +350,11 @@ static int default_endpoint(struct loader *loader, const char *name, char **at)
 /* The workers stand beside the program in a build directory, and in their own directory when installed. */
 static char *find_workers(void)
 {
-	char self[PATH_MAX], *slash, *path;
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	CW_CLEANUP(cw_freep) char *program = program_directory();
+	CW_CLEANUP(cw_freep) char *worker = NULL;
 
-	if (n > 0) {
-		self[n] = '\0';
-		slash = strrchr(self, '/');
-		if (slash) {
-			*slash = '\0';
-			if (asprintf(&path, "%s/councilwatch-normaliser", self) < 0)
-				return NULL;
-			n = access(path, X_OK);
-			free(path);
-			if (n == 0)
-				return strdup(self);
-		}
-	}
+	if (program && table_in(program, "councilwatch-normaliser", &worker) > 0)
+		return cw_steal(program);
 	return strdup(CW_LIBEXECDIR);
 }
 
@@ -458,7 +494,9 @@ static void loader_clear(struct loader *loader)
 	for (size_t i = 0; i < loader->n_trees; i++)
 		conf_section_free(loader->trees[i]);
 	free(loader->trees);
-	free(loader->feeds_parent);
+	for (size_t i = 0; i < loader->feeds_parents.n; i++)
+		free(loader->feeds_parents.at[i]);
+	free(loader->feeds_parents.at);
 	cw_config_free(loader->config);
 }
 
