@@ -2,7 +2,6 @@
  * notify.c: sd_notify's datagrams. The protocol is a public, stable interface and small enough to speak directly.
  */
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,17 +88,6 @@ int cw_notify_reloading(struct cw_error *err)
 int cw_notify_stopping(struct cw_error *err)
 {
 	return cw_notify("STOPPING=1", err);
-}
-
-int cw_notify_status(struct cw_error *err, const char *fmt, ...)
-{
-	char text[256] = "STATUS=";
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(text + 7, sizeof(text) - 7, fmt, args);
-	va_end(args);
-	return cw_notify(text, err);
 }
 
 int cw_notify_watchdog(struct cw_error *err)

@@ -19,7 +19,6 @@ int cw_notify_ready(struct cw_error *err);
 /* RELOADING=1 with the monotonic time that Type=notify-reload wants; answer it with cw_notify_ready(). */
 int cw_notify_reloading(struct cw_error *err);
 int cw_notify_stopping(struct cw_error *err);
-int cw_notify_status(struct cw_error *err, const char *fmt, ...) CW_PRINTF(2, 3);
 int cw_notify_watchdog(struct cw_error *err);
 /* How often the watchdog is to be told, ms: half of what the manager allows; 0 = it does not watch. */
 int64_t cw_notify_watchdog_ms(void);
