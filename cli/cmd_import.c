@@ -484,7 +484,7 @@ static void on_tick(void *arg)
 }
 
 static const char *how_to_start =
-    "start it with 'systemctl start councilwatch', or by hand with 'councilwatchd -c FILE'";
+    "start it with 'systemctl start councilwatchd', or by hand with 'councilwatchd -c FILE'";
 
 static int connect_daemon(struct import *im, struct cw_error *err)
 {

@@ -171,11 +171,13 @@ static void judge_process(struct status *status, const json_t *process)
 	           (long long)cw_json_get_integer(process, "index", 0), state);
 }
 
+#define STUCK_MS (15 * 60 * 1000)
+
 static void judge(struct status *status)
 {
 	json_t *item;
 	size_t i;
-	int64_t poison;
+	int64_t poison, lag;
 
 	json_array_foreach(json_object_get(status->answer, "processes"), i, item) judge_process(status, item);
 
@@ -188,6 +190,11 @@ static void judge(struct status *status)
 		if (feed && feed->required && since)
 			add_reason(status, "required feed %s has had no success since %s", name, since);
 	}
+
+	/* Every document is committed, rejected or set aside within minutes; one that waits longer is stuck. */
+	lag = cw_json_get_integer(status->answer, "lag_ms", 0);
+	if (lag > STUCK_MS)
+		add_reason(status, "the oldest document has waited for %lld minutes", (long long)lag / 60000);
 
 	poison = cw_json_get_integer(status->answer, "poison", 0);
 	if (poison > 0)
