@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
+#include <time.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -486,13 +487,29 @@ static void on_tick(void *arg)
 static const char *how_to_start =
     "start it with 'systemctl start councilwatchd', or by hand with 'councilwatchd -c FILE'";
 
+/* A daemon that was started a moment ago is given time to open its socket. */
+#define START_MS 3000
+#define START_STEP_MS 50
+
+static int wait_for_daemon(const char *endpoint, struct cw_error *err)
+{
+	const struct timespec step = { .tv_nsec = START_STEP_MS * 1000000 };
+	int r = cw_control_probe(endpoint, err);
+
+	for (int waited = 0; (r == -ECONNREFUSED || r == -ENOENT) && waited < START_MS; waited += START_STEP_MS) {
+		nanosleep(&step, NULL);
+		r = cw_control_probe(endpoint, err);
+	}
+	return r;
+}
+
 static int connect_daemon(struct import *im, struct cw_error *err)
 {
 	const char *endpoint = im->cli->config->endpoint_control;
 	json_t *answer = NULL, *status;
 	int r;
 
-	r = cw_control_probe(endpoint, err);
+	r = wait_for_daemon(endpoint, err);
 	if (r >= 0)
 		r = cw_bus_new(&im->bus, err);
 	if (r >= 0)
