@@ -32,7 +32,7 @@ static unsigned line_of(const struct conf_section *section, const char *key)
 	return entry ? entry->line : section->line;
 }
 
-static const char *const of_impulses[] = { "half_life", "expires_days", NULL };
+static const char *const of_impulses[] = { "half_life", "replaced_by_next", NULL };
 static const char *const of_states[] = { "expires_months", "closed_by_ilacs", "closed_by_area_send", NULL };
 
 /* Keys that make no sense for a signal. */

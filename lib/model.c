@@ -59,6 +59,7 @@ struct inspection {
 	int32_t published_day; /* first */
 	int64_t known;        /* first */
 	struct cw_str url;
+	bool answered;        /* a statement closed what it had opened (a monitoring visit, say) */
 	struct voice *voices;
 	size_t n_voices;
 };
@@ -228,8 +229,6 @@ static struct instance *instance_open(struct sim *sim, const struct cw_signal_de
 	}
 	if (def->state && def->expires_months)
 		instance->expires_day = cw_day_add_months(opened_day, def->expires_months);
-	else if (!def->state && def->expires_days)
-		instance->expires_day = opened_day + def->expires_days;
 	return instance;
 }
 
@@ -291,7 +290,8 @@ static void close_answered(struct sim *sim, bool ilacs, int32_t event_day, int32
 
 /* ---- inspections ---- */
 
-/* What an inspection says, over all its voices: the more adverse where A and B sources disagree (domain 3.7). */
+/* What an inspection says, over all its voices: the publisher of the fact goes before those who compile it, and among equals
+ * that disagree the more adverse counts (domain 3.7). */
 struct verdict {
 	int severity;            /* ILACS: enum cw_grade; SEND: outcome 1..3; 0 = not settled */
 	bool derived;
@@ -318,15 +318,17 @@ static struct verdict voice_verdict(enum cw_kind kind, const struct cw_fact *fac
 static struct verdict inspection_verdict(enum cw_kind kind, const struct inspection *inspection)
 {
 	struct verdict worst = { 0 };
-	bool official = false;
+	enum cw_tier best = CW_TIER_D;
 
+	/* Who says nothing about the grade does not outrank who does. */
 	for (size_t i = 0; i < inspection->n_voices; i++)
-		official |= inspection->voices[i].fact->evidence.tier <= CW_TIER_B;
+		if (voice_verdict(kind, inspection->voices[i].fact).severity)
+			best = CW_MIN(best, inspection->voices[i].fact->evidence.tier);
 	for (size_t i = 0; i < inspection->n_voices; i++) {
 		const struct cw_fact *fact = inspection->voices[i].fact;
 		struct verdict verdict = voice_verdict(kind, fact);
 
-		if (official && fact->evidence.tier > CW_TIER_B)
+		if (fact->evidence.tier > best)
 			continue;
 		if (!worst.fact || verdict.severity > worst.severity)
 			worst = (struct verdict){ verdict.severity, verdict.derived,
@@ -418,17 +420,18 @@ static int strand_state(struct sim *sim, int s, const char *name, bool wanted, c
 
 	if (!def)
 		return 0;
+	wanted = wanted && !(def->state && inspection->answered);
 	for (size_t i = 0; i < sim->n_active; i++) {
 		struct instance *instance = &sim->instances[sim->active[i]];
+		bool same = instance->opened_day == opened_day;
 
 		if (instance->strand != s || instance->def != def || instance->closed_day != CW_DAY_NONE)
 			continue;
-		/* The same finding in a later inspection is a new state, opened with that inspection. */
-		if (wanted && instance->opened_day == opened_day) {
+		/* The same finding in a later inspection is a new state, opened with that inspection; an impulse goes on fading. */
+		if (wanted && same)
 			open = instance;
-			continue;
-		}
-		instance_close(sim, instance, day);
+		else if (def->state || same)
+			instance_close(sim, instance, day);
 	}
 	if (!wanted)
 		return 0;
@@ -553,7 +556,8 @@ static int enter_inspection(struct sim *sim, int s, const struct entry *entry)
 
 /* ---- signals stated by evidence ---- */
 
-static void enter_closed(struct sim *sim, const struct cw_signal_def *def, enum cw_criterion criterion, int32_t day)
+static void enter_closed(struct sim *sim, const struct cw_signal_def *def, enum cw_criterion criterion, enum cw_tier tier,
+                         int32_t day)
 {
 	struct instance *oldest = NULL;
 
@@ -562,9 +566,11 @@ static void enter_closed(struct sim *sim, const struct cw_signal_def *def, enum 
 	for (size_t i = 0; i < sim->n_active; i++) {
 		struct instance *instance = &sim->instances[sim->active[i]];
 
-		if (instance->def != def || instance->criterion != criterion || instance->strand >= 0 ||
-		    instance->closed_day != CW_DAY_NONE || instance->closed_by_statement ||
+		if (instance->def != def || instance->criterion != criterion || instance->closed_day != CW_DAY_NONE || instance->closed_by_statement ||
 		    (instance->expires_day != CW_DAY_NONE && instance->expires_day < day))
+			continue;
+		/* What the media say cannot close what better sources opened. */
+		if (tier > CW_TIER_B && instance->best_tier <= CW_TIER_B)
 			continue;
 		if (!oldest || instance->opened_day < oldest->opened_day)
 			oldest = instance;
@@ -572,6 +578,8 @@ static void enter_closed(struct sim *sim, const struct cw_signal_def *def, enum 
 	if (!oldest)
 		return;
 	oldest->closed_by_statement = true;
+	if (oldest->strand >= 0)
+		sim->strand[oldest->strand].inspections[sim->strand[oldest->strand].current].answered = true;
 	instance_close(sim, oldest, day);
 }
 
@@ -595,7 +603,7 @@ static int enter_signal(struct sim *sim, const struct entry *entry)
 
 	if (cw_str_eq(cw_evidence_value(e, CW_VAL_STATUS), "closed")) {
 		if (def->state)
-			enter_closed(sim, def, criterion, day);
+			enter_closed(sim, def, criterion, e->tier, day);
 		/* ILACS states close only through a full inspection: it was judged then. */
 		if (def->closed_by_ilacs && strncmp(def->name, "ilacs_", 6) == 0)
 			sim->judged_by_signal = CW_MAX(sim->judged_by_signal, fact_judged_day(entry->fact));
@@ -612,6 +620,10 @@ static int enter_signal(struct sim *sim, const struct entry *entry)
 				instance = candidate; /* the newest */
 		}
 	}
+	if (!instance && def->replaced_by_next)
+		for (size_t i = 0; i < sim->n_active; i++)
+			if (sim->instances[sim->active[i]].def == def && sim->instances[sim->active[i]].criterion == criterion)
+				instance_close(sim, &sim->instances[sim->active[i]], day);
 	if (!instance)
 		instance = instance_open(sim, def, criterion, event_day, day, -1);
 	if (!instance)
@@ -999,6 +1011,9 @@ static bool corrects(const struct cw_fact *fact, const struct cw_fact *other, in
 {
 	if (other == fact || other->known_at.ms > fact->known_at.ms || other->evidence.kind != fact->evidence.kind)
 		return false;
+	/* A correction that its publisher dated speaks from that date. */
+	if (cw_wall_known(fact->evidence.published_at) && fact_published_day(fact) > fact_published_day(other))
+		return false;
 	return (other->known_at.ms < fact->known_at.ms || fact_published_day(other) < fact_published_day(fact)) &&
 	       same_inspection(other->evidence.event_day, other->evidence.url, fact->evidence.event_day, fact->evidence.url,
 	                       cluster_days) &&
@@ -1061,6 +1076,9 @@ static int list_entries(const struct cw_risk *risk, const struct cw_fact *facts,
 	}
 	n = 0;
 	for (size_t i = 0; i < n_facts; i++) {
+		/* Unattributed: kept, never scored, and it closes nothing either. */
+		if (facts[i].evidence.tier == CW_TIER_D || facts[i].evidence.tier == CW_TIER_NONE)
+			continue;
 		if (facts[i].evidence.kind == CW_KIND_SIGNAL) {
 			add_entries(entries, &n, &facts[i], fact_published_day(&facts[i]));
 		} else if (strand_of(facts[i].evidence.kind) >= 0) {

@@ -61,18 +61,18 @@ int cw_criterion_parse(struct cw_str text, enum cw_criterion *ret)
 		.closed_by_area_send = area_send                                                                       \
 	}
 #define STATE(id, crit, ...) STATE_OR(id, crit, crit, __VA_ARGS__)
-#define IMPULSE_OR(id, crit, may, points, days, replaced_days)                                                         \
+#define IMPULSE_OR(id, crit, may, points, days, replaced)                                                         \
 	{                                                                                                              \
 		.name = id, .criteria = BIT(crit) | BIT(may), .criterion = CW_CRIT_##crit, .weight = points,           \
-		.half_life = days, .expires_days = replaced_days                                                       \
+		.half_life = days, .replaced_by_next = replaced                                                       \
 	}
 #define IMPULSE(id, crit, ...) IMPULSE_OR(id, crit, crit, __VA_ARGS__)
 
 /*
  * The tables of domain section 3.2, row by row. Where "closes when" names a publisher (DfE, MHCLG), only a statement closes
  * it; where it names a time, that is here. The columns of a state: weight, floor, months until it closes by itself, closed by
- * the next full ILACS, by the next full area SEND inspection; of an impulse: weight, half-life in days, days until it is
- * replaced.
+ * the next full ILACS, by the next full area SEND inspection; of an impulse: weight, half-life in days, whether the next
+ * one replaces it.
  */
 static const struct cw_signal_def defaults[] = {
 	STATE("ilacs_inadequate", OFSTED, 60, INTENSIVE, 0, true, false),
@@ -93,25 +93,25 @@ static const struct cw_signal_def defaults[] = {
 	/* From vesting day; the successor's first own full inspection may come before. */
 	STATE("lgr_transition", SPECIFIC, 10, WATCH, 36, true, false),
 
-	IMPULSE_OR("judgement_fell", OFSTED, SEND, 15, 365, 0),
-	IMPULSE("monitoring_slow", OFSTED, 12, 270, 0),
-	IMPULSE("visit_weak_no_apa", OFSTED, 8, 270, 0),
-	IMPULSE("s114_notice", SPECIFIC, 25, 365, 0),
-	IMPULSE("court_systemic_criticism", SPECIFIC, 25, 365, 0),
-	IMPULSE("jr_policy_unlawful", SPECIFIC, 15, 365, 0),
-	IMPULSE("jr_case_lost", SPECIFIC, 6, 180, 0),
-	IMPULSE("dcs_change", LEADERSHIP, 8, 180, 0),
-	IMPULSE("dcs_second_in_12m", LEADERSHIP, 12, 270, 0),
-	IMPULSE("chief_exec_change", LEADERSHIP, 8, 180, 0),
-	IMPULSE("leader_change", LEADERSHIP, 5, 180, 0),
-	IMPULSE("control_change", LEADERSHIP, 8, 270, 0),
-	IMPULSE("lmcs_change", LEADERSHIP, 4, 180, 0),
-	IMPULSE("safeguarding_review", SPECIFIC, 6, 180, 0),
-	IMPULSE("lgsco_public_report", INTEL, 8, 365, 0),
-	/* Yearly data: the next release replaces it, and comes within 400 days. */
-	IMPULSE("workforce_outlier", INTEL, 8, 365, 400),
-	IMPULSE("ehcp_outlier", SEND, 8, 365, 400),
-	IMPULSE("news", INTEL, 4, 45, 0),
+	IMPULSE_OR("judgement_fell", OFSTED, SEND, 15, 365, false),
+	IMPULSE("monitoring_slow", OFSTED, 12, 270, false),
+	IMPULSE("visit_weak_no_apa", OFSTED, 8, 270, false),
+	IMPULSE("s114_notice", SPECIFIC, 25, 365, false),
+	IMPULSE("court_systemic_criticism", SPECIFIC, 25, 365, false),
+	IMPULSE("jr_policy_unlawful", SPECIFIC, 15, 365, false),
+	IMPULSE("jr_case_lost", SPECIFIC, 6, 180, false),
+	IMPULSE("dcs_change", LEADERSHIP, 8, 180, false),
+	IMPULSE("dcs_second_in_12m", LEADERSHIP, 12, 270, false),
+	IMPULSE("chief_exec_change", LEADERSHIP, 8, 180, false),
+	IMPULSE("leader_change", LEADERSHIP, 5, 180, false),
+	IMPULSE("control_change", LEADERSHIP, 8, 270, false),
+	IMPULSE("lmcs_change", LEADERSHIP, 4, 180, false),
+	IMPULSE("safeguarding_review", SPECIFIC, 6, 180, false),
+	IMPULSE("lgsco_public_report", INTEL, 8, 365, false),
+	/* Yearly data: the next release replaces it. */
+	IMPULSE("workforce_outlier", INTEL, 8, 365, true),
+	IMPULSE("ehcp_outlier", SEND, 8, 365, true),
+	IMPULSE("news", INTEL, 4, 45, false),
 };
 _Static_assert(CW_ARRAY_LEN(defaults) <= CW_SIGNALS_MAX, "CW_SIGNALS_MAX is too small");
 

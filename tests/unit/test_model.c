@@ -369,6 +369,56 @@ static void test_inadequate_to_good(void **state)
 	expect_change(&list, CW_ALERT_LEVEL_DOWN, "2024-09-10", CW_LEVEL_ROUTINE);
 }
 
+/* A fall goes on fading when the next inspection has come: only states are superseded. */
+static void test_fall_fades(void **state)
+{
+	struct history h = { 0 };
+
+	(void)state;
+	add_ilacs(&h, CW_GRADE_GOOD, "180101");
+	add_ilacs(&h, CW_GRADE_INADEQUATE, "200101");
+	add_ilacs(&h, CW_GRADE_GOOD, "210101");
+	expect(&h, "200101", 75, CW_LEVEL_INTENSIVE);
+	expect(&h, "210101", 7.5, CW_LEVEL_PRIORITY);
+}
+
+/* A monitoring visit that found effective action closes what the inspection opened; an unattributed or a media statement does
+ * not. */
+static void test_who_may_close(void **state)
+{
+	static const struct {
+		enum cw_tier tier;
+		enum cw_level level;
+	} cases[] = { { CW_TIER_A, CW_LEVEL_WATCH }, { CW_TIER_C, CW_LEVEL_PRIORITY }, { CW_TIER_D, CW_LEVEL_PRIORITY } };
+
+	(void)state;
+	for (size_t i = 0; i < CW_ARRAY_LEN(cases); i++) {
+		struct history h = { 0 };
+		struct cw_fact *fact = add_fact(&h, CW_KIND_AREA_SEND, day_of("230601"), day_of("230801"), "send");
+
+		cw_evidence_set(&fact->evidence, CW_VAL_OUTCOME, cw_str("3"));
+		add_signal(&h, "send_outcome3", NULL, "closed", "250201");
+		h.facts[1].evidence.tier = cases[i].tier;
+		expect(&h, "230801", 35, CW_LEVEL_PRIORITY);
+		expect(&h, "250201", -1, cases[i].level);
+	}
+}
+
+/* Ofsted's own word goes before a compiler's; where equals disagree, the more adverse. */
+static void test_who_is_believed(void **state)
+{
+	struct history h = { 0 };
+
+	(void)state;
+	capture(&h, "230711", "230817", "f/1", CW_GRADE_INADEQUATE);
+	expect(&h, "230820", 60, CW_LEVEL_INTENSIVE);
+	add_fact(&h, CW_KIND_ILACS, day_of("230712"), day_of("230818"), "ofsted");
+	cw_evidence_set(&h.facts[1].evidence, CW_VAL_OVERALL_EFFECTIVENESS, cw_str("requires_improvement"));
+	expect(&h, "230820", 20, CW_LEVEL_PRIORITY);
+	h.facts[1].evidence.tier = CW_TIER_B;
+	expect(&h, "230820", 60, CW_LEVEL_INTENSIVE);
+}
+
 /* A mistake put right within the hour: state and alerts tell the same story. */
 static void test_twice_in_a_day(void **state)
 {
@@ -638,6 +688,8 @@ int main(void)
 		cmocka_unit_test(test_birmingham),           cmocka_unit_test(test_leeds),
 		cmocka_unit_test(test_swindon),              cmocka_unit_test(test_inadequate_to_good),
 		cmocka_unit_test(test_inadequate_to_ri),     cmocka_unit_test(test_twice_in_a_day),
+		cmocka_unit_test(test_fall_fades),           cmocka_unit_test(test_who_may_close),
+		cmocka_unit_test(test_who_is_believed),
 		cmocka_unit_test(test_older_inspection_returns), cmocka_unit_test(test_undated_inspection),
 		cmocka_unit_test(test_undated_superseded),   cmocka_unit_test(test_correction_taken_back),
 		cmocka_unit_test(test_leaders_inadequate),   cmocka_unit_test(test_derived_headline),

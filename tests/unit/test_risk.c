@@ -50,8 +50,8 @@ static const struct row rows[] = {
 	{ "lmcs_change", "leadership", 4, NULL, 180, 0, 0, "" },
 	{ "safeguarding_review", "specific", 6, NULL, 180, 0, 0, "" },
 	{ "lgsco_public_report", "intel", 8, NULL, 365, 0, 0, "" },
-	{ "workforce_outlier", "intel", 8, NULL, 365, 0, 400, "" },
-	{ "ehcp_outlier", "send", 8, NULL, 365, 0, 400, "" },
+	{ "workforce_outlier", "intel", 8, NULL, 365, 0, 1, "" },
+	{ "ehcp_outlier", "send", 8, NULL, 365, 0, 1, "" },
 	{ "news", "intel", 4, NULL, 45, 0, 0, "" },
 };
 
@@ -72,7 +72,7 @@ static void test_row(void **state)
 	assert_string_equal(cw_level_name(signal->floor), row->floor ? row->floor : "routine");
 	assert_true(signal->half_life == row->half_life);
 	assert_int_equal(signal->expires_months, row->months);
-	assert_int_equal(signal->expires_days, row->days);
+	assert_int_equal(signal->replaced_by_next, row->days);
 	assert_int_equal(signal->closed_by_ilacs, strcmp(row->closed_by, "ilacs") == 0);
 	assert_int_equal(signal->closed_by_area_send, strcmp(row->closed_by, "area_send") == 0);
 
@@ -208,7 +208,7 @@ static void test_shipped_file_is_the_defaults(void **state)
 		assert_string_equal(a->name, b->name);
 		assert_true(a->weight == b->weight && a->floor == b->floor && a->half_life == b->half_life &&
 		            a->criterion == b->criterion && a->expires_months == b->expires_months &&
-		            a->expires_days == b->expires_days && a->closed_by_ilacs == b->closed_by_ilacs &&
+		            a->replaced_by_next == b->replaced_by_next && a->closed_by_ilacs == b->closed_by_ilacs &&
 		            a->closed_by_area_send == b->closed_by_area_send);
 	}
 	assert_true(risk.line_watch == config->risk.line_watch && risk.hold_days == config->risk.hold_days &&
