@@ -103,7 +103,9 @@ start() {
 	"$CW_BIN/councilwatchd" -c "$(conf "$name")" "$@" >>"$WORK/$name/daemon.log" 2>&1 &
 	STARTED+=($!)
 	printf -v "PID_${name//[^a-zA-Z0-9]/_}" %s $!
-	wait_until 30 "the daemon of $name is ready" ready "$name"
+	ready_or_gone() { ready "$1" || ! alive "$2"; }
+	wait_until 30 "the daemon of $name is ready" ready_or_gone "$name" $!
+	ready "$name" || fail "the daemon of $name does not start: $(tail -n 5 "$WORK/$name/daemon.log")"
 }
 
 pid_of() { local variable=PID_${1//[^a-zA-Z0-9]/_}; printf %s "${!variable}"; }
