@@ -409,6 +409,54 @@ static void strand_moved(struct strand *strand, size_t at, bool forward)
 	}
 }
 
+static bool days_near(const struct sim *sim, int32_t a, int32_t b)
+{
+	return abs(a - b) <= sim->risk->cluster_days;
+}
+
+/* An impulse that a person stated and that the inspections show as well is one event (domain 3.3). */
+static bool same_event_stated(const struct sim *sim, const struct cw_signal_def *def, enum cw_criterion criterion,
+                              int32_t event_day, int32_t opened_day)
+{
+	for (size_t i = 0; i < sim->n_active && !def->state; i++) {
+		const struct instance *instance = &sim->instances[sim->active[i]];
+
+		if (instance->def == def && instance->criterion == criterion && instance->strand < 0 &&
+		    (days_near(sim, instance->event_day, event_day) || days_near(sim, instance->opened_day, opened_day)))
+			return true;
+	}
+	return false;
+}
+
+/* The other way round: the instance that a strand has made of what is stated now. */
+static struct instance *same_event_derived(struct sim *sim, const struct cw_signal_def *def, enum cw_criterion criterion,
+                                           int32_t event_day, int32_t opened_day)
+{
+	for (size_t i = 0; i < sim->n_active && !def->state; i++) {
+		struct instance *instance = &sim->instances[sim->active[i]];
+
+		if (instance->def == def && instance->criterion == criterion && instance->strand >= 0 &&
+		    (days_near(sim, instance->event_day, event_day) || days_near(sim, instance->opened_day, opened_day)))
+			return instance;
+	}
+	return NULL;
+}
+
+/* A full inspection that is known only by a statement, later than the strand's own, answers what that one opened. */
+static void answer_strand(struct sim *sim, int s, int32_t event_day, int32_t day)
+{
+	struct strand *strand = &sim->strand[s];
+	struct inspection *current = strand->n ? &strand->inspections[strand->current] : NULL;
+
+	if (!current || current->answered || (current->event_day != CW_DAY_NONE ? current->event_day : current->published_day) +
+	                                             sim->risk->cluster_days >= event_day)
+		return;
+	current->answered = true;
+	for (size_t i = 0; i < sim->n_active; i++)
+		if (sim->instances[sim->active[i]].strand == s && sim->instances[sim->active[i]].def->state)
+			instance_close(sim, &sim->instances[sim->active[i]], day);
+}
+
 /* Opens, keeps or closes the instance of one signal that a strand makes from its current inspection. */
 static int strand_state(struct sim *sim, int s, const char *name, bool wanted, const struct inspection *inspection,
                         const struct verdict *verdict, int32_t opened_day, int32_t day)
@@ -433,7 +481,7 @@ static int strand_state(struct sim *sim, int s, const char *name, bool wanted, c
 		else if (def->state || same)
 			instance_close(sim, instance, day);
 	}
-	if (!wanted)
+	if (!wanted || (!open && same_event_stated(sim, def, criterion, event_day, opened_day)))
 		return 0;
 	if (!open)
 		open = instance_open(sim, def, criterion, event_day, opened_day, s);
@@ -496,7 +544,7 @@ static int strand_update(struct sim *sim, int s, int32_t day)
 	if (r < 0)
 		return r;
 	close_answered(sim, s == STRAND_ILACS, inspection_day(inspection), day, NULL);
-	if (s == STRAND_ILACS && sim->apa_lapsed != CW_DAY_NONE && inspection_day(inspection) > sim->apa_lapsed)
+	if (s == STRAND_ILACS && sim->apa_lapsed != CW_DAY_NONE && inspection->published_day >= sim->apa_lapsed)
 		sim->apa_lapsed = CW_DAY_NONE;
 	return 0;
 }
@@ -620,6 +668,8 @@ static int enter_signal(struct sim *sim, const struct entry *entry)
 				instance = candidate; /* the newest */
 		}
 	}
+	if (!instance)
+		instance = same_event_derived(sim, def, criterion, event_day, day);
 	if (!instance && def->replaced_by_next)
 		for (size_t i = 0; i < sim->n_active; i++)
 			if (sim->instances[sim->active[i]].def == def && sim->instances[sim->active[i]].criterion == criterion)
@@ -635,9 +685,12 @@ static int enter_signal(struct sim *sim, const struct entry *entry)
 		sim->judged_by_signal = CW_MAX(sim->judged_by_signal, fact_judged_day(entry->fact));
 		sim->apa_lapsed = CW_DAY_NONE;
 		close_answered(sim, true, event_day, day, instance);
+		answer_strand(sim, STRAND_ILACS, event_day, day);
 	}
-	if (def->state && strncmp(def->name, "send_outcome", 12) == 0)
+	if (def->state && strncmp(def->name, "send_outcome", 12) == 0) {
 		close_answered(sim, false, event_day, day, instance);
+		answer_strand(sim, STRAND_SEND, event_day, day);
+	}
 	return 0;
 }
 

@@ -419,6 +419,37 @@ static void test_who_is_believed(void **state)
 	expect(&h, "230820", 60, CW_LEVEL_INTENSIVE);
 }
 
+static void test_stated_and_shown(void **state)
+{
+	struct history h = { 0 };
+
+	(void)state;
+	/* The fall that the inspections show and that a person states is one; a later inspection known only by statement
+	 * supersedes. */
+	add_ilacs(&h, CW_GRADE_GOOD, "180101");
+	add_ilacs(&h, CW_GRADE_REQUIRES_IMPROVEMENT, "200101");
+	add_inputs(&h, "fell 200101");
+	expect(&h, "200101", 35, CW_LEVEL_WATCH);
+	add_inputs(&h, "inad 220101-");
+	expect(&h, "220101", 60 + 15.0 / 4, CW_LEVEL_INTENSIVE);
+}
+
+/* What ran out unanswered is no longer in doubt when a full inspection has been published since. */
+static void test_lapsed_apa_answered(void **state)
+{
+	struct history h = { 0 };
+	struct cw_fact *fact;
+
+	(void)state;
+	add_ilacs(&h, CW_GRADE_GOOD, "220301");
+	add_inputs(&h, "apa 230410-");
+	expect_knowledge(&h, "241009", CW_KNOWN);
+	expect_knowledge(&h, "241010", CW_STALE);
+	fact = add_fact(&h, CW_KIND_ILACS, day_of("240930"), day_of("241115"), "ofsted");
+	cw_evidence_set(&fact->evidence, CW_VAL_OVERALL_EFFECTIVENESS, cw_str("good"));
+	expect_knowledge(&h, "241115", CW_KNOWN);
+}
+
 /* A mistake put right within the hour: state and alerts tell the same story. */
 static void test_twice_in_a_day(void **state)
 {
@@ -689,7 +720,8 @@ int main(void)
 		cmocka_unit_test(test_swindon),              cmocka_unit_test(test_inadequate_to_good),
 		cmocka_unit_test(test_inadequate_to_ri),     cmocka_unit_test(test_twice_in_a_day),
 		cmocka_unit_test(test_fall_fades),           cmocka_unit_test(test_who_may_close),
-		cmocka_unit_test(test_who_is_believed),
+		cmocka_unit_test(test_who_is_believed),      cmocka_unit_test(test_stated_and_shown),
+		cmocka_unit_test(test_lapsed_apa_answered),
 		cmocka_unit_test(test_older_inspection_returns), cmocka_unit_test(test_undated_inspection),
 		cmocka_unit_test(test_undated_superseded),   cmocka_unit_test(test_correction_taken_back),
 		cmocka_unit_test(test_leaders_inadequate),   cmocka_unit_test(test_derived_headline),
