@@ -155,25 +155,26 @@ void *cw_sock_zmq(struct cw_sock *sock)
 	return sock->zsocket;
 }
 
-static int send_errno(void)
+/* A signal must not end a message between its parts: the next one would be taken for the rest of it. */
+static int send_part(struct cw_sock *sock, const void *data, size_t len, bool more)
 {
-	int code = zmq_errno();
+	int r;
 
-	return code == EINTR ? -EAGAIN : -code;
+	do
+		r = zmq_send(sock->zsocket, data ? data : "", len, ZMQ_DONTWAIT | (more ? ZMQ_SNDMORE : 0));
+	while (r < 0 && zmq_errno() == EINTR);
+	return r < 0 ? -zmq_errno() : 0;
 }
 
 int cw_sock_send(struct cw_sock *sock, const struct cw_peer *peer, const struct cw_frame *frames, size_t n)
 {
-	/* ZeroMQ takes a multipart message whole or not at all: only the first part can be refused. */
-	if (peer && zmq_send(sock->zsocket, peer->id, peer->len, ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0)
-		return send_errno();
-	for (size_t i = 0; i < n; i++) {
-		int flags = ZMQ_DONTWAIT | (i + 1 < n ? ZMQ_SNDMORE : 0);
+	/* ZeroMQ takes a multipart message whole or not at all. A later part is refused only when the peer has gone in the
+	 * middle, and then what went before it was taken back. */
+	int r = peer ? send_part(sock, peer->id, peer->len, true) : 0;
 
-		if (zmq_send(sock->zsocket, frames[i].data ? frames[i].data : "", frames[i].len, flags) < 0)
-			return send_errno();
-	}
-	return 0;
+	for (size_t i = 0; i < n && r == 0; i++)
+		r = send_part(sock, frames[i].data, frames[i].len, i + 1 < n);
+	return r;
 }
 
 int cw_sock_recv(struct cw_sock *sock, struct cw_peer *peer, struct cw_frames *ret)
@@ -187,16 +188,17 @@ int cw_sock_recv(struct cw_sock *sock, struct cw_peer *peer, struct cw_frames *r
 
 		zmq_msg_init(&msg);
 		if (zmq_msg_recv(&msg, sock->zsocket, ZMQ_DONTWAIT) < 0) {
+			int code = zmq_errno();
+
 			zmq_msg_close(&msg);
-			return send_errno();
+			return code == EINTR ? -EAGAIN : -code;
 		}
 		more = zmq_msg_more(&msg);
 		if (first) {
 			first = false;
-			if (zmq_msg_size(&msg) > CW_PEER_MAX)
-				refused = true;
-			else if (peer) {
-				peer->len = (uint8_t)zmq_msg_size(&msg);
+			refused = zmq_msg_size(&msg) > CW_PEER_MAX;
+			if (peer) {
+				peer->len = refused ? 0 : (uint8_t)zmq_msg_size(&msg);
 				memcpy(peer->id, zmq_msg_data(&msg), peer->len);
 			}
 			zmq_msg_close(&msg);

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <councilwatch/evidence.h>
@@ -423,6 +424,7 @@ static bool wall_sane(int64_t ms)
 static bool value_canonical(enum cw_value_id id, struct cw_str text)
 {
 	const struct cw_value_def *def = cw_value_def(id);
+	char printed[24];
 	int64_t integer;
 
 	if (!text.len)
@@ -434,8 +436,10 @@ static bool value_canonical(enum cw_value_id id, struct cw_str text)
 				return true;
 		return false;
 	case CW_VALUE_INTEGER:
-		return text.len < 20 && cw_parse_integer(text, &integer) == 0 && !memchr(text.at, '.', text.len) &&
-		       text.at[0] != '+' && integer >= def->min && integer <= def->max;
+		if (cw_parse_integer(text, &integer) < 0 || integer < def->min || integer > def->max)
+			return false;
+		snprintf(printed, sizeof(printed), "%lld", (long long)integer);
+		return cw_str_eq(text, printed);
 	case CW_VALUE_WORD:
 		if (!def->words)
 			return text.len <= CW_NAME_MAX;

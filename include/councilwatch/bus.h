@@ -49,7 +49,8 @@ void *cw_sock_zmq(struct cw_sock *sock); /* for cw_loop_add_zmq */
  * -EHOSTUNREACH (ROUTER: that peer is gone) or another -errno. peer: ROUTER only, else NULL. */
 int cw_sock_send(struct cw_sock *sock, const struct cw_peer *peer, const struct cw_frame *frames, size_t n);
 /* Never blocks. 0 with *ret filled; -EAGAIN when there is nothing; -EMSGSIZE when a message had too
- * many frames or one too large (it is dropped whole). peer: filled for ROUTER, may be NULL. */
+ * many frames or one too large (it is dropped whole). peer: filled for ROUTER, may be NULL; its len is 0 when
+ * the peer's identity was too long, which is an -EMSGSIZE too. */
 int cw_sock_recv(struct cw_sock *sock, struct cw_peer *peer, struct cw_frames *ret);
 
 #endif

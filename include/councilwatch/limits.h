@@ -29,8 +29,7 @@
 #define CW_BATCH_BYTES (1024u * 1024u)
 /* Batches a normaliser may have sent and the assessor not yet taken. */
 #define CW_BATCH_WINDOW 8u
-/* Records of one document held in memory by the assessor; more are staged on disk. */
-#define CW_STAGE_RECORDS 32768u
+/* Evidence of one document held in memory by the assessor, bytes; more is staged on disk. */
 #define CW_STAGE_BYTES (32u * 1024u * 1024u)
 
 /* Frames of one message, and bytes of one frame, on any internal socket. */

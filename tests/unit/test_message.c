@@ -98,6 +98,10 @@ static void test_evidence_hostile(void **state)
 
 static void test_values_are_checked(void **state)
 {
+	static const struct {
+		const char *text;
+		int r;
+	} outcomes[] = { { "3", 0 }, { "03", -EBADMSG }, { "3.0", -EBADMSG }, { "+3", -EBADMSG }, { "4", -EBADMSG } };
 	struct cw_evidence e = sample(), back;
 	struct cw_buf buf;
 	struct cw_cursor cursor;
@@ -116,6 +120,19 @@ static void test_values_are_checked(void **state)
 	cw_evidence_put(&buf, &e);
 	cw_cursor_init(&cursor, buf.data, buf.len);
 	assert_int_equal(cw_evidence_get(&cursor, &back, NULL), -EBADMSG);
+
+	/* One writing for each number. */
+	e = sample();
+	e.kind = CW_KIND_AREA_SEND;
+	e.n_values = 1;
+	e.value[0].id = CW_VAL_OUTCOME;
+	for (size_t i = 0; i < CW_ARRAY_LEN(outcomes); i++) {
+		cw_buf_reset(&buf);
+		e.value[0].text = cw_str(outcomes[i].text);
+		cw_evidence_put(&buf, &e);
+		cw_cursor_init(&cursor, buf.data, buf.len);
+		assert_int_equal(cw_evidence_get(&cursor, &back, NULL), outcomes[i].r);
+	}
 	cw_buf_clear(&buf);
 }
 

@@ -10,7 +10,9 @@
 #define OUTBOX_MOST 4096
 #define RETRY_FIRST_MS 500
 #define RETRY_LAST_MS 30000
+#define RETRY_STAGE_MS 5000
 #define EARLY_MOST 256
+#define EARLY_BYTES (64u * 1024u * 1024u)
 #define EARLY_MS 30000
 #define SETTLED_KEPT 256
 
@@ -31,8 +33,9 @@ struct document {
 	bool early;            /* its transaction was begun before all was there */
 	bool known;            /* committed before: only to be reported again */
 	uint32_t next_sequence;
-	uint64_t records;
 	size_t bytes;          /* of the batches in memory */
+	struct cw_peer sender;
+	uint32_t owed;         /* batches taken from it and not acknowledged */
 	struct batch *batches;
 	size_t n_batches, cap_batches;
 	struct cw_document_tally tally; /* detail owned */
@@ -73,7 +76,7 @@ struct intake {
 	struct cw_timer *heartbeat, *retry;
 	struct cw_mono last_heartbeat;
 	struct early *early;
-	size_t n_early;
+	size_t n_early, early_bytes;
 	struct settled settled[SETTLED_KEPT];
 	size_t next_settled;
 	int64_t retry_ms;
@@ -257,6 +260,17 @@ static int commit_document(struct intake *intake, struct document *document, str
 	return 0;
 }
 
+/* Lets the sender go on. */
+static void send_ack(struct intake *intake, struct document *document)
+{
+	struct cw_message ack = { .kind = CW_MSG_BATCH_ACK, .document = document->info.id,
+		                  .attempt = document->info.attempt, .number = document->owed };
+
+	if (document->owed)
+		(void)cw_message_send(intake->evidence, &document->sender, &ack);
+	document->owed = 0;
+}
+
 static void note_settled(struct intake *intake, const struct document *document)
 {
 	intake->settled[intake->next_settled++ % SETTLED_KEPT] = (struct settled){ document->info.id, document->info.attempt };
@@ -278,6 +292,7 @@ static void commit_ready(struct intake *intake)
 			return;
 		}
 		intake->retry_ms = 0;
+		send_ack(intake, document);
 		note_settled(intake, document);
 		intake->documents = document->next;
 		document_free(document);
@@ -285,11 +300,6 @@ static void commit_ready(struct intake *intake)
 	}
 	if (intake->stopping && !intake->documents)
 		intake->stopped(intake->stopped_arg);
-}
-
-static void on_retry(void *arg)
-{
-	commit_ready(arg);
 }
 
 /* ---- from normalisers ---- */
@@ -319,9 +329,9 @@ static int keep_batch(struct document *document, const struct cw_message *messag
 }
 
 /* Moves what waits in memory to the stage, and keeps the memory for the next batches. */
-static int stage_batches(struct intake *intake, struct document *document, uint32_t sequence, struct cw_error *err)
+static int stage_batches(struct intake *intake, struct document *document, struct cw_error *err)
 {
-	uint32_t first = sequence + 1 - (uint32_t)document->n_batches;
+	uint32_t first = document->next_sequence - (uint32_t)document->n_batches;
 	int r;
 
 	commit_abort(intake->committer);
@@ -338,6 +348,32 @@ static int stage_batches(struct intake *intake, struct document *document, uint3
 	document->staged = true;
 	batches_clear(document);
 	return 0;
+}
+
+/* Until the disk takes what is too much for memory, the sender is not told that it may send more, so that its window
+ * bounds what waits. That is no fault of the sender's. */
+static void acknowledge(struct intake *intake, struct document *document)
+{
+	struct cw_error err = { 0 };
+
+	if (document->bytes > CW_STAGE_BYTES && stage_batches(intake, document, &err) < 0) {
+		cw_log_error(CW_LOG_ERROR, "commit.failed", &err, "document=%llu retry_in=%dms",
+		             (unsigned long long)document->info.id, RETRY_STAGE_MS);
+		if (!cw_timer_armed(intake->retry))
+			cw_timer_arm(intake->retry, RETRY_STAGE_MS);
+		return;
+	}
+	send_ack(intake, document);
+}
+
+static void on_retry(void *arg)
+{
+	struct intake *intake = arg;
+
+	for (struct document *document = intake->documents; document; document = document->next)
+		if (document->owed)
+			acknowledge(intake, document);
+	commit_ready(intake);
 }
 
 /*
@@ -386,10 +422,7 @@ static int take_batch(struct intake *intake, struct document *document, const st
 	if (r < 0)
 		return cw_error_nomem(err);
 	document->next_sequence++;
-	document->records += message->count;
-	if (document->records > CW_STAGE_RECORDS && document->bytes > CW_STAGE_BYTES)
-		r = stage_batches(intake, document, message->sequence, err);
-	return r;
+	return 0;
 }
 
 static int take_done(struct document *document, const struct cw_message *message, struct cw_error *err)
@@ -425,7 +458,7 @@ static int keep_early(struct intake *intake, const struct cw_peer *peer, const s
 	struct early *early, **tail = &intake->early;
 
 	/* Bounded by what normalisers may send unacknowledged; more is not honest. */
-	if (intake->n_early == EARLY_MOST)
+	if (intake->n_early == EARLY_MOST || intake->early_bytes + message->payload.len > EARLY_BYTES)
 		return cw_error_set(err, -EBADMSG, "too much about documents that nobody announced");
 	early = malloc(sizeof(*early) + message->payload.len);
 	if (!early)
@@ -438,6 +471,7 @@ static int keep_early(struct intake *intake, const struct cw_peer *peer, const s
 		tail = &(*tail)->next;
 	*tail = early;
 	intake->n_early++;
+	intake->early_bytes += message->payload.len;
 	return 0;
 }
 
@@ -468,9 +502,12 @@ static int take_message(struct intake *intake, const struct cw_peer *peer, const
 		return r;
 	}
 	r = take_batch(intake, document, message, err);
-	if (r == 0)
-		(void)cw_message_send(intake->evidence, peer, &ack);
-	return r;
+	if (r < 0)
+		return r;
+	document->sender = *peer;
+	document->owed++;
+	acknowledge(intake, document);
+	return 0;
 }
 
 static void refuse_peer(struct intake *intake, const struct cw_peer *peer, uint64_t document, const struct cw_error *err)
@@ -490,6 +527,7 @@ static void take_early(struct intake *intake, uint64_t document)
 
 	intake->early = NULL;
 	intake->n_early = 0;
+	intake->early_bytes = 0;
 	for (; early; early = next) {
 		struct cw_error err = { 0 };
 
@@ -505,6 +543,7 @@ static void take_early(struct intake *intake, uint64_t document)
 			early->next = NULL;
 			*tail = early;
 			intake->n_early++;
+			intake->early_bytes += early->message.payload.len;
 			continue;
 		}
 		free(early);
@@ -522,7 +561,7 @@ static void forget_batches(struct intake *intake, struct document *document)
 	document->staged = false;
 	document->done = false;
 	document->next_sequence = 0;
-	document->records = 0;
+	document->owed = 0;
 	free(document->detail);
 	document->detail = NULL;
 }
@@ -532,7 +571,7 @@ static void on_evidence(void *arg, unsigned events)
 	struct intake *intake = arg;
 	struct cw_message message = { 0 };
 	struct cw_error err = { 0 };
-	struct cw_peer peer;
+	struct cw_peer peer = { 0 };
 	int r;
 
 	(void)events;
@@ -576,7 +615,7 @@ static int take_announced(struct intake *intake, const struct cw_message *messag
 	if (r < 0)
 		return cw_error_nomem(err);
 	if (message->kind == CW_MSG_SETTLE) {
-		if (!cw_reason_is_document((enum cw_reason)message->number)) {
+		if (message->number >= CW_REASON_COUNT || !cw_reason_is_document((enum cw_reason)message->number)) {
 			document_free(fresh);
 			return cw_error_set(err, -EBADMSG, "a document settled for no reason");
 		}
