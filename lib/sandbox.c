@@ -131,7 +131,6 @@ static const int always[] = {
 	SCMP_SYS(geteuid),
 	SCMP_SYS(getgid),
 	SCMP_SYS(getegid),
-	SCMP_SYS(tgkill),
 	SCMP_SYS(exit),
 	SCMP_SYS(exit_group),
 	SCMP_SYS(sched_yield),
@@ -164,7 +163,6 @@ static const int always[] = {
 	SCMP_SYS(close_range),
 	SCMP_SYS(fstat),
 	SCMP_SYS(lseek),
-	SCMP_SYS(fcntl),
 	SCMP_SYS(dup),
 	SCMP_SYS(dup2),
 	SCMP_SYS(dup3),
@@ -227,15 +225,22 @@ static int allow(scmp_filter_ctx filter, const int *calls, size_t n)
 	return 0;
 }
 
+/* Setting an owner is not among them: by way of O_ASYNC it would send signals to any process of the user. */
+static const int fcntls[] = { F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETLK, F_SETLK, F_SETLKW,
+	                      F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW };
+
 static int allow_sockets(scmp_filter_ctx filter, bool tcp)
 {
 	const int families[] = { AF_UNIX, AF_INET, AF_INET6 };
 	int r;
 
-	r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socketpair), 1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
+	/* Streams only: datagrams would reach the log and the service manager. */
+	r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socketpair), 2, SCMP_A0(SCMP_CMP_EQ, AF_UNIX),
+	                     SCMP_A1(SCMP_CMP_MASKED_EQ, 0xf, SOCK_STREAM));
 	for (size_t i = 0; i < (tcp ? CW_ARRAY_LEN(families) : 1) && r == 0; i++)
-		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
-		                     SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i]));
+		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2,
+		                     SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i]),
+		                     SCMP_A1(SCMP_CMP_MASKED_EQ, 0xf, SOCK_STREAM));
 	return r;
 }
 
@@ -248,6 +253,13 @@ static int fill_filter(scmp_filter_ctx filter, enum cw_sandbox_profile profile, 
 		r = allow(filter, with_files, CW_ARRAY_LEN(with_files));
 	if (r == 0)
 		r = allow_sockets(filter, tcp);
+	for (size_t i = 0; i < CW_ARRAY_LEN(fcntls) && r == 0; i++)
+		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
+		                     SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)fcntls[i]));
+	/* abort() and the like: signals to itself, never to the daemon or the other workers. */
+	if (r == 0)
+		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
+		                     SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
 	/* Threads, not processes. */
 	if (r == 0)
 		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
@@ -259,7 +271,8 @@ static int fill_filter(scmp_filter_ctx filter, enum cw_sandbox_profile profile, 
 	/* A limit may be read. */
 	if (r == 0)
 		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1, SCMP_A2(SCMP_CMP_EQ, 0));
-	/* glibc asks fstat of a descriptor as fstatat of nothing; a name beside it would still meet Landlock. */
+	/* glibc asks fstat of a descriptor as fstatat of nothing. A filter cannot see whether a name stands beside it, and
+	 * Landlock does not cover stat: whether a file is there, and its size, can be learned, not what is in it. */
 	if (r == 0 && profile == CW_SANDBOX_NORMALISER)
 		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(newfstatat), 1,
 		                     SCMP_A3(SCMP_CMP_MASKED_EQ, AT_EMPTY_PATH, AT_EMPTY_PATH));

@@ -4,6 +4,8 @@
  *
  * Normaliser: no new privileges, no files (Landlock with no rule), no sockets but AF_UNIX to paths (or AF_INET*
  * when its endpoints are tcp), no execution, no ptrace, limits on memory, descriptors and core size.
+ * What is left to it: to connect to any unix socket of its user (the commit and control sockets too), to learn whether
+ * a file exists, and, with tcp, to connect to any port.
  * Assessor: as above, but its state and runtime directories are readable and writable.
  * Needs Linux 5.13 for Landlock and 3.5 for seccomp; what the kernel lacks is reported in *missing.
  */

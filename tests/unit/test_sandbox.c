@@ -86,7 +86,7 @@ static int no_network(void)
 	if (socket(AF_INET, SOCK_STREAM, 0) >= 0 || errno != EPERM)
 		return 1;
 	if (socket(AF_INET6, SOCK_DGRAM, 0) >= 0 || socket(AF_NETLINK, SOCK_RAW, 0) >= 0 ||
-	    socket(AF_PACKET, SOCK_RAW, 0) >= 0)
+	    socket(AF_PACKET, SOCK_RAW, 0) >= 0 || socket(AF_UNIX, SOCK_DGRAM, 0) >= 0)
 		return 2;
 	return HELD;
 }
@@ -108,8 +108,10 @@ static int no_processes(void)
 		return 2;
 	if (ptrace(PTRACE_ATTACH, getppid(), NULL, NULL) == 0)
 		return 3;
-	if (kill(getppid(), SIGCONT) == 0)
+	if (kill(getppid(), SIGCONT) == 0 || tgkill(getppid(), getppid(), SIGCONT) == 0)
 		return 4;
+	if (fcntl(STDIN_FILENO, F_SETOWN, getppid()) == 0)
+		return 5;
 	return HELD;
 }
 

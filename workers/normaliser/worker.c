@@ -188,10 +188,14 @@ static int send_batch(struct cw_worker *worker, struct batch *batch)
 	return 0;
 }
 
-static int added(struct cw_worker *worker, struct batch *batch, int r)
+/* before: the length without the record. Half a record (out of memory) must not go with what is whole. */
+static int added(struct cw_worker *worker, struct batch *batch, size_t before, int r)
 {
-	if (r < 0)
+	if (r < 0) {
+		batch->buf.len = before;
+		batch->buf.failed = 0;
 		return r;
+	}
 	batch->count++;
 	if (batch->count < CW_BATCH_RECORDS && batch->buf.len < CW_BATCH_BYTES)
 		return 0;
@@ -201,15 +205,17 @@ static int added(struct cw_worker *worker, struct batch *batch, int r)
 static int take_evidence(void *arg, const struct cw_evidence *evidence)
 {
 	struct cw_worker *worker = arg;
+	size_t before = worker->records.buf.len;
 
-	return added(worker, &worker->records, cw_evidence_put(&worker->records.buf, evidence));
+	return added(worker, &worker->records, before, cw_evidence_put(&worker->records.buf, evidence));
 }
 
 static int take_reject(void *arg, const struct cw_reject *reject)
 {
 	struct cw_worker *worker = arg;
+	size_t before = worker->rejects.buf.len;
 
-	return added(worker, &worker->rejects, cw_reject_put(&worker->rejects.buf, reject));
+	return added(worker, &worker->rejects, before, cw_reject_put(&worker->rejects.buf, reject));
 }
 
 /* --- one document --- */
@@ -435,10 +441,8 @@ static int on_document(struct cw_worker *worker, const struct cw_message *messag
 	r = cw_document_info_get(&cursor, &info, err);
 	if (r < 0)
 		return r;
-	if (cw_cursor_done(&cursor) < 0 || worker->document.in_hand)
-		return cw_error_set(err, -EBADMSG,
-		                    "DOCUMENT %" PRIu64 " while another is in hand, or with bytes left over",
-		                    message->document);
+	if (worker->document.in_hand)
+		return cw_error_set(err, -EBADMSG, "DOCUMENT %" PRIu64 " while another is in hand", message->document);
 	info.id = message->document;
 	info.attempt = message->attempt;
 	document_begin(worker, &info);
