@@ -24,6 +24,7 @@
 #include <councilwatch/message.h>
 #include <councilwatch/paths.h>
 
+#include "accepted.h"
 #include "control.h"
 #include "daemon.h"
 #include "dispatch.h"
@@ -70,6 +71,7 @@ struct once {
 
 struct cw_daemon {
 	const char *config_file;
+	char *accepted; /* path of the copy that workers read */
 	struct cw_config *config;
 	struct cw_loop *loop;
 	struct cw_bus *bus;
@@ -788,6 +790,7 @@ static int reload(void *arg, struct cw_buf *mistakes)
 {
 	struct cw_daemon *daemon = arg;
 	struct cw_config *config, *old = daemon->config;
+	CW_CLEANUP(cw_freep) char *accepted = NULL;
 	struct cw_error err;
 	size_t i;
 	int r;
@@ -798,6 +801,11 @@ static int reload(void *arg, struct cw_buf *mistakes)
 	r = config_load(daemon->config_file, mistake_log, mistakes, &config);
 	if (r == 0) {
 		r = reload_check(old, config, mistake_log, mistakes);
+		if (r == 0) {
+			r = cw_accepted_write(config, &accepted, &err);
+			if (r < 0)
+				mistake_log(mistakes, &err);
+		}
 		if (r == 0) {
 			r = cw_schedule_configure(daemon->schedule, config, config->fetching, feed_load, daemon, &err);
 			if (r < 0)
@@ -813,7 +821,9 @@ static int reload(void *arg, struct cw_buf *mistakes)
 		return r;
 	}
 	daemon->config = config;
-	cw_supervisor_configure(daemon->supervisor, config);
+	free(daemon->accepted);
+	daemon->accepted = cw_steal(accepted);
+	cw_supervisor_configure(daemon->supervisor, config, daemon->accepted);
 	cw_config_free(old);
 	cw_log_set_level((enum cw_log_level)config->log_level);
 	cw_log(CW_LOG_NOTICE, "config.reloaded", "file=%s feeds=%zu hash=%s", daemon->config_file, config->n_feeds,
@@ -995,7 +1005,11 @@ static int daemon_start(struct cw_daemon *daemon, struct cw_error *err)
 	if (r == 0)
 		r = cw_supervisor_new(daemon->loop, &supervisor_ops, daemon, &daemon->supervisor, err);
 	if (r == 0) {
-		cw_supervisor_configure(daemon->supervisor, config);
+		cw_accepted_clear(config);
+		r = cw_accepted_write(config, &daemon->accepted, err);
+	}
+	if (r == 0) {
+		cw_supervisor_configure(daemon->supervisor, config, daemon->accepted);
 		r = cw_supervisor_find_programs(daemon->supervisor, err);
 	}
 	if (r == 0)
@@ -1039,6 +1053,7 @@ static void daemon_clear(struct cw_daemon *daemon)
 	if (daemon->state_lock >= 0)
 		close(daemon->state_lock);
 	cw_config_free(daemon->config);
+	free(daemon->accepted);
 }
 
 static void once_begin(struct cw_daemon *daemon)

@@ -45,6 +45,7 @@ struct cw_supervisor {
 	struct cw_supervisor_ops ops;
 	void *arg;
 	const struct cw_config *config;
+	const char *file; /* what the workers read */
 	struct process *processes;
 	size_t n;
 	char path[2][PATH_MAX];
@@ -110,7 +111,7 @@ static size_t arguments_make(const struct process *process, char *index, size_t 
 
 	ret[n++] = process->supervisor->path[process->role];
 	ret[n++] = "-c";
-	ret[n++] = config->file;
+	ret[n++] = process->supervisor->file;
 	if (process->role == CW_ROLE_NORMALISER) {
 		snprintf(index, size, "%u", process->index);
 		ret[n++] = "--work";
@@ -356,9 +357,10 @@ void cw_supervisor_free(struct cw_supervisor *supervisor)
 	free(supervisor);
 }
 
-void cw_supervisor_configure(struct cw_supervisor *supervisor, const struct cw_config *config)
+void cw_supervisor_configure(struct cw_supervisor *supervisor, const struct cw_config *config, const char *file)
 {
 	supervisor->config = config;
+	supervisor->file = file;
 }
 
 int cw_supervisor_find_programs(struct cw_supervisor *supervisor, struct cw_error *err)

@@ -63,8 +63,9 @@ int cw_supervisor_new(struct cw_loop *loop, const struct cw_supervisor_ops *ops,
 /* Kills what is left and waits for it. */
 void cw_supervisor_free(struct cw_supervisor *supervisor);
 
-/* What workers are started with from now on. Borrowed until the next call or free. */
-void cw_supervisor_configure(struct cw_supervisor *supervisor, const struct cw_config *config);
+/* What workers are started with from now on; file is the accepted copy they read (accepted.h). Both borrowed until the next
+ * call or free. */
+void cw_supervisor_configure(struct cw_supervisor *supervisor, const struct cw_config *config, const char *file);
 /* Finds the programs (config->worker_dir, else beside our own). -ENOENT when one is missing. */
 int cw_supervisor_find_programs(struct cw_supervisor *supervisor, struct cw_error *err);
 /* Starts all. */
