@@ -266,7 +266,7 @@ int cw_parse_double(struct cw_str text, double *ret)
 	if (!text.len || text.len >= sizeof(copy))
 		return -EINVAL;
 	for (size_t i = 0; i < text.len; i++)
-		if (!isdigit((unsigned char)text.at[i]) && !strchr("+-.eE", text.at[i]))
+		if (!isdigit((unsigned char)text.at[i]) && (!text.at[i] || !strchr("+-.eE", text.at[i])))
 			return -EINVAL;
 	memcpy(copy, text.at, text.len);
 	copy[text.len] = '\0';

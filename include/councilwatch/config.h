@@ -9,6 +9,7 @@
 #define COUNCILWATCH_CONFIG_H
 
 #include <councilwatch/base.h>
+#include <councilwatch/buf.h>
 #include <councilwatch/council.h>
 #include <councilwatch/error.h>
 #include <councilwatch/evidence.h>

@@ -11,6 +11,7 @@
 #define COUNCILWATCH_COUNCIL_H
 
 #include <councilwatch/base.h>
+#include <councilwatch/buf.h>
 #include <councilwatch/clock.h>
 #include <councilwatch/error.h>
 #include <councilwatch/text.h>

@@ -6,6 +6,7 @@
 #define COUNCILWATCH_RENDER_H
 
 #include <councilwatch/base.h>
+#include <councilwatch/buf.h>
 #include <councilwatch/config.h>
 #include <councilwatch/model.h>
 #include <jansson.h>
