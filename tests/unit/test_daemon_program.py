@@ -620,6 +620,14 @@ class Reload(Case):
         self.assertIn("nonsense", answer["error"])
         self.assertIn("more", answer["error"])
         self.assertEqual(workers, {each["pid"] for each in self.status()["processes"]})
+        # A worker that starts again reads what was accepted, not the file as it is now.
+        (path,) = [name for name in os.listdir(os.path.join(self.dir, "run", "accepted")) if name.endswith(".conf")]
+        with open(os.path.join(self.dir, "run", "accepted", path)) as file:
+            self.assertNotIn("nonsense", file.read())
+        command = ["/proc/%d/cmdline" % pid for pid in workers]
+        for each in command:
+            with open(each, "rb") as file:
+                self.assertIn(b"/accepted/" + path.encode(), file.read())
         self.configure({"name": "a"})
         with open(self.config) as file:
             text = file.read().replace("/state", "/elsewhere")
