@@ -300,20 +300,24 @@ enum cw_grade cw_ilacs_derive(enum cw_grade leaders, enum cw_grade help, enum cw
 	return CW_GRADE_NONE;
 }
 
+bool cw_ilacs_care_leavers_expected(int32_t event_day)
+{
+	return event_day == CW_DAY_NONE || event_day >= cw_day_make(2023, 1, 1);
+}
+
 enum cw_grade cw_ilacs_headline(const struct cw_evidence *evidence, bool *ret_derived)
 {
 	enum cw_grade overall = cw_evidence_grade(evidence, CW_VAL_OVERALL_EFFECTIVENESS);
-	bool care_leavers_expected;
 
 	*ret_derived = false;
 	if (overall != CW_GRADE_NONE && overall != CW_GRADE_NOT_JUDGED)
 		return overall;
 	*ret_derived = true;
-	care_leavers_expected = evidence->event_day == CW_DAY_NONE || evidence->event_day >= cw_day_make(2023, 1, 1);
 	return cw_ilacs_derive(cw_evidence_grade(evidence, CW_VAL_IMPACT_OF_LEADERS),
 	                       cw_evidence_grade(evidence, CW_VAL_HELP_AND_PROTECTION),
 	                       cw_evidence_grade(evidence, CW_VAL_IN_CARE),
-	                       cw_evidence_grade(evidence, CW_VAL_CARE_LEAVERS), care_leavers_expected);
+	                       cw_evidence_grade(evidence, CW_VAL_CARE_LEAVERS),
+	                       cw_ilacs_care_leavers_expected(evidence->event_day));
 }
 
 /* ---- reasons ---- */

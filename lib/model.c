@@ -38,6 +38,7 @@ struct instance {
 	int32_t expires_day;
 	bool closed_by_statement;
 	bool derived;
+	bool undated;       /* its inspection has no date */
 	int strand;         /* >= 0: made by that strand from its current inspection; -1: stated by evidence */
 	const struct cw_fact **facts;
 	size_t n_facts, cap_facts;
@@ -49,9 +50,17 @@ struct instance {
 	size_t next_near;        /* chain of instances whose events fell near each other; SIZE_MAX ends */
 };
 
-/* What one feed says about one inspection, latest word. */
+/* The values of an inspection that a later statement about it may leave out without taking them back. */
+static const enum cw_value_id voice_values[] = { CW_VAL_OVERALL_EFFECTIVENESS, CW_VAL_IMPACT_OF_LEADERS,
+	                                         CW_VAL_HELP_AND_PROTECTION,   CW_VAL_IN_CARE,
+	                                         CW_VAL_CARE_LEAVERS,          CW_VAL_OUTCOME };
+enum { SAYS_OVERALL, SAYS_LEADERS, SAYS_HELP, SAYS_IN_CARE, SAYS_CARE_LEAVERS, SAYS_OUTCOME, SAYS_COUNT };
+
+/* What one feed says about one inspection: its latest statement, and which one stated each value last. A cell that has become
+ * unreadable is not good news. */
 struct voice {
 	const struct cw_fact *fact;
+	const struct cw_fact *from[SAYS_COUNT];
 };
 
 struct inspection {
@@ -59,6 +68,7 @@ struct inspection {
 	int32_t published_day; /* first */
 	int64_t known;        /* first */
 	struct cw_str url;
+	struct cw_wall stated; /* publication as stated by whoever spoke last; NONE = not stated */
 	bool answered;        /* a statement closed what it had opened (a monitoring visit, say) */
 	struct voice *voices;
 	size_t n_voices;
@@ -136,12 +146,18 @@ static bool same_text(struct cw_str a, struct cw_str b)
 	return a.len == b.len && memcmp(a.at, b.at, a.len) == 0;
 }
 
-/* Same address settles it only when dates do not contradict: publishers reuse addresses. */
-static bool same_inspection(int32_t day_a, struct cw_str url_a, int32_t day_b, struct cw_str url_b, int cluster_days)
+/*
+ * Near in time, or at the same address: of an undated statement; and of dated ones only where they claim the same
+ * publication, or none (a date put right). Publishers reuse addresses.
+ */
+static bool same_inspection(int32_t day_a, struct cw_str url_a, struct cw_wall stated_a, int32_t day_b, struct cw_str url_b,
+                            struct cw_wall stated_b, int cluster_days)
 {
-	if (day_a != CW_DAY_NONE && day_b != CW_DAY_NONE)
-		return abs(day_a - day_b) <= cluster_days;
-	return url_a.len && same_text(url_a, url_b);
+	bool dated = day_a != CW_DAY_NONE && day_b != CW_DAY_NONE;
+
+	if (dated && abs(day_a - day_b) <= cluster_days)
+		return true;
+	return (!dated || stated_a.ms == stated_b.ms) && url_a.len && same_text(url_a, url_b);
 }
 
 /* ---- instances ---- */
@@ -299,20 +315,41 @@ struct verdict {
 	const struct cw_fact *fact; /* whose it is */
 };
 
-static struct verdict voice_verdict(enum cw_kind kind, const struct cw_fact *fact)
+static enum cw_grade voice_grade(const struct voice *voice, int says)
 {
-	struct verdict verdict = { .fact = fact };
+	return voice->from[says] ? cw_evidence_grade(&voice->from[says]->evidence, voice_values[says]) : CW_GRADE_NONE;
+}
 
-	if (kind == CW_KIND_ILACS) {
-		verdict.severity = (int)cw_ilacs_headline(&fact->evidence, &verdict.derived);
-		verdict.leaders_inadequate =
-		        cw_evidence_grade(&fact->evidence, CW_VAL_IMPACT_OF_LEADERS) == CW_GRADE_INADEQUATE;
-	} else {
-		struct cw_str outcome = cw_evidence_value(&fact->evidence, CW_VAL_OUTCOME);
+static struct verdict voice_verdict(enum cw_kind kind, const struct voice *voice, int32_t event_day)
+{
+	struct verdict verdict = { .fact = voice->fact };
+	struct cw_str outcome;
+	enum cw_grade overall;
 
-		verdict.severity = outcome.len ? outcome.at[0] - '0' : 0;
+	if (kind != CW_KIND_ILACS) {
+		if (voice->from[SAYS_OUTCOME]) {
+			outcome = cw_evidence_value(&voice->from[SAYS_OUTCOME]->evidence, CW_VAL_OUTCOME);
+			verdict.severity = outcome.at[0] - '0';
+		}
+		return verdict;
 	}
+	overall = voice_grade(voice, SAYS_OVERALL);
+	verdict.derived = overall == CW_GRADE_NONE || overall == CW_GRADE_NOT_JUDGED;
+	verdict.severity = (int)(verdict.derived ? cw_ilacs_derive(voice_grade(voice, SAYS_LEADERS), voice_grade(voice, SAYS_HELP),
+	                                                           voice_grade(voice, SAYS_IN_CARE),
+	                                                           voice_grade(voice, SAYS_CARE_LEAVERS),
+	                                                           cw_ilacs_care_leavers_expected(event_day))
+	                                         : overall);
+	verdict.leaders_inadequate = voice_grade(voice, SAYS_LEADERS) == CW_GRADE_INADEQUATE;
 	return verdict;
+}
+
+static void voice_take(struct voice *voice, const struct cw_fact *fact)
+{
+	voice->fact = fact;
+	for (int says = 0; says < SAYS_COUNT; says++)
+		if (cw_evidence_value(&fact->evidence, voice_values[says]).len)
+			voice->from[says] = fact;
 }
 
 static struct verdict inspection_verdict(enum cw_kind kind, const struct inspection *inspection)
@@ -322,11 +359,11 @@ static struct verdict inspection_verdict(enum cw_kind kind, const struct inspect
 
 	/* Who says nothing about the grade does not outrank who does. */
 	for (size_t i = 0; i < inspection->n_voices; i++)
-		if (voice_verdict(kind, inspection->voices[i].fact).severity)
+		if (voice_verdict(kind, &inspection->voices[i], inspection->event_day).severity)
 			best = CW_MIN(best, inspection->voices[i].fact->evidence.tier);
 	for (size_t i = 0; i < inspection->n_voices; i++) {
 		const struct cw_fact *fact = inspection->voices[i].fact;
-		struct verdict verdict = voice_verdict(kind, fact);
+		struct verdict verdict = voice_verdict(kind, &inspection->voices[i], inspection->event_day);
 
 		if (fact->evidence.tier > best)
 			continue;
@@ -407,6 +444,23 @@ static void strand_moved(struct strand *strand, size_t at, bool forward)
 	} else if (forward && at != strand->current && at != strand->previous) {
 		strand_joined(strand, at);
 	}
+}
+
+/* The latest statement, and earlier ones whose values still stand. */
+static int instance_add_voice(struct instance *instance, const struct voice *voice)
+{
+	size_t first = instance->n_facts;
+	int r = instance_add_fact(instance, voice->fact);
+
+	for (int says = 0; r == 0 && says < SAYS_COUNT; says++) {
+		bool there = !voice->from[says];
+
+		for (size_t i = first; i < instance->n_facts && !there; i++)
+			there = instance->facts[i] == voice->from[says];
+		if (!there)
+			r = instance_add_fact(instance, voice->from[says]);
+	}
+	return r;
 }
 
 static bool days_near(const struct sim *sim, int32_t a, int32_t b)
@@ -490,8 +544,9 @@ static int strand_state(struct sim *sim, int s, const char *name, bool wanted, c
 	open->event_day = event_day;
 	open->derived = verdict->derived;
 	instance_forget_facts(open);
+	open->undated = inspection->event_day == CW_DAY_NONE;
 	for (size_t i = 0; i < inspection->n_voices; i++)
-		if (instance_add_fact(open, inspection->voices[i].fact) < 0)
+		if (instance_add_voice(open, &inspection->voices[i]) < 0)
 			return -ENOMEM;
 	return 0;
 }
@@ -559,7 +614,8 @@ static int enter_inspection(struct sim *sim, int s, const struct entry *entry)
 	for (size_t i = strand->n; i > 0 && !inspection; i--) {
 		struct inspection *candidate = &strand->inspections[i - 1];
 
-		if (same_inspection(e->event_day, e->url, candidate->event_day, candidate->url, sim->risk->cluster_days))
+		if (same_inspection(e->event_day, e->url, e->published_at, candidate->event_day, candidate->url, candidate->stated,
+		                    sim->risk->cluster_days))
 			inspection = candidate;
 		for (size_t j = 0; entry->again && j < candidate->n_voices && !inspection; j++)
 			if (candidate->voices[j].fact == entry->fact)
@@ -596,9 +652,10 @@ static int enter_inspection(struct sim *sim, int s, const struct entry *entry)
 		if (!voices)
 			return -ENOMEM;
 		inspection->voices = voices;
-		inspection->n_voices++;
+		voices[inspection->n_voices++] = (struct voice){ NULL, { NULL } };
 	}
-	inspection->voices[v].fact = entry->fact;
+	voice_take(&inspection->voices[v], entry->fact);
+	inspection->stated = e->published_at;
 	return strand_update(sim, s, entry->day);
 }
 
@@ -839,6 +896,14 @@ struct knowledge {
 	int32_t send_stale_day;
 };
 
+/* A later statement that leaves the date out does not make the inspection newer. */
+static int32_t inspection_judged_day(const struct inspection *inspection, const struct verdict *verdict)
+{
+	if (cw_wall_known(verdict->fact->evidence.published_at))
+		return cw_wall_day(verdict->fact->evidence.published_at);
+	return inspection_day(inspection);
+}
+
 static void judge_knowledge(const struct sim *sim, int32_t day, struct knowledge *ret)
 {
 	const struct strand *ilacs = &sim->strand[STRAND_ILACS], *send = &sim->strand[STRAND_SEND];
@@ -847,7 +912,7 @@ static void judge_knowledge(const struct sim *sim, int32_t day, struct knowledge
 
 	if (ilacs->n) {
 		struct verdict verdict = inspection_verdict(CW_KIND_ILACS, &ilacs->inspections[ilacs->current]);
-		int32_t judged = fact_judged_day(verdict.fact);
+		int32_t judged = inspection_judged_day(&ilacs->inspections[ilacs->current], &verdict);
 
 		if (k.judged_day == CW_DAY_NONE || judged >= k.judged_day) {
 			k.judged_day = judged;
@@ -863,7 +928,8 @@ static void judge_knowledge(const struct sim *sim, int32_t day, struct knowledge
 	if (send->n) {
 		struct verdict verdict = inspection_verdict(CW_KIND_AREA_SEND, &send->inspections[send->current]);
 
-		k.send_stale_day = cw_day_add_months(fact_judged_day(verdict.fact), sim->risk->stale_send_months);
+		k.send_stale_day = cw_day_add_months(inspection_judged_day(&send->inspections[send->current], &verdict),
+		                                     sim->risk->stale_send_months);
 		k.send = !verdict.severity ? CW_UNKNOWN : day >= k.send_stale_day ? CW_STALE : CW_KNOWN;
 	}
 	/* Most areas have had no SEND inspection under the present framework: that alone is not ignorance. */
@@ -1068,8 +1134,8 @@ static bool corrects(const struct cw_fact *fact, const struct cw_fact *other, in
 	if (cw_wall_known(fact->evidence.published_at) && fact_published_day(fact) > fact_published_day(other))
 		return false;
 	return (other->known_at.ms < fact->known_at.ms || fact_published_day(other) < fact_published_day(fact)) &&
-	       same_inspection(other->evidence.event_day, other->evidence.url, fact->evidence.event_day, fact->evidence.url,
-	                       cluster_days) &&
+	       same_inspection(other->evidence.event_day, other->evidence.url, other->evidence.published_at,
+	                       fact->evidence.event_day, fact->evidence.url, fact->evidence.published_at, cluster_days) &&
 	       same_text(other->feed, fact->feed) && same_text(other->evidence.publisher, fact->evidence.publisher);
 }
 
@@ -1106,6 +1172,45 @@ static bool is_correction(const struct cw_fact *const *sorted, size_t n, size_t 
 	return false;
 }
 
+/* Groups by address, feed, publisher and stated publication; within a group by when it was known. */
+static int by_address(const void *a, const void *b)
+{
+	const struct cw_fact *x = *(const struct cw_fact *const *)a, *y = *(const struct cw_fact *const *)b;
+	const struct cw_str *xs[] = { &x->evidence.url, &x->feed, &x->evidence.publisher };
+	const struct cw_str *ys[] = { &y->evidence.url, &y->feed, &y->evidence.publisher };
+
+	if (x->evidence.kind != y->evidence.kind)
+		return x->evidence.kind < y->evidence.kind ? -1 : 1;
+	for (size_t i = 0; i < CW_ARRAY_LEN(xs); i++) {
+		int order;
+
+		if (xs[i]->len != ys[i]->len)
+			return xs[i]->len < ys[i]->len ? -1 : 1;
+		order = memcmp(xs[i]->at, ys[i]->at, xs[i]->len);
+		if (order)
+			return order;
+	}
+	if (x->evidence.published_at.ms != y->evidence.published_at.ms)
+		return x->evidence.published_at.ms < y->evidence.published_at.ms ? -1 : 1;
+	return x->known_at.ms < y->known_at.ms ? -1 : x->known_at.ms > y->known_at.ms;
+}
+
+/* Marks the facts, by their place among all, that put right what was said at the same address before. */
+static int mark_readdressed(const struct cw_fact *facts, const struct cw_fact *const *inspections, size_t n, bool *corrected,
+                            int cluster_days)
+{
+	CW_CLEANUP(cw_freep) const struct cw_fact **sorted = calloc(n + 1, sizeof(*sorted));
+
+	if (!sorted)
+		return -ENOMEM;
+	memcpy(sorted, inspections, n * sizeof(*sorted));
+	qsort(sorted, n, sizeof(*sorted), by_address);
+	for (size_t i = 1; i < n; i++)
+		if (corrects(sorted[i], sorted[i - 1], cluster_days))
+			corrected[sorted[i] - facts] = true;
+	return 0;
+}
+
 static void add_entries(struct entry *entries, size_t *n, const struct cw_fact *fact, int32_t day)
 {
 	entries[(*n)++] = (struct entry){ fact, day, fact->known_at.ms, false };
@@ -1117,13 +1222,14 @@ static int list_entries(const struct cw_risk *risk, const struct cw_fact *facts,
                         size_t *ret_n)
 {
 	CW_CLEANUP(cw_freep) const struct cw_fact **inspections = calloc(n_facts + 1, sizeof(*inspections));
+	CW_CLEANUP(cw_freep) bool *corrected = calloc(n_facts + 1, sizeof(*corrected));
 	struct entry *entries;
 	size_t n = 0, n_inspections = 0, n_undated = 0;
 
 	for (size_t i = 0; i < n_facts; i++)
 		n += 1 + facts[i].n_again;
 	entries = calloc(n + 1, sizeof(*entries));
-	if (!entries || !inspections) {
+	if (!entries || !inspections || !corrected) {
 		free(entries);
 		return -ENOMEM;
 	}
@@ -1139,11 +1245,16 @@ static int list_entries(const struct cw_risk *risk, const struct cw_fact *facts,
 			n_undated += facts[i].evidence.event_day == CW_DAY_NONE;
 		}
 	}
+	if (mark_readdressed(facts, inspections, n_inspections, corrected, risk->cluster_days) < 0) {
+		free(entries);
+		return -ENOMEM;
+	}
 	qsort(inspections, n_inspections, sizeof(*inspections), by_event);
 	for (size_t i = 0; i < n_inspections; i++) {
 		int32_t day = fact_published_day(inspections[i]);
 
-		if (is_correction(inspections, n_inspections, n_undated, i, risk->cluster_days))
+		if (corrected[inspections[i] - facts] ||
+		    is_correction(inspections, n_inspections, n_undated, i, risk->cluster_days))
 			day = CW_MAX(day, cw_wall_day(inspections[i]->known_at));
 		add_entries(entries, &n, inspections[i], day);
 	}
@@ -1445,7 +1556,8 @@ static void name_instance(const struct instance *instance, char *out, size_t siz
 	char day[CW_WALL_TEXT];
 
 	/* An undated statement is named by its address: the day it was first seen depends on who looked. */
-	if (fact && fact->evidence.event_day == CW_DAY_NONE && fact->evidence.url.len) {
+	if (fact && (instance->strand >= 0 ? instance->undated : fact->evidence.event_day == CW_DAY_NONE) &&
+	    fact->evidence.url.len) {
 		struct cw_str url = fact->evidence.url;
 		size_t front = url.len - CW_MIN(url.len, 32u);
 

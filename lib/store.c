@@ -16,7 +16,7 @@
 
 enum statement {
 	ST_BEGIN, ST_COMMIT, ST_ROLLBACK, ST_FEED_GET, ST_FEED_PUT, ST_COUNCIL_GET, ST_COUNCIL_PUT, ST_SOURCE_GET,
-	ST_SOURCE_PUT, ST_DOC_FIND, ST_DOC_PUT, ST_DOC_FINISH, ST_DOC_BEFORE, ST_EV_PUT, ST_EV_GET, ST_EV_EARLIER,
+	ST_SOURCE_PUT, ST_DOC_FIND, ST_DOC_PUT, ST_DOC_STATES, ST_DOC_FINISH, ST_DOC_BEFORE, ST_EV_PUT, ST_EV_GET, ST_EV_EARLIER,
 	ST_EV_MAX, ST_REJECT_PUT, ST_REJECT_KNOWN, ST_STAGE_PUT, ST_STAGE_ALL, ST_STAGE_DROP, ST_ALERT_EXISTS, ST_ALERT_PUT,
 	ST_ALERTS, ST_LAST_SEQ, ST_LEVEL_PUT, ST_LEVELS, ST_NEXT_DAY, ST_META_GET, ST_META_PUT, ST_FACTS, ST_SIGHTINGS,
 	ST_QUARANTINE, ST_FEEDS, ST_FEED_TOTALS, ST_FEED_STATE, ST_FEED_STATE_GET, ST_COUNT
@@ -38,8 +38,9 @@ static const char *const statement_sql[ST_COUNT] = {
 	[ST_DOC_PUT] = "INSERT INTO document (inbox_id, feed, sha256, fetched_at, url, flags, committed_at, outcome, rows, evidence, "
 	               "new_evidence, quarantined, alerts, last_seq, reasons, detail, sightings) "
 	               "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 0, 0, 0, 0, 0, 0, x'', '', x'')",
+	[ST_DOC_STATES] = "UPDATE document SET evidence = ?2, sightings = ?3 WHERE id = ?1",
 	[ST_DOC_FINISH] = "UPDATE document SET outcome = ?2, rows = ?3, evidence = ?4, new_evidence = ?5, quarantined = ?6, "
-	                  "alerts = ?7, last_seq = ?8, reasons = ?9, detail = ?10, sightings = ?11 WHERE id = ?1",
+	                  "alerts = ?7, last_seq = ?8, reasons = ?9, detail = ?10 WHERE id = ?1",
 	[ST_DOC_BEFORE] = "SELECT sightings FROM document WHERE feed = ?1 AND id <> ?2 AND fetched_at <= ?3 AND evidence > 0 "
 	                  "ORDER BY fetched_at DESC, id DESC LIMIT 1",
 	[ST_EV_PUT] = "INSERT OR IGNORE INTO evidence (council, kind, event_day, feed, key, content, rowno, document, source, "
@@ -907,21 +908,39 @@ int cw_store_put_reject(struct cw_store *store, const struct cw_reject *reject, 
 	return run(store, st, "storing a rejected row", err);
 }
 
+int cw_store_document_stated(struct cw_store *store, uint64_t evidence, struct cw_error *err)
+{
+	struct cw_buf sightings;
+	sqlite3_stmt *st = NULL;
+	char next[32];
+	int r;
+
+	cw_buf_init(&sightings, 1u << 28);
+	ranges_normalise(&store->stated);
+	r = ranges_put(&store->stated, &sightings) < 0 ? cw_error_nomem(err) : prepare(store, ST_DOC_STATES, &st, err);
+	if (r == 0) {
+		sqlite3_bind_int64(st, 1, store->document);
+		sqlite3_bind_int64(st, 2, (int64_t)evidence);
+		sqlite3_bind_blob(st, 3, sightings.data ? sightings.data : (const void *)"", (int)sightings.len, SQLITE_STATIC);
+		r = run(store, st, "storing what a document states", err);
+	}
+	cw_buf_clear(&sightings);
+	/* Corrections taken back are read from the sightings: they must be seen anew. */
+	forget_sightings(store);
+	snprintf(next, sizeof(next), "%llu", (unsigned long long)store->next_rowno);
+	return r < 0 ? r : cw_store_set_meta(store, "next_rowno", next, err);
+}
+
 int cw_store_document_finish(struct cw_store *store, const struct cw_commit_info *info, struct cw_error *err)
 {
-	struct cw_buf reasons, sightings;
-	char next[32];
+	struct cw_buf reasons;
 	sqlite3_stmt *st = NULL;
 	int r;
 
 	cw_buf_init(&reasons, 4096);
-	cw_buf_init(&sightings, 1u << 28);
-	ranges_normalise(&store->stated);
 	for (size_t i = 0; i < CW_REASON_COUNT; i++)
 		cw_buf_put_varint(&reasons, info->tally.reasons[i]);
-	r = reasons.failed || ranges_put(&store->stated, &sightings) < 0 ? cw_error_nomem(err) : 0;
-	if (r == 0)
-		r = prepare(store, ST_DOC_FINISH, &st, err);
+	r = reasons.failed ? cw_error_nomem(err) : prepare(store, ST_DOC_FINISH, &st, err);
 	if (r == 0) {
 		sqlite3_bind_int64(st, 1, store->document);
 		sqlite3_bind_int(st, 2, (int)info->tally.outcome);
@@ -933,15 +952,10 @@ int cw_store_document_finish(struct cw_store *store, const struct cw_commit_info
 		sqlite3_bind_int64(st, 8, (int64_t)info->last_seq);
 		sqlite3_bind_blob(st, 9, reasons.data, (int)reasons.len, SQLITE_STATIC);
 		bind_str(st, 10, info->tally.detail);
-		sqlite3_bind_blob(st, 11, sightings.data ? sightings.data : (const void *)"", (int)sightings.len, SQLITE_STATIC);
 		r = run(store, st, "finishing a document", err);
 	}
 	cw_buf_clear(&reasons);
-	cw_buf_clear(&sightings);
-	snprintf(next, sizeof(next), "%llu", (unsigned long long)store->next_rowno);
-	/* Corrections taken back are read from the sightings: they must be seen anew. */
-	forget_sightings(store);
-	return r < 0 ? r : cw_store_set_meta(store, "next_rowno", next, err);
+	return r;
 }
 
 /* ---- staging ---- */
@@ -1348,14 +1362,6 @@ static int load_sightings(struct cw_store *store, struct cw_str feed, const stru
 	return r;
 }
 
-/* Do two statements of one feed concern the same event, so that one corrects the other? */
-static bool same_event(const struct cw_evidence *a, const struct cw_evidence *b)
-{
-	if (a->event_day != CW_DAY_NONE && b->event_day != CW_DAY_NONE)
-		return abs(a->event_day - b->event_day) <= 14;
-	return a->url.len && a->url.len == b->url.len && memcmp(a->url.at, b->url.at, a->url.len) == 0;
-}
-
 static int add_again(struct cw_fact *fact, struct cw_wall at, struct cw_wall **memory)
 {
 	struct cw_wall *grown = realloc(*memory, (fact->n_again + 1) * sizeof(*grown));
@@ -1394,35 +1400,89 @@ static int find_again(struct cw_store *store, struct cw_facts *facts, struct cw_
 	return r < 0 ? cw_error_nomem(err) : 0;
 }
 
+/* Rivals are found by joining what concerns one event: each fact points to another of its set, a set's root to itself. */
+static size_t root_of(size_t *parent, size_t i)
+{
+	while (parent[i] != i)
+		i = parent[i] = parent[parent[i]];
+	return i;
+}
+
+static void join(size_t *parent, size_t a, size_t b)
+{
+	parent[root_of(parent, b)] = root_of(parent, a);
+}
+
+static bool one_source(const struct cw_fact *a, const struct cw_fact *b)
+{
+	return a->evidence.kind == b->evidence.kind && a->feed.len == b->feed.len && memcmp(a->feed.at, b->feed.at, a->feed.len) == 0;
+}
+
+static int by_url(const void *a, const void *b)
+{
+	const struct cw_fact *x = *(const struct cw_fact *const *)a, *y = *(const struct cw_fact *const *)b;
+	size_t len = x->evidence.url.len;
+
+	if (len != y->evidence.url.len)
+		return len < y->evidence.url.len ? -1 : 1;
+	return len ? memcmp(x->evidence.url.at, y->evidence.url.at, len) : 0;
+}
+
+/* The model decides what is one inspection; here a set may be too large, which costs only time. */
+static int join_rivals(const struct cw_facts *facts, size_t *parent)
+{
+	CW_CLEANUP(cw_freep) const struct cw_fact **sorted = calloc(facts->n + 1, sizeof(*sorted));
+
+	if (!sorted)
+		return -ENOMEM;
+	for (size_t i = 0; i < facts->n; i++) {
+		sorted[i] = &facts->at[i];
+		/* Facts come sorted by kind and date. */
+		for (size_t j = i + 1; j < facts->n && facts->at[j].evidence.kind == facts->at[i].evidence.kind &&
+		                       facts->at[i].evidence.event_day != CW_DAY_NONE &&
+		                       facts->at[j].evidence.event_day - facts->at[i].evidence.event_day <= 14;
+		     j++)
+			if (one_source(&facts->at[i], &facts->at[j]))
+				join(parent, i, j);
+	}
+	qsort(sorted, facts->n, sizeof(*sorted), by_url);
+	for (size_t i = 1; i < facts->n; i++)
+		if (sorted[i]->evidence.url.len && by_url(&sorted[i - 1], &sorted[i]) == 0 && one_source(sorted[i - 1], sorted[i]))
+			join(parent, (size_t)(sorted[i - 1] - facts->at), (size_t)(sorted[i] - facts->at));
+	return 0;
+}
+
 static int note_corrections(struct cw_store *store, struct cw_facts *facts, struct cw_wall **memory, struct cw_error *err)
 {
-	CW_CLEANUP(cw_freep) size_t *rivals = calloc(facts->n ? facts->n : 1, sizeof(*rivals));
-	CW_CLEANUP(cw_freep) bool *done = calloc(facts->n ? facts->n : 1, sizeof(*done));
+	CW_CLEANUP(cw_freep) size_t *parent = calloc(facts->n + 1, sizeof(*parent));
+	CW_CLEANUP(cw_freep) size_t *rivals = calloc(facts->n + 1, sizeof(*rivals));
+	CW_CLEANUP(cw_freep) size_t *next = calloc(facts->n + 1, sizeof(*next)); /* chains of a set's members */
+	CW_CLEANUP(cw_freep) size_t *last = calloc(facts->n + 1, sizeof(*last));
 
-	if (!rivals || !done)
+	if (!parent || !rivals || !next || !last)
 		return cw_error_nomem(err);
-	/* Facts come sorted by kind and date, so rivals of dated ones stand near; undated ones stand first. */
+	for (size_t i = 0; i < facts->n; i++)
+		parent[i] = last[i] = i;
+	if (join_rivals(facts, parent) < 0)
+		return cw_error_nomem(err);
 	for (size_t i = 0; i < facts->n; i++) {
-		const struct cw_fact *a = &facts->at[i];
+		size_t root = root_of(parent, i);
+
+		next[i] = SIZE_MAX;
+		if (root != i) {
+			next[last[root]] = i == last[root] ? SIZE_MAX : i;
+			last[root] = i;
+		}
+	}
+	for (size_t i = 0; i < facts->n; i++) {
+		const struct cw_fact *fact = &facts->at[i];
 		size_t n = 0;
 		int r;
 
-		if (done[i] || (a->evidence.kind != CW_KIND_ILACS && a->evidence.kind != CW_KIND_AREA_SEND))
+		if (parent[i] != i || (fact->evidence.kind != CW_KIND_ILACS && fact->evidence.kind != CW_KIND_AREA_SEND))
 			continue;
-		rivals[n++] = i;
-		for (size_t j = i + 1; j < facts->n; j++) {
-			const struct cw_fact *b = &facts->at[j];
-
-			if (b->evidence.kind != a->evidence.kind)
-				break;
-			if (a->evidence.event_day != CW_DAY_NONE && b->evidence.event_day - a->evidence.event_day > 14)
-				break;
-			if (!done[j] && b->feed.len == a->feed.len && memcmp(b->feed.at, a->feed.at, a->feed.len) == 0 &&
-			    same_event(&a->evidence, &b->evidence)) {
-				rivals[n++] = j;
-				done[j] = true;
-			}
-		}
+		for (size_t j = i; j != SIZE_MAX; j = next[j])
+			rivals[n++] = j;
 		if (n < 2)
 			continue;
 		r = find_again(store, facts, memory, i, rivals, n, err);

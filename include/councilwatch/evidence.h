@@ -142,6 +142,8 @@ const char *cw_ilacs_framework(int32_t event_day);
  */
 enum cw_grade cw_ilacs_derive(enum cw_grade leaders, enum cw_grade help, enum cw_grade in_care,
                               enum cw_grade care_leavers, bool care_leavers_expected);
+/* Were care leavers judged apart on that day (or may they have been, when it is not known)? */
+bool cw_ilacs_care_leavers_expected(int32_t event_day);
 /* Overall effectiveness when given, else the derived headline; *ret_derived says which. */
 enum cw_grade cw_ilacs_headline(const struct cw_evidence *evidence, bool *ret_derived);
 

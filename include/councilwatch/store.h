@@ -104,6 +104,8 @@ int cw_store_document_begin(struct cw_store *store, const struct cw_document_inf
 int cw_store_put_evidence(struct cw_store *store, const struct cw_evidence *evidence, bool *ret_new, bool *ret_moved,
                           struct cw_error *err);
 int cw_store_put_reject(struct cw_store *store, const struct cw_reject *reject, bool *ret_new, struct cw_error *err);
+/* Notes which evidence it states, so that the facts of a council include its corrections. After the last record. */
+int cw_store_document_stated(struct cw_store *store, uint64_t evidence, struct cw_error *err);
 int cw_store_document_finish(struct cw_store *store, const struct cw_commit_info *info, struct cw_error *err);
 
 /* Batches of a document too large for memory wait here, outside the document's own transaction. */

@@ -221,6 +221,45 @@ static void test_correction_taken_back(void **state)
 	assert_int_equal(level_on(f, "bradford", "2023-02-01").floor_level, CW_LEVEL_WATCH);
 }
 
+/* A page that says now this, now that, byte for byte as before: each change is told when it happens. */
+static void test_flapping_page(void **state)
+{
+	struct fixture *f = *state;
+	static const char *const days[] = { "2023-01-31T09:00:00Z", "2023-04-01T09:00:00Z", "2023-08-01T09:00:00Z", "2023-12-01T09:00:00Z" };
+	struct row better = inadequate;
+
+	better.overall = "good";
+	for (int i = 0; i < 4; i++) {
+		struct cw_commit_info r = commit_rows(f, i % 2 ? "good" : "inadequate", days[i], i % 2 ? &better : &inadequate, 1, 0);
+
+		assert_int_equal(r.new_evidence, i < 2);
+		assert_true(r.alerts >= 1);
+		assert_non_null(strstr(f->topics[f->n_topics - 1], i % 2 ? "floor_closed" : "level_up"));
+	}
+}
+
+/* The date of an inspection is put right, far from what it was: it is the same inspection still. */
+static void test_date_put_right(void **state)
+{
+	struct fixture *f = *state;
+	struct row wrong = { "bradford", "2024-05-01", "https://files.example/1", "inadequate" };
+	struct row right = { "bradford", "2023-01-05", "https://files.example/1", "inadequate" };
+	struct row later = { "bradford", "2024-03-01", "https://files.example/2", "good" };
+
+	commit_rows(f, "1", "2024-06-01T09:00:00Z", &wrong, 1, 0);
+	commit_rows(f, "2", "2024-06-10T09:00:00Z", &right, 1, 0);
+	assert_int_equal(level_on(f, "bradford", "2024-06-10").n_contributors, 0); /* cleared by level_on */
+	assert_int_equal(level_on(f, "bradford", "2024-06-10").floor_level, CW_LEVEL_INTENSIVE);
+	commit_rows(f, "3", "2024-06-20T09:00:00Z", &later, 1, 0);
+	assert_int_equal(level_on(f, "bradford", "2024-06-20").floor_level, CW_LEVEL_ROUTINE);
+	assert_true(level_on(f, "bradford", "2024-06-20").points < 0.01);
+	/* And wrong again for a day, and right again. */
+	commit_rows(f, "1", "2024-06-22T09:00:00Z", &wrong, 1, 0);
+	commit_rows(f, "3", "2024-06-23T09:00:00Z", &later, 1, 0);
+	commit_rows(f, "2", "2024-06-24T09:00:00Z", &right, 1, 0);
+	assert_int_equal(level_on(f, "bradford", "2024-06-24").floor_level, CW_LEVEL_ROUTINE);
+}
+
 static void test_refused_batch_leaves_nothing(void **state)
 {
 	struct fixture *f = *state;
@@ -411,7 +450,7 @@ int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(test_once), TEST(test_backwards), TEST(test_correction_taken_back), TEST(test_refused_batch_leaves_nothing),
+		TEST(test_once), TEST(test_backwards), TEST(test_flapping_page), TEST(test_date_put_right), TEST(test_correction_taken_back), TEST(test_refused_batch_leaves_nothing),
 		TEST(test_unresolved), TEST(test_unresolved_is_cut_between_characters), TEST(test_cause_is_cut_between_characters),
 		TEST(test_outage), TEST(test_time), TEST(test_stage), TEST(test_newer_schema_is_refused),
 	};

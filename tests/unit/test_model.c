@@ -450,6 +450,25 @@ static void test_lapsed_apa_answered(void **state)
 	expect_knowledge(&h, "241115", CW_KNOWN);
 }
 
+/* A cell that has become unreadable takes nothing back. */
+static void test_unreadable_cells(void **state)
+{
+	struct history h = { 0 };
+	struct cw_fact *fact = capture(&h, "211025", "240101", "f/1", CW_GRADE_INADEQUATE);
+	struct seen_list list;
+
+	(void)state;
+	cw_evidence_set(&fact->evidence, CW_VAL_HELP_AND_PROTECTION, cw_str("inadequate"));
+	fact = add_fact(&h, CW_KIND_ILACS, day_of("211025"), day_of("240112"), "table");
+	fact->evidence.published_at = cw_wall_none();
+	fact->evidence.url = cw_str("f/1");
+	fact->evidence.tier = CW_TIER_B;
+	cw_evidence_set(&fact->evidence, CW_VAL_IMPACT_OF_LEADERS, cw_str("inadequate"));
+	changes(&h, "240301", &list);
+	assert_int_equal(list.n, 1);
+	expect(&h, "240112", 60, CW_LEVEL_INTENSIVE);
+}
+
 /* A mistake put right within the hour: state and alerts tell the same story. */
 static void test_twice_in_a_day(void **state)
 {
@@ -721,7 +740,7 @@ int main(void)
 		cmocka_unit_test(test_inadequate_to_ri),     cmocka_unit_test(test_twice_in_a_day),
 		cmocka_unit_test(test_fall_fades),           cmocka_unit_test(test_who_may_close),
 		cmocka_unit_test(test_who_is_believed),      cmocka_unit_test(test_stated_and_shown),
-		cmocka_unit_test(test_lapsed_apa_answered),
+		cmocka_unit_test(test_lapsed_apa_answered),  cmocka_unit_test(test_unreadable_cells),
 		cmocka_unit_test(test_older_inspection_returns), cmocka_unit_test(test_undated_inspection),
 		cmocka_unit_test(test_undated_superseded),   cmocka_unit_test(test_correction_taken_back),
 		cmocka_unit_test(test_leaders_inadequate),   cmocka_unit_test(test_derived_headline),

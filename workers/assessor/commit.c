@@ -539,6 +539,8 @@ int commit_finish(struct committer *committer, const struct cw_document_tally *t
 	info.tally.evidence = committer->evidence;
 	r = quarantine_document(committer, tally, err);
 	if (r == 0)
+		r = cw_store_document_stated(committer->store, committer->evidence, err);
+	if (r == 0)
 		r = tell_unresolved(committer, err);
 	if (r == 0)
 		r = move_clock(committer, &clock, err);
