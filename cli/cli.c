@@ -425,8 +425,14 @@ int cw_cli_option_level(const struct cw_cli *cli, const char *name, bool *ret_gi
 int cw_cli_council(const struct cw_cli *cli, const char *text, const struct cw_council **ret)
 {
 	const char *suggestion = NULL;
-	int r = cw_council_find(cli->config->councils, text, ret, &suggestion);
+	struct cw_str name = cw_str(text);
+	int r;
 
+	/* On a day of the past a name may have been another council's than today. */
+	if (cli->has_as_of && !cw_councils_by_id(cli->config->councils, name) &&
+	    !cw_council_resolve(cli->config->councils, &name, 1, cli->as_of, ret, NULL))
+		return 0;
+	r = cw_council_find(cli->config->councils, text, ret, &suggestion);
 	if (!r)
 		return 0;
 	if (r < 0)

@@ -188,7 +188,7 @@ static void judge(struct status *status)
 		const struct cw_feed *feed = cw_config_feed(status->cli->config, cw_str(name));
 
 		if (feed && feed->required && since)
-			add_reason(status, "required feed %s has had no success since %s", name, since);
+			add_reason(status, "required feed %s is out: without success for too long, told on %s", name, since);
 	}
 
 	/* Every document is committed, rejected or set aside within minutes; one that waits longer is stuck. */

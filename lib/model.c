@@ -39,6 +39,7 @@ struct instance {
 	bool closed_by_statement;
 	bool derived;
 	bool undated;       /* its inspection has no date */
+	size_t inspection;  /* of the strand */
 	int strand;         /* >= 0: made by that strand from its current inspection; -1: stated by evidence */
 	const struct cw_fact **facts;
 	size_t n_facts, cap_facts;
@@ -61,6 +62,8 @@ enum { SAYS_OVERALL, SAYS_LEADERS, SAYS_HELP, SAYS_IN_CARE, SAYS_CARE_LEAVERS, S
 struct voice {
 	const struct cw_fact *fact;
 	const struct cw_fact *from[SAYS_COUNT];
+	int severity;  /* its verdict, and the day from which it has been that */
+	int32_t since;
 };
 
 struct inspection {
@@ -312,7 +315,7 @@ struct verdict {
 	int severity;            /* ILACS: enum cw_grade; SEND: outcome 1..3; 0 = not settled */
 	bool derived;
 	bool leaders_inadequate;
-	const struct cw_fact *fact; /* whose it is */
+	const struct voice *voice;  /* whose it is */
 };
 
 static enum cw_grade voice_grade(const struct voice *voice, int says)
@@ -322,7 +325,7 @@ static enum cw_grade voice_grade(const struct voice *voice, int says)
 
 static struct verdict voice_verdict(enum cw_kind kind, const struct voice *voice, int32_t event_day)
 {
-	struct verdict verdict = { .fact = voice->fact };
+	struct verdict verdict = { .voice = voice };
 	struct cw_str outcome;
 	enum cw_grade overall;
 
@@ -344,12 +347,18 @@ static struct verdict voice_verdict(enum cw_kind kind, const struct voice *voice
 	return verdict;
 }
 
-static void voice_take(struct voice *voice, const struct cw_fact *fact)
+static void voice_take(enum cw_kind kind, struct voice *voice, const struct cw_fact *fact, int32_t event_day, int32_t day)
 {
-	voice->fact = fact;
+	int severity;
+
 	for (int says = 0; says < SAYS_COUNT; says++)
 		if (cw_evidence_value(&fact->evidence, voice_values[says]).len)
 			voice->from[says] = fact;
+	severity = voice_verdict(kind, voice, event_day).severity;
+	if (!voice->fact || severity != voice->severity)
+		voice->since = day;
+	voice->fact = fact;
+	voice->severity = severity;
 }
 
 static struct verdict inspection_verdict(enum cw_kind kind, const struct inspection *inspection)
@@ -362,14 +371,14 @@ static struct verdict inspection_verdict(enum cw_kind kind, const struct inspect
 		if (voice_verdict(kind, &inspection->voices[i], inspection->event_day).severity)
 			best = CW_MIN(best, inspection->voices[i].fact->evidence.tier);
 	for (size_t i = 0; i < inspection->n_voices; i++) {
-		const struct cw_fact *fact = inspection->voices[i].fact;
-		struct verdict verdict = voice_verdict(kind, &inspection->voices[i], inspection->event_day);
+		const struct voice *voice = &inspection->voices[i];
+		struct verdict verdict = voice_verdict(kind, voice, inspection->event_day);
 
-		if (fact->evidence.tier > best)
+		if (voice->fact->evidence.tier > best)
 			continue;
-		if (!worst.fact || verdict.severity > worst.severity)
+		if (!worst.voice || verdict.severity > worst.severity)
 			worst = (struct verdict){ verdict.severity, verdict.derived,
-				                  worst.leaders_inadequate || verdict.leaders_inadequate, fact };
+				                  worst.leaders_inadequate || verdict.leaders_inadequate, voice };
 		else
 			worst.leaders_inadequate |= verdict.leaders_inadequate;
 	}
@@ -512,20 +521,22 @@ static void answer_strand(struct sim *sim, int s, int32_t event_day, int32_t day
 }
 
 /* Opens, keeps or closes the instance of one signal that a strand makes from its current inspection. */
-static int strand_state(struct sim *sim, int s, const char *name, bool wanted, const struct inspection *inspection,
-                        const struct verdict *verdict, int32_t opened_day, int32_t day)
+static int strand_state(struct sim *sim, int s, const char *name, bool wanted, const struct verdict *verdict, int32_t day)
 {
 	const struct cw_signal_def *def = signal_named(sim, name);
+	const struct inspection *inspection = &sim->strand[s].inspections[sim->strand[s].current];
 	enum cw_criterion criterion = s == STRAND_ILACS ? CW_CRIT_OFSTED : CW_CRIT_SEND;
-	int32_t event_day = inspection_day(inspection);
+	int32_t event_day = inspection_day(inspection), opened_day;
 	struct instance *open = NULL;
 
 	if (!def)
 		return 0;
+	/* A fall ages from the inspection's publication; a finding is known since it was first said. */
+	opened_day = def->state ? CW_MAX(inspection->published_day, verdict->voice->since) : inspection->published_day;
 	wanted = wanted && !(def->state && inspection->answered);
 	for (size_t i = 0; i < sim->n_active; i++) {
 		struct instance *instance = &sim->instances[sim->active[i]];
-		bool same = instance->opened_day == opened_day;
+		bool same = instance->inspection == sim->strand[s].current;
 
 		if (instance->strand != s || instance->def != def || instance->closed_day != CW_DAY_NONE)
 			continue;
@@ -541,12 +552,16 @@ static int strand_state(struct sim *sim, int s, const char *name, bool wanted, c
 		open = instance_open(sim, def, criterion, event_day, opened_day, s);
 	if (!open)
 		return -ENOMEM;
+	open->inspection = sim->strand[s].current;
 	open->event_day = event_day;
 	open->derived = verdict->derived;
 	instance_forget_facts(open);
 	open->undated = inspection->event_day == CW_DAY_NONE;
+	/* Who decides comes first. */
+	if (instance_add_voice(open, verdict->voice) < 0)
+		return -ENOMEM;
 	for (size_t i = 0; i < inspection->n_voices; i++)
-		if (instance_add_voice(open, &inspection->voices[i]) < 0)
+		if (&inspection->voices[i] != verdict->voice && instance_add_voice(open, &inspection->voices[i]) < 0)
 			return -ENOMEM;
 	return 0;
 }
@@ -568,34 +583,26 @@ static int strand_update(struct sim *sim, int s, int32_t day)
 	size_t previous = strand->previous;
 	const struct inspection *inspection = &strand->inspections[strand->current];
 	struct verdict verdict, before = { 0 };
-	int32_t opened_day;
 	int r;
 
 	verdict = inspection_verdict(kind, inspection);
-	/* Counted from publication; but an inspection that only now turns out to be the latest began to count today
-	 * at the earliest when others spoke before: its first publication is still the honest age. */
-	opened_day = inspection->published_day;
 	if (previous != SIZE_MAX)
 		before = inspection_verdict(kind, &strand->inspections[previous]);
 
 	if (s == STRAND_ILACS) {
-		r = strand_state(sim, s, "ilacs_inadequate", verdict.severity == CW_GRADE_INADEQUATE, inspection, &verdict,
-		                 opened_day, day);
+		r = strand_state(sim, s, "ilacs_inadequate", verdict.severity == CW_GRADE_INADEQUATE, &verdict, day);
 		if (r == 0)
-			r = strand_state(sim, s, "ilacs_ri", verdict.severity == CW_GRADE_REQUIRES_IMPROVEMENT, inspection,
-			                 &verdict, opened_day, day);
+			r = strand_state(sim, s, "ilacs_ri", verdict.severity == CW_GRADE_REQUIRES_IMPROVEMENT, &verdict, day);
 		if (r == 0)
 			r = strand_state(sim, s, "ilacs_leaders_inadequate",
-			                 verdict.leaders_inadequate && verdict.severity != CW_GRADE_INADEQUATE, inspection,
-			                 &verdict, opened_day, day);
+			                 verdict.leaders_inadequate && verdict.severity != CW_GRADE_INADEQUATE, &verdict, day);
 	} else {
-		r = strand_state(sim, s, "send_outcome3", verdict.severity == 3, inspection, &verdict, opened_day, day);
+		r = strand_state(sim, s, "send_outcome3", verdict.severity == 3, &verdict, day);
 		if (r == 0)
-			r = strand_state(sim, s, "send_outcome2", verdict.severity == 2, inspection, &verdict, opened_day, day);
+			r = strand_state(sim, s, "send_outcome2", verdict.severity == 2, &verdict, day);
 	}
 	if (r == 0)
-		r = strand_state(sim, s, "judgement_fell", verdict_fell(s, &before, &verdict), inspection, &verdict,
-		                 opened_day, day);
+		r = strand_state(sim, s, "judgement_fell", verdict_fell(s, &before, &verdict), &verdict, day);
 	if (r < 0)
 		return r;
 	close_answered(sim, s == STRAND_ILACS, inspection_day(inspection), day, NULL);
@@ -652,9 +659,9 @@ static int enter_inspection(struct sim *sim, int s, const struct entry *entry)
 		if (!voices)
 			return -ENOMEM;
 		inspection->voices = voices;
-		voices[inspection->n_voices++] = (struct voice){ NULL, { NULL } };
+		voices[inspection->n_voices++] = (struct voice){ .fact = NULL };
 	}
-	voice_take(&inspection->voices[v], entry->fact);
+	voice_take(e->kind, &inspection->voices[v], entry->fact, inspection->event_day, entry->day);
 	inspection->stated = e->published_at;
 	return strand_update(sim, s, entry->day);
 }
@@ -899,8 +906,8 @@ struct knowledge {
 /* A later statement that leaves the date out does not make the inspection newer. */
 static int32_t inspection_judged_day(const struct inspection *inspection, const struct verdict *verdict)
 {
-	if (cw_wall_known(verdict->fact->evidence.published_at))
-		return cw_wall_day(verdict->fact->evidence.published_at);
+	if (cw_wall_known(verdict->voice->fact->evidence.published_at))
+		return cw_wall_day(verdict->voice->fact->evidence.published_at);
 	return inspection_day(inspection);
 }
 

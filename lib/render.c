@@ -122,29 +122,6 @@ static json_t *render_values(const struct cw_evidence *e)
 	return values;
 }
 
-json_t *cw_render_fact(const struct cw_fact *fact)
-{
-	const struct cw_evidence *e = &fact->evidence;
-	bool derived = !cw_wall_known(e->published_at);
-	char document[CW_SHA256_HEX + 8];
-	json_t *object;
-
-	snprintf(document, sizeof(document), "sha256:%s", fact->document);
-	object = json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:I}", "id", fact->id, "kind",
-	                   cw_kind_def(e->kind)->name, "council_id", str_json(e->council_id), "event_date",
-	                   day_json(e->event_day), "published_at", wall_json(derived ? e->fetched_at : e->published_at),
-	                   "fetched_at", wall_json(e->fetched_at), "publisher", str_or_null(e->publisher), "tier",
-	                   text_or_null(cw_tier_name(e->tier)), "url", str_or_null(e->url), "title", str_or_null(e->title),
-	                   "quote", str_or_null(e->quote), "values", render_values(e), "feed", str_json(fact->feed), "document",
-	                   document, "row", (json_int_t)e->row);
-	if (object && e->key.len)
-		json_object_set_new(object, "key", str_json(e->key));
-	/* The publisher stated no date: the first sight of it stands in, and says so. */
-	if (object && derived)
-		json_object_set_new(object, "published_at_derived", json_true());
-	return object;
-}
-
 static const char *default_title(enum cw_kind kind)
 {
 	switch (kind) {
@@ -190,23 +167,46 @@ static int table_quote(const struct cw_evidence *e, struct cw_buf *out)
 	return out->failed;
 }
 
-static json_t *render_evidence(const struct cw_fact *fact)
+/* What a table says has no prose of its own: its row is read out, and marked as that. */
+static void fill_in(json_t *object, const struct cw_evidence *e)
 {
-	const struct cw_evidence *e = &fact->evidence;
 	const char *title = default_title(e->kind);
-	json_t *object = cw_render_fact(fact);
 	struct cw_buf quote;
 
-	if (!object)
-		return NULL;
 	if (!e->title.len && title)
 		json_object_set_new(object, "title", json_string(title));
-	if (!e->quote.len) {
-		cw_buf_init(&quote, 4096);
-		if (table_quote(e, &quote) == 0 && quote.len)
-			json_object_set_new(object, "quote", json_string(cw_buf_str(&quote)));
-		cw_buf_clear(&quote);
+	if (e->quote.len || e->kind == CW_KIND_SIGNAL)
+		return;
+	cw_buf_init(&quote, 4096);
+	if (table_quote(e, &quote) == 0 && quote.len) {
+		json_object_set_new(object, "quote", json_string(cw_buf_str(&quote)));
+		json_object_set_new(object, "quote_is_row", json_true());
 	}
+	cw_buf_clear(&quote);
+}
+
+json_t *cw_render_fact(const struct cw_fact *fact)
+{
+	const struct cw_evidence *e = &fact->evidence;
+	bool derived = !cw_wall_known(e->published_at);
+	char document[CW_SHA256_HEX + 8];
+	json_t *object;
+
+	snprintf(document, sizeof(document), "sha256:%s", fact->document);
+	object = json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:I}", "id", fact->id, "kind",
+	                   cw_kind_def(e->kind)->name, "council_id", str_json(e->council_id), "event_date",
+	                   day_json(e->event_day), "published_at", wall_json(derived ? e->fetched_at : e->published_at),
+	                   "fetched_at", wall_json(e->fetched_at), "publisher", str_or_null(e->publisher), "tier",
+	                   text_or_null(cw_tier_name(e->tier)), "url", str_or_null(e->url), "title", str_or_null(e->title),
+	                   "quote", str_or_null(e->quote), "values", render_values(e), "feed", str_json(fact->feed), "document",
+	                   document, "row", (json_int_t)e->row);
+	if (object && e->key.len)
+		json_object_set_new(object, "key", str_json(e->key));
+	if (object)
+		fill_in(object, e);
+	/* The publisher stated no date: the first sight of it stands in, and says so. */
+	if (object && derived)
+		json_object_set_new(object, "published_at_derived", json_true());
 	return object;
 }
 
@@ -236,7 +236,7 @@ static json_t *render_contributor(const struct cw_contributor *c)
 	json_t *object;
 
 	for (size_t i = 0; evidence && i < CW_MIN(c->n_facts, (size_t)EVIDENCE_SHOWN); i++)
-		json_array_append_new(evidence, render_evidence(c->facts[i]));
+		json_array_append_new(evidence, cw_render_fact(c->facts[i]));
 	object = json_pack("{s:s, s:s, s:s, s:s, s:f, s:f, s:f, s:o, s:o, s:i, s:o, s:b, s:o}", "signal", c->signal->name,
 	                   "text", cw_render_signal(c->signal->name), "criterion", cw_criterion_name(c->criterion), "kind",
 	                   c->signal->state ? "state" : "impulse", "points", cw_render_points(c->points), "weight",

@@ -196,6 +196,8 @@ static int tell_feed(struct committer *committer, enum cw_alert_kind kind, struc
 	pending->kind = kind;
 	memcpy(pending->id, id, sizeof(id));
 	snprintf(pending->topic, sizeof(pending->topic), "feed/%s/%s", subject, cw_alert_kind_name(kind));
+	/* What depends on the feed is unknown: whoever listens by level hears of it too. */
+	snprintf(pending->topic_level, sizeof(pending->topic_level), "level/unknown/%s", cw_alert_kind_name(kind));
 	pending->json = cw_render_feed_alert(committer->config, kind, feed, at, text, 0, id);
 	return pending->json ? 0 : cw_error_nomem(err);
 }
@@ -522,6 +524,8 @@ static int move_clock(struct committer *committer, struct cw_wall *ret, struct c
 	/* Statements brought in by hand carry their own times; the file that brought them says nothing of the world. */
 	if (committer->feed && committer->feed->format == CW_FORMAT_EVIDENCE && (committer->info.flags & CW_DOC_IMPORTED))
 		as_of.ms = CW_MIN(committer->latest_known, as_of.ms);
+	/* A document dated in the future must not carry the clock there. */
+	as_of.ms = CW_MIN(as_of.ms, cw_wall_now().ms);
 	if (as_of.ms != INT64_MIN && (!cw_wall_known(clock) || as_of.ms > clock.ms))
 		clock = as_of;
 	*ret = clock;

@@ -161,7 +161,7 @@ static bool wanted(const json_t *topics, const char *topic)
 	size_t i;
 	json_t *prefix;
 
-	if (!topics)
+	if (!json_array_size(topics))
 		return true;
 	json_array_foreach(topics, i, prefix) {
 		if (topic && strncmp(topic, json_string_value(prefix), json_string_length(prefix)) == 0)
@@ -218,7 +218,7 @@ static json_t *answer_since(struct publisher *publisher, json_t *request, struct
 	}
 	if (limit)
 		replay.limit = (size_t)CW_MIN(json_integer_value(limit), REPLAY_MOST);
-	replay.topics = topics;
+	replay.topics = topics; /* an empty list is no filter, as is none */
 	replay.alerts = json_array();
 	replay.last = (uint64_t)json_integer_value(since);
 	r = cw_store_last_seq(publisher->store, &seq, err);

@@ -328,7 +328,8 @@ static int take_texts(struct cw_record *record, const json_t *object, struct cw_
 		r = cw_record_text(record, text, CW_QUOTE_MAX, &evidence->title);
 	if (r < 0 || r == 2)
 		return r;
-	r = text_of(record, object, "quote", CW_FIELD_MAX, &text);
+	/* A row read out is no quote: it is read out again wherever it is shown. */
+	r = json_is_true(json_object_get(object, "quote_is_row")) ? 0 : text_of(record, object, "quote", CW_FIELD_MAX, &text);
 	if (r == 1)
 		r = cw_record_text(record, text, CW_QUOTE_MAX, &evidence->quote);
 	if (r < 0 || r == 2)
