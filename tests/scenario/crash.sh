@@ -159,12 +159,10 @@ same "$WORK/still.alerts" "$WORK/struck.alerts" "and the same alerts, $(wc -l <"
 complete() { [ "$(wc -l <"$WORK/watched")" -ge "$(cw struck alerts --json | wc -l)" ]; }
 wait_until 15 "the follower has caught up" complete
 kill -TERM $watch
-for file in watched; do
-	"$PYTHON" -c 'import json, sys
-for line in sys.stdin: print(json.dumps(json.loads(line), sort_keys=True))' <"$WORK/$file" >"$WORK/$file.sorted"
-done
-cw struck alerts --json | "$PYTHON" -c 'import json, sys
-for line in sys.stdin: print(json.dumps(json.loads(line), sort_keys=True))' >"$WORK/told.sorted"
+sorted_members() { "$PYTHON" -c 'import json, sys
+for line in sys.stdin: print(json.dumps(json.loads(line), sort_keys=True))'; }
+sorted_members <"$WORK/watched" >"$WORK/watched.sorted"
+cw struck alerts --json | sorted_members >"$WORK/told.sorted"
 same "$WORK/told.sorted" "$WORK/watched.sorted" "a follower heard each alert once and in order through every restart"
 stop struck
 stop still
