@@ -48,6 +48,9 @@ struct instance {
 	struct cw_str publisher; /* of the first fact that counts */
 	bool corroborated;       /* a second publisher says so too */
 	int64_t latest_known;    /* ms, of its facts */
+	int32_t faded_day;       /* impulses: the first day on which it is nothing */
+	int32_t value_day;       /* the day of value; CW_DAY_NONE = to be worked out */
+	double value;
 	size_t next_near;        /* chain of instances whose events fell near each other; SIZE_MAX ends */
 };
 
@@ -87,10 +90,21 @@ struct strand {
 	bool undated;    /* one of them has or had no date: then their order has to be looked for anew */
 };
 
+struct totals {
+	double criterion[CW_CRIT_COUNT]; /* before the cap */
+	double capped[CW_CRIT_COUNT];
+	double points;
+	bool breadth;
+	enum cw_level floor;
+	enum cw_level criterion_floor[CW_CRIT_COUNT];
+	bool fading; /* an impulse still counts, so the points change from day to day */
+};
+
 struct sim {
 	const struct cw_risk *risk;
 	int32_t day; /* evaluated up to and including this day; CW_DAY_NONE = nothing yet */
-	bool fading; /* an impulse counted on it */
+	struct totals totals;    /* of that day, unless something has entered since */
+	bool totals_valid;
 	struct strand strand[STRAND_COUNT];
 	/* All that ever was, and of these the ones that may still count. */
 	struct instance *instances;
@@ -180,6 +194,7 @@ static int instance_add_fact(struct instance *instance, const struct cw_fact *fa
 	}
 	instance->facts[instance->n_facts++] = fact;
 	instance->latest_known = CW_MAX(instance->latest_known, fact->known_at.ms);
+	instance->value_day = CW_DAY_NONE;
 	if (e->tier == CW_TIER_NONE || e->tier == CW_TIER_D)
 		return 0;
 	instance->best_tier = CW_MIN(instance->best_tier, e->tier);
@@ -193,6 +208,7 @@ static int instance_add_fact(struct instance *instance, const struct cw_fact *fa
 static void instance_forget_facts(struct instance *instance)
 {
 	instance->n_facts = 0;
+	instance->value_day = CW_DAY_NONE;
 	instance->best_tier = CW_TIER_D;
 	instance->publisher = (struct cw_str){ NULL, 0 };
 	instance->corroborated = false;
@@ -210,6 +226,14 @@ static size_t *near_bucket(struct sim *sim, const struct cw_signal_def *def, enu
 	return &sim->near[slot * 0x9e3779b97f4a7c15ull >> 54];
 }
 _Static_assert(NEAR_BUCKETS == 1u << 10, "near_bucket takes the top ten bits of its hash");
+
+/* Even believed in full, it is less than drop_below from this day on. */
+static int32_t fades_on(const struct cw_risk *risk, const struct cw_signal_def *def, int32_t opened_day)
+{
+	double days = def->weight > risk->drop_below ? def->half_life * log2(def->weight / risk->drop_below) : 0;
+
+	return opened_day + (int32_t)CW_MIN(floor(days) + 1, 1e6);
+}
 
 static struct instance *instance_open(struct sim *sim, const struct cw_signal_def *def, enum cw_criterion criterion,
                                       int32_t event_day, int32_t opened_day, int strand)
@@ -239,7 +263,9 @@ static struct instance *instance_open(struct sim *sim, const struct cw_signal_de
 	*instance = (struct instance){ .def = def, .criterion = criterion, .event_day = event_day,
 		                       .opened_day = opened_day, .closed_day = CW_DAY_NONE, .expires_day = CW_DAY_NONE,
 		                       .strand = strand, .best_tier = CW_TIER_D, .latest_known = INT64_MIN,
-		                       .next_near = SIZE_MAX };
+		                       .next_near = SIZE_MAX, .value_day = CW_DAY_NONE, .faded_day = INT32_MAX };
+	if (!def->state)
+		instance->faded_day = fades_on(sim->risk, def, opened_day);
 	if (strand < 0) {
 		size_t *bucket = near_bucket(sim, def, criterion, event_day, 0);
 
@@ -760,22 +786,18 @@ static int enter_signal(struct sim *sim, const struct entry *entry)
 
 /* ---- evaluating a day ---- */
 
-struct totals {
-	double criterion[CW_CRIT_COUNT]; /* before the cap */
-	double capped[CW_CRIT_COUNT];
-	double points;
-	bool breadth;
-	enum cw_level floor;
-	enum cw_level criterion_floor[CW_CRIT_COUNT];
-	bool fading; /* an impulse still counts, so the points change from day to day */
-};
-
-static double impulse_now(const struct sim *sim, const struct instance *instance, int32_t day)
+/* Asked several times a day: worked out once. */
+static double impulse_now(const struct sim *sim, struct instance *instance, int32_t day)
 {
-	double v = instance->def->weight * instance_confidence(sim, instance) *
-	           exp2(-(double)(day - instance->opened_day) / instance->def->half_life);
+	double v;
 
-	return v < sim->risk->drop_below ? 0 : v;
+	if (instance->value_day == day)
+		return instance->value;
+	v = instance->def->weight * instance_confidence(sim, instance) *
+	    exp2(-(double)(day - instance->opened_day) / instance->def->half_life);
+	instance->value_day = day;
+	instance->value = v < sim->risk->drop_below ? 0 : v;
+	return instance->value;
 }
 
 static void evaluate(const struct sim *sim, int32_t day, struct totals *ret)
@@ -788,7 +810,7 @@ static void evaluate(const struct sim *sim, int32_t day, struct totals *ret)
 
 	memset(counted, 0, sizeof(counted));
 	for (size_t i = 0; i < sim->n_active; i++) {
-		const struct instance *instance = &sim->instances[sim->active[i]];
+		struct instance *instance = &sim->instances[sim->active[i]];
 		enum cw_criterion c = instance->criterion;
 		size_t s = (size_t)(instance->def - risk->signals);
 
@@ -959,7 +981,10 @@ static void take_view(const struct sim *sim, int32_t day, struct view *ret)
 	bool held;
 
 	memset(ret, 0, sizeof(*ret));
-	evaluate(sim, day, &t);
+	if (sim->totals_valid && sim->day == day)
+		t = sim->totals;
+	else
+		evaluate(sim, day, &t);
 	judge_knowledge(sim, day, &k);
 	ret->level = level_of(sim, &t, day, &held);
 	ret->knowledge = k.overall;
@@ -987,7 +1012,7 @@ static int32_t next_candidate(const struct sim *sim)
 			next = candidate_day;                                    \
 	} while (0)
 
-	if (sim->fading)
+	if (sim->totals_valid && sim->totals.fading)
 		return day + 1;
 	for (size_t i = 0; i < sim->n_active; i++)
 		if (sim->instances[sim->active[i]].closed_day == CW_DAY_NONE)
@@ -1012,11 +1037,8 @@ static void retire(struct sim *sim, int32_t day)
 	for (size_t i = 0; i < sim->n_active; i++) {
 		const struct instance *instance = &sim->instances[sim->active[i]];
 		bool closed = instance->closed_day != CW_DAY_NONE && instance->closed_day < day;
-		bool faded = !instance->def->state && instance->opened_day < day &&
-		             instance->def->weight * exp2(-(double)(day - instance->opened_day) / instance->def->half_life) <
-		                     sim->risk->drop_below;
 
-		if (!closed && !faded)
+		if (!closed && instance->faded_day > day)
 			sim->active[kept++] = sim->active[i];
 	}
 	sim->n_active = kept;
@@ -1024,15 +1046,13 @@ static void retire(struct sim *sim, int32_t day)
 
 static void settle_day(struct sim *sim, int32_t day)
 {
-	struct totals t;
-
 	if (sim->day != day)
 		retire(sim, day);
 	sim->day = day;
 	expire(sim, day);
-	evaluate(sim, day, &t);
-	sim->fading = t.fading;
-	step_points_level(sim, t.points, day);
+	evaluate(sim, day, &sim->totals);
+	sim->totals_valid = true;
+	step_points_level(sim, sim->totals.points, day);
 }
 
 typedef int step_fn(void *arg, struct sim *sim, const struct view *before, const struct view *after);
@@ -1075,6 +1095,7 @@ static int enter(struct sim *sim, const struct entry *entry)
 	int s = strand_of(entry->fact->evidence.kind);
 	int r;
 
+	sim->totals_valid = false;
 	if (s >= 0)
 		r = enter_inspection(sim, s, entry);
 	else if (entry->fact->evidence.kind == CW_KIND_SIGNAL)
@@ -1314,7 +1335,7 @@ static void find_leaders(const struct sim *sim, int32_t day, struct leaders *ret
 {
 	memset(ret->at, 0xff, sizeof(ret->at));
 	for (size_t i = 0; i < sim->n_active; i++) {
-		const struct instance *instance = &sim->instances[sim->active[i]];
+		struct instance *instance = &sim->instances[sim->active[i]];
 		size_t s = (size_t)(instance->def - sim->risk->signals);
 		double v;
 
@@ -1331,7 +1352,7 @@ static void find_leaders(const struct sim *sim, int32_t day, struct leaders *ret
 static int add_contributor(const struct sim *sim, size_t at, int32_t day, const struct leaders *leaders,
                            struct cw_assessment *assessment)
 {
-	const struct instance *instance = &sim->instances[sim->active[at]];
+	struct instance *instance = &sim->instances[sim->active[at]];
 	struct cw_contributor *c = &assessment->contributors[assessment->n_contributors];
 	bool leads = leaders->at[instance->def - sim->risk->signals][instance->criterion] == at;
 
@@ -1524,7 +1545,7 @@ static const struct instance *newest_cause(const struct sim *sim, const struct t
 	double best_points = -1;
 
 	for (size_t i = 0; i < sim->n_active; i++) {
-		const struct instance *instance = &sim->instances[sim->active[i]];
+		struct instance *instance = &sim->instances[sim->active[i]];
 		bool floor = instance->def->state && instance_floor(instance) > CW_LEVEL_ROUTINE;
 		bool opened = floor ? !before->floors[instance->def - sim->risk->signals][instance->criterion]
 		                    : cw_wall_known(teller->at) && instance->latest_known == teller->at.ms;
