@@ -97,7 +97,6 @@ struct totals {
 	bool breadth;
 	enum cw_level floor;
 	enum cw_level criterion_floor[CW_CRIT_COUNT];
-	bool fading; /* an impulse still counts, so the points change from day to day */
 };
 
 struct sim {
@@ -828,13 +827,12 @@ static void evaluate(const struct sim *sim, int32_t day, struct totals *ret)
 		} else {
 			double v = impulse_now(sim, instance, day);
 
-			t.fading |= v > 0;
 			sum[s][c] = counted[s][c] ? sum[s][c] + v : v;
 			strongest[s][c] = counted[s][c] ? CW_MAX(strongest[s][c], v) : v;
 			counted[s][c] = true;
 		}
 	}
-	for (size_t s = 0; t.fading && s < risk->n_signals; s++)
+	for (size_t s = 0; s < risk->n_signals; s++)
 		for (size_t c = 0; !risk->signals[s].state && c < CW_CRIT_COUNT; c++)
 			if (counted[s][c])
 				t.criterion[c] += strongest[s][c] + risk->repeat_share * (sum[s][c] - strongest[s][c]);
@@ -999,8 +997,35 @@ static void take_view(const struct sim *sim, int32_t day, struct view *ret)
 
 /* ---- time passing ---- */
 
-/* The next day after sim->day on which time alone might change something. */
-static int32_t next_candidate(const struct sim *sim)
+static bool under_line(const struct sim *sim, int32_t day)
+{
+	struct totals t;
+
+	evaluate(sim, day, &t);
+	return t.points + EPSILON < sim->risk->step_down_share * level_line(sim->risk, sim->points_level);
+}
+
+/* The first day up to until on which the points are under the step-down line. Without new evidence they only fall, so it can
+ * be searched for by halves. */
+static int32_t falls_under(const struct sim *sim, int32_t until)
+{
+	int32_t above = sim->day, below = until;
+
+	if (sim->points_level == CW_LEVEL_ROUTINE || sim->under_since != CW_DAY_NONE || !under_line(sim, until))
+		return CW_DAY_NONE;
+	while (below - above > 1) {
+		int32_t middle = above + (below - above) / 2;
+
+		if (under_line(sim, middle))
+			below = middle;
+		else
+			above = middle;
+	}
+	return below;
+}
+
+/* The next day after sim->day, up to until, on which time alone might change something. */
+static int32_t next_candidate(const struct sim *sim, int32_t until)
 {
 	int32_t day = sim->day, next = CW_DAY_NONE;
 	struct knowledge k;
@@ -1012,8 +1037,7 @@ static int32_t next_candidate(const struct sim *sim)
 			next = candidate_day;                                    \
 	} while (0)
 
-	if (sim->totals_valid && sim->totals.fading)
-		return day + 1;
+	CANDIDATE(falls_under(sim, until));
 	for (size_t i = 0; i < sim->n_active; i++)
 		if (sim->instances[sim->active[i]].closed_day == CW_DAY_NONE)
 			CANDIDATE(sim->instances[sim->active[i]].expires_day);
@@ -1067,10 +1091,11 @@ static int pass_days(struct sim *sim, int32_t until, step_fn *step, void *arg)
 	if (sim->day == CW_DAY_NONE)
 		return 0;
 	while (sim->day < until) {
-		int32_t next = next_candidate(sim);
+		int32_t next = next_candidate(sim, until);
 
 		if (next == CW_DAY_NONE || next > until) {
 			sim->day = until;
+			sim->totals_valid = false;
 			return 0;
 		}
 		if (step && !viewed)
@@ -1566,8 +1591,9 @@ static const struct instance *closed_cause(const struct sim *sim, const struct v
 {
 	const struct instance *best = NULL;
 
-	for (size_t i = 0; i < sim->n_active; i++) {
-		const struct instance *instance = &sim->instances[sim->active[i]];
+	/* All that ever were: late evidence may have closed it on a day long past. */
+	for (size_t i = 0; i < sim->n_instances; i++) {
+		const struct instance *instance = &sim->instances[i];
 		size_t s = (size_t)(instance->def - sim->risk->signals);
 
 		if (instance->def->state && before->floors[s][instance->criterion] && !after->floors[s][instance->criterion] &&
