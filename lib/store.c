@@ -138,6 +138,7 @@ struct cw_store {
 	uint64_t next_rowno;
 	bool expect_known; /* the last record was known before: look first, insert then */
 	struct cw_buf vals, hashed;
+	struct cw_sha256 *hash; /* one context for all records: making one costs more than the hashing */
 	int wal_pages;
 };
 
@@ -376,6 +377,7 @@ void cw_store_close(struct cw_store *store)
 	free(store->stated_before.at);
 	cw_buf_clear(&store->vals);
 	cw_buf_clear(&store->hashed);
+	cw_sha256_free(store->hash);
 	free(store->path);
 	free(store);
 }
@@ -753,7 +755,9 @@ static int hash_content(struct cw_store *store, const struct cw_evidence *e, uns
 	cw_buf_append(b, store->vals.data, store->vals.len);
 	if (b->failed)
 		return b->failed;
-	if (cw_sha256(b->data, b->len, digest) < 0)
+	if (!store->hash)
+		store->hash = cw_sha256_new();
+	if (!store->hash || cw_sha256_update(store->hash, b->data, b->len) < 0 || cw_sha256_final(store->hash, digest) < 0)
 		return -ENOMEM;
 	memcpy(content, digest, CONTENT_LEN);
 	return 0;

@@ -16,6 +16,8 @@ struct pending {
 	char topic[2 * CW_NAME_MAX + 32];
 	char topic_level[CW_NAME_MAX];
 	json_t *json; /* owned */
+	char *text;   /* owned; once numbered */
+	uint64_t seq;
 };
 
 struct committer {
@@ -60,8 +62,10 @@ int committer_new(const struct cw_config *config, struct cw_store *store, alert_
 
 static void drop_pending(struct committer *committer)
 {
-	for (size_t i = 0; i < committer->n_pending; i++)
+	for (size_t i = 0; i < committer->n_pending; i++) {
 		json_decref(committer->pending[i].json);
+		free(committer->pending[i].text);
+	}
 	committer->n_pending = 0;
 }
 
@@ -225,18 +229,20 @@ static int store_pending(struct committer *committer, bool imported, uint64_t *r
 	for (size_t i = 0; r == 0 && i < committer->n_pending; i++) {
 		struct pending *pending = &committer->pending[i];
 		json_t *data = json_object_get(pending->json, "data");
-		CW_CLEANUP(cw_freep) char *text = NULL;
 
-		seq++;
+		pending->seq = ++seq;
 		json_object_set_new(data, "seq", json_integer((json_int_t)seq));
 		/* Subscribers that page people leave imported history alone. */
 		json_object_set_new(data, "imported", json_boolean(imported));
-		text = json_dumps(pending->json, CW_JSON_FLAGS);
-		if (!text)
+		pending->text = json_dumps(pending->json, CW_JSON_FLAGS);
+		if (!pending->text)
 			return cw_error_nomem(err);
+		/* The text is what is stored and sent; the object has done its work. */
+		json_decref(pending->json);
+		pending->json = NULL;
 		r = cw_store_put_alert(committer->store, seq, pending->id, pending->kind, pending->at,
 		                       pending->council ? pending->council->id : NULL, pending->topic,
-		                       pending->topic_level[0] ? pending->topic_level : NULL, text, err);
+		                       pending->topic_level[0] ? pending->topic_level : NULL, pending->text, err);
 	}
 	*ret_last = seq;
 	return r;
@@ -246,14 +252,10 @@ static int store_pending(struct committer *committer, bool imported, uint64_t *r
 static void publish_pending(struct committer *committer, bool imported)
 {
 	for (size_t i = 0; i < committer->n_pending; i++) {
-		struct pending *pending = &committer->pending[i];
-		json_t *seq = json_object_get(json_object_get(pending->json, "data"), "seq");
-		CW_CLEANUP(cw_freep) char *text = json_dumps(pending->json, CW_JSON_FLAGS);
+		const struct pending *pending = &committer->pending[i];
 
-		/* Out of memory here costs a subscriber a replay, not the alert. */
-		if (text)
-			committer->sink(committer->sink_arg, (uint64_t)json_integer_value(seq), pending->topic,
-			                pending->topic_level[0] ? pending->topic_level : NULL, text, strlen(text), !imported);
+		committer->sink(committer->sink_arg, pending->seq, pending->topic,
+		                pending->topic_level[0] ? pending->topic_level : NULL, pending->text, strlen(pending->text), !imported);
 	}
 	drop_pending(committer);
 }
