@@ -124,7 +124,8 @@ serve "${pages[0]}" ilacs.html
 serve "$DATA/send/2024-08-08T164507Z_send.html" send.html
 start still
 start struck
-cw struck watch --since 0 --json >"$WORK/watched" 2>"$WORK/watch.log" &
+# Not through cw: the process to end is the command itself, not a shell around it.
+"$CW_BIN/councilwatch" -c "$(conf struck)" watch --since 0 --json >"$WORK/watched" 2>"$WORK/watch.log" &
 watch=$!
 STARTED+=($watch)
 committed() { cw "$1" status --json | "$PYTHON" -c 'import json, sys; s = json.load(sys.stdin); sys.exit(0 if s["documents"]["committed"] >= int(sys.argv[1]) and not s["backlog"]["documents"] else 1)' "$2"; }
