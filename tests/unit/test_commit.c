@@ -391,6 +391,11 @@ static void test_time(void **state)
 	assert_int_equal(commit_tick(f->committer, moment("2024-05-19T00:00:01Z"), NULL), 0);
 	assert_int_equal(f->published, 3);
 	assert_string_equal(f->topics[2], "council/bradford/level_down");
+	/* A clock that has caught up over months tells what passed in them, and pages nobody for it. */
+	assert_int_equal(commit_tick(f->committer, moment("2025-12-01T00:00:01Z"), NULL), 0);
+	assert_int_equal(f->published, 3);
+	assert_int_equal(f->quiet, 1);
+	assert_string_equal(f->topics[3], "council/bradford/level_down");
 	/* A clock set back tells nothing. */
 	assert_int_equal(commit_tick(f->committer, moment("2023-05-19T00:00:01Z"), NULL), 0);
 	assert_int_equal(f->published, 3);

@@ -18,6 +18,7 @@ struct pending {
 	json_t *json; /* owned */
 	char *text;   /* owned; once numbered */
 	uint64_t seq;
+	bool history; /* not for paging anybody */
 };
 
 struct committer {
@@ -218,8 +219,12 @@ static int by_time(const void *a, const void *b)
 	return order ? order : strcmp(x->id, y->id);
 }
 
-/* Numbers and stores what is pending; *ret_last is the last number. */
-static int store_pending(struct committer *committer, bool imported, uint64_t *ret_last, struct cw_error *err)
+/* What is told this long after it came about is history: the clock has caught up over a time when nobody watched. */
+#define HISTORY_MS (2 * 86400000ll)
+
+/* Numbers and stores what is pending; *ret_last is the last number. now: where the clock stands. */
+static int store_pending(struct committer *committer, bool imported, struct cw_wall now, uint64_t *ret_last,
+                         struct cw_error *err)
 {
 	uint64_t seq = 0;
 	int r = cw_store_last_seq(committer->store, &seq, err);
@@ -232,8 +237,9 @@ static int store_pending(struct committer *committer, bool imported, uint64_t *r
 
 		pending->seq = ++seq;
 		json_object_set_new(data, "seq", json_integer((json_int_t)seq));
-		/* Subscribers that page people leave imported history alone. */
-		json_object_set_new(data, "imported", json_boolean(imported));
+		/* Subscribers that page people leave history alone. */
+		pending->history = imported || (cw_wall_known(now) && pending->at.ms < now.ms - HISTORY_MS);
+		json_object_set_new(data, "imported", json_boolean(pending->history));
 		pending->text = json_dumps(pending->json, CW_JSON_FLAGS);
 		if (!pending->text)
 			return cw_error_nomem(err);
@@ -249,13 +255,13 @@ static int store_pending(struct committer *committer, bool imported, uint64_t *r
 }
 
 /* After the commit. */
-static void publish_pending(struct committer *committer, bool imported)
+static void publish_pending(struct committer *committer)
 {
 	for (size_t i = 0; i < committer->n_pending; i++) {
 		const struct pending *pending = &committer->pending[i];
 
 		committer->sink(committer->sink_arg, pending->seq, pending->topic,
-		                pending->topic_level[0] ? pending->topic_level : NULL, pending->text, strlen(pending->text), !imported);
+		                pending->topic_level[0] ? pending->topic_level : NULL, pending->text, strlen(pending->text), !pending->history);
 	}
 	drop_pending(committer);
 }
@@ -556,7 +562,7 @@ int commit_finish(struct committer *committer, const struct cw_document_tally *t
 	info.quarantined = committer->quarantined;
 	info.alerts = committer->n_pending;
 	if (r == 0)
-		r = store_pending(committer, imported, &info.last_seq, err);
+		r = store_pending(committer, imported, clock, &info.last_seq, err);
 	if (r == 0)
 		r = cw_store_document_finish(committer->store, &info, err);
 	if (r == 0) {
@@ -567,7 +573,7 @@ int commit_finish(struct committer *committer, const struct cw_document_tally *t
 		commit_abort(committer);
 		return r;
 	}
-	publish_pending(committer, imported);
+	publish_pending(committer);
 	*report = info;
 	return 0;
 }
@@ -576,7 +582,7 @@ int commit_finish(struct committer *committer, const struct cw_document_tally *t
 
 /* Runs work in a transaction of its own and publishes what it told. */
 static int in_transaction(struct committer *committer, int (*work)(struct committer *, const void *, struct cw_error *),
-                          const void *arg, struct cw_error *err)
+                          const void *arg, struct cw_wall now, struct cw_error *err)
 {
 	uint64_t last;
 	int r;
@@ -590,7 +596,7 @@ static int in_transaction(struct committer *committer, int (*work)(struct commit
 	committer->info.id = 0;
 	r = work(committer, arg, err);
 	if (r == 0)
-		r = store_pending(committer, false, &last, err);
+		r = store_pending(committer, false, now, &last, err);
 	if (r == 0) {
 		r = cw_store_commit(committer->store, err);
 		committer->open = false;
@@ -599,7 +605,7 @@ static int in_transaction(struct committer *committer, int (*work)(struct commit
 		commit_abort(committer);
 		return r;
 	}
-	publish_pending(committer, false);
+	publish_pending(committer);
 	return 0;
 }
 
@@ -619,7 +625,7 @@ int commit_tick(struct committer *committer, struct cw_wall now, struct cw_error
 	/* A clock set back does not take back what was told. */
 	if (r < 0 || (cw_wall_known(clock) && now.ms <= clock.ms))
 		return r;
-	return in_transaction(committer, tick, &now, err);
+	return in_transaction(committer, tick, &now, now, err);
 }
 
 static int take_feed_state(struct committer *committer, const void *arg, struct cw_error *err)
@@ -641,7 +647,7 @@ static int take_feed_state(struct committer *committer, const void *arg, struct 
 
 int commit_feed_state(struct committer *committer, const struct cw_feed_state *state, struct cw_error *err)
 {
-	return in_transaction(committer, take_feed_state, state, err);
+	return in_transaction(committer, take_feed_state, state, cw_wall_none(), err);
 }
 
 static int refresh(struct committer *committer, const void *arg, struct cw_error *err)
@@ -671,5 +677,5 @@ int commit_refresh(struct committer *committer, struct cw_error *err)
 	if (!cw_wall_known(clock))
 		return cw_store_set_meta(committer->store, "config", committer->config->hash, err);
 	cw_log(CW_LOG_NOTICE, "assess.refresh", "config=%s", committer->config->hash);
-	return in_transaction(committer, refresh, &clock, err);
+	return in_transaction(committer, refresh, &clock, cw_wall_none(), err);
 }
