@@ -15,6 +15,7 @@
 static const char *const format_words[] = { "html-table", "csv", "json", "ndjson", "evidence", NULL };
 static const char *const tier_words[] = { "A", "B", "C", "D", NULL };
 static const char *const log_words[] = { "error", "warning", "notice", "info", "debug", NULL };
+static const char *const missing_words[] = { "nothing", NULL };
 static const char *const level_words[] = { "routine", "watch", "priority", "intensive", NULL };
 static const char *const criterion_words[] = { "ofsted", "send", "intel", "leadership", "specific", NULL };
 
@@ -139,6 +140,13 @@ const struct conf_key conf_keys[] = {
 	  .base = CW_FORMAT_HTML_TABLE,
 	  .help = "how to read it" },
 	{ .section = "feed", .name = "kind", .type = CONF_NAME, .help = "what its rows are" },
+	{ .section = "feed",
+	  .name = "missing_means",
+	  .type = CONF_WORD,
+	  .offset = offsetof(struct cw_feed, missing_means),
+	  .words = missing_words,
+	  .base = CW_MISSING_NOTHING,
+	  .help = "what it means that a row is not there any more" },
 	FEED("required", CONF_BOOL, required, 0, 0, "false", "without it nothing is known"),
 	FEED("encoding", CONF_TEXT, encoding, 0, 0, NULL, "character encoding, when it cannot be found out"),
 	FEED("max_size", CONF_SIZE, max_size, KIB, (double)CW_DOCUMENT_MAX, "64M", "largest document"),

@@ -53,6 +53,9 @@ struct cw_field {
 	bool required;               /* without any of its columns the document is refused (MISSING_COLUMN) */
 };
 
+/* What it means that a row of an earlier document is not there any more. */
+enum cw_missing { CW_MISSING_NOTHING };
+
 struct cw_feed {
 	char *name;                  /* "ofsted-ilacs-summary"; letters, digits, '-', '_', '.' */
 	char *file;                  /* where it is configured, for messages */
@@ -68,6 +71,7 @@ struct cw_feed {
 	char *attribution;
 	enum cw_format format;
 	enum cw_kind kind;
+	enum cw_missing missing_means;
 	bool required;               /* without it councils are "unknown" (domain 3.5) */
 	char *encoding;              /* forced, an iconv name; NULL = found out (BOM, declaration, UTF-8 else Windows-1252) */
 	uint64_t max_size;           /* bytes */
