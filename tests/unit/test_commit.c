@@ -401,6 +401,22 @@ static void test_time(void **state)
 	assert_int_equal(f->published, 3);
 }
 
+/* Where nothing is polled, history may be replayed at any date; a live clock stays with the world's. */
+static void test_future(void **state)
+{
+	struct fixture *f = *state;
+	struct cw_feed_state feed = { .feed = cw_str("ofsted-ilacs-summary"), .polled = true, .last_success = cw_wall_now(),
+		                      .outage_since = cw_wall_none(), .detail = cw_str(NULL) };
+	struct cw_wall clock;
+
+	assert_int_equal(commit_rows(f, "a", "2090-01-31T09:00:00Z", &inadequate, 1, CW_DOC_IMPORTED).alerts, 1);
+	assert_int_equal(cw_store_set_clock(f->store, moment("2023-01-01"), NULL), 0);
+	assert_int_equal(commit_feed_state(f->committer, &feed, NULL), 0);
+	commit_rows(f, "b", "2091-01-31T09:00:00Z", &good, 1, CW_DOC_IMPORTED);
+	assert_int_equal(cw_store_clock(f->store, &clock, NULL), 0);
+	assert_true(clock.ms <= cw_wall_now().ms);
+}
+
 static int count_stage(void *arg, bool rejects, uint32_t count, const void *data, size_t len)
 {
 	uint32_t *next = arg;
@@ -457,7 +473,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_once), TEST(test_backwards), TEST(test_flapping_page), TEST(test_date_put_right), TEST(test_correction_taken_back), TEST(test_refused_batch_leaves_nothing),
 		TEST(test_unresolved), TEST(test_unresolved_is_cut_between_characters), TEST(test_cause_is_cut_between_characters),
-		TEST(test_outage), TEST(test_time), TEST(test_stage), TEST(test_newer_schema_is_refused),
+		TEST(test_outage), TEST(test_time), TEST(test_future), TEST(test_stage), TEST(test_newer_schema_is_refused),
 	};
 
 	return cmocka_run_group_tests_name("commit", tests, NULL, NULL);

@@ -28,6 +28,7 @@ struct committer {
 	void *sink_arg;
 	void (*pulse)(void *arg);
 	void *pulse_arg;
+	bool live; /* feeds are polled */
 
 	/* The document in hand. */
 	struct cw_document_info info;
@@ -532,8 +533,9 @@ static int move_clock(struct committer *committer, struct cw_wall *ret, struct c
 	/* Statements brought in by hand carry their own times; the file that brought them says nothing of the world. */
 	if (committer->feed && committer->feed->format == CW_FORMAT_EVIDENCE && (committer->info.flags & CW_DOC_IMPORTED))
 		as_of.ms = CW_MIN(committer->latest_known, as_of.ms);
-	/* A document dated in the future must not carry the clock there. */
-	as_of.ms = CW_MIN(as_of.ms, cw_wall_now().ms);
+	/* Where feeds are polled the clock is the world's, and a document dated in the future must not carry it there. */
+	if (committer->live)
+		as_of.ms = CW_MIN(as_of.ms, cw_wall_now().ms);
 	if (as_of.ms != INT64_MIN && (!cw_wall_known(clock) || as_of.ms > clock.ms))
 		clock = as_of;
 	*ret = clock;
@@ -647,6 +649,7 @@ static int take_feed_state(struct committer *committer, const void *arg, struct 
 
 int commit_feed_state(struct committer *committer, const struct cw_feed_state *state, struct cw_error *err)
 {
+	committer->live |= state->polled;
 	return in_transaction(committer, take_feed_state, state, cw_wall_none(), err);
 }
 
