@@ -502,28 +502,15 @@ static bool days_near(const struct sim *sim, int32_t a, int32_t b)
 	return abs(a - b) <= sim->risk->cluster_days;
 }
 
-/* An impulse that a person stated and that the inspections show as well is one event (domain 3.3). */
-static bool same_event_stated(const struct sim *sim, const struct cw_signal_def *def, enum cw_criterion criterion,
-                              int32_t event_day, int32_t opened_day)
-{
-	for (size_t i = 0; i < sim->n_active && !def->state; i++) {
-		const struct instance *instance = &sim->instances[sim->active[i]];
-
-		if (instance->def == def && instance->criterion == criterion && instance->strand < 0 &&
-		    (days_near(sim, instance->event_day, event_day) || days_near(sim, instance->opened_day, opened_day)))
-			return true;
-	}
-	return false;
-}
-
-/* The other way round: the instance that a strand has made of what is stated now. */
-static struct instance *same_event_derived(struct sim *sim, const struct cw_signal_def *def, enum cw_criterion criterion,
-                                           int32_t event_day, int32_t opened_day)
+/* An impulse that a person stated and that the inspections show as well is one event (domain 3.3). The instance of it that is
+ * there already: the one a strand has derived, or the one that was stated; NULL when there is none. */
+static struct instance *same_event(const struct sim *sim, const struct cw_signal_def *def, enum cw_criterion criterion,
+                                   int32_t event_day, int32_t opened_day, bool derived)
 {
 	for (size_t i = 0; i < sim->n_active && !def->state; i++) {
 		struct instance *instance = &sim->instances[sim->active[i]];
 
-		if (instance->def == def && instance->criterion == criterion && instance->strand >= 0 &&
+		if (instance->def == def && instance->criterion == criterion && (instance->strand >= 0) == derived &&
 		    (days_near(sim, instance->event_day, event_day) || days_near(sim, instance->opened_day, opened_day)))
 			return instance;
 	}
@@ -536,8 +523,7 @@ static void answer_strand(struct sim *sim, int s, int32_t event_day, int32_t day
 	struct strand *strand = &sim->strand[s];
 	struct inspection *current = strand->n ? &strand->inspections[strand->current] : NULL;
 
-	if (!current || current->answered || (current->event_day != CW_DAY_NONE ? current->event_day : current->published_day) +
-	                                             sim->risk->cluster_days >= event_day)
+	if (!current || current->answered || inspection_day(current) + sim->risk->cluster_days >= event_day)
 		return;
 	current->answered = true;
 	for (size_t i = 0; i < sim->n_active; i++)
@@ -571,7 +557,7 @@ static int strand_state(struct sim *sim, int s, const char *name, bool wanted, c
 		else if (def->state || same)
 			instance_close(sim, instance, day);
 	}
-	if (!wanted || (!open && same_event_stated(sim, def, criterion, event_day, opened_day)))
+	if (!wanted || (!open && same_event(sim, def, criterion, event_day, opened_day, false)))
 		return 0;
 	if (!open)
 		open = instance_open(sim, def, criterion, event_day, opened_day, s);
@@ -758,7 +744,7 @@ static int enter_signal(struct sim *sim, const struct entry *entry)
 		}
 	}
 	if (!instance)
-		instance = same_event_derived(sim, def, criterion, event_day, day);
+		instance = same_event(sim, def, criterion, event_day, day, true);
 	if (!instance && def->replaced_by_next)
 		for (size_t i = 0; i < sim->n_active; i++)
 			if (sim->instances[sim->active[i]].def == def && sim->instances[sim->active[i]].criterion == criterion)

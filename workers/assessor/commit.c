@@ -542,6 +542,21 @@ static int move_clock(struct committer *committer, struct cw_wall *ret, struct c
 	return cw_wall_known(clock) ? cw_store_set_clock(committer->store, clock, err) : 0;
 }
 
+/* Commits and publishes what was told, or, when r says that something failed, forgets all of it. */
+static int end_transaction(struct committer *committer, int r, struct cw_error *err)
+{
+	if (r == 0) {
+		r = cw_store_commit(committer->store, err);
+		committer->open = false;
+	}
+	if (r < 0) {
+		commit_abort(committer);
+		return r;
+	}
+	publish_pending(committer);
+	return 0;
+}
+
 int commit_finish(struct committer *committer, const struct cw_document_tally *tally, struct cw_commit_info *report,
                   struct cw_error *err)
 {
@@ -567,17 +582,10 @@ int commit_finish(struct committer *committer, const struct cw_document_tally *t
 		r = store_pending(committer, imported, clock, &info.last_seq, err);
 	if (r == 0)
 		r = cw_store_document_finish(committer->store, &info, err);
-	if (r == 0) {
-		r = cw_store_commit(committer->store, err);
-		committer->open = false;
-	}
-	if (r < 0) {
-		commit_abort(committer);
-		return r;
-	}
-	publish_pending(committer);
-	*report = info;
-	return 0;
+	r = end_transaction(committer, r, err);
+	if (r == 0)
+		*report = info;
+	return r;
 }
 
 /* ---- time, feeds, configuration ---- */
@@ -599,16 +607,7 @@ static int in_transaction(struct committer *committer, int (*work)(struct commit
 	r = work(committer, arg, err);
 	if (r == 0)
 		r = store_pending(committer, false, now, &last, err);
-	if (r == 0) {
-		r = cw_store_commit(committer->store, err);
-		committer->open = false;
-	}
-	if (r < 0) {
-		commit_abort(committer);
-		return r;
-	}
-	publish_pending(committer);
-	return 0;
+	return end_transaction(committer, r, err);
 }
 
 static int tick(struct committer *committer, const void *arg, struct cw_error *err)
