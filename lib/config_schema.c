@@ -12,7 +12,10 @@
 #include "config_private.h"
 
 /* In the order of enum cw_format, enum cw_tier, enum cw_log_level, enum cw_level, enum cw_criterion. */
-static const char *const format_words[] = { "html-table", "csv", "json", "ndjson", "evidence", NULL };
+static const char *const format_words[] = {
+	"html-table", "csv", "json", "ndjson", "evidence", "feed", "xml", "xlsx", "ods", "ilacs-report", "govuk-content",
+	"akoma-ntoso", NULL
+};
 static const char *const tier_words[] = { "A", "B", "C", "D", NULL };
 static const char *const log_words[] = { "error", "warning", "notice", "info", "debug", NULL };
 static const char *const missing_words[] = { "nothing", NULL };

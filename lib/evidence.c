@@ -10,11 +10,21 @@
 static const char *const status_words[] = { "open", "closed", "occurred", NULL };
 static const char *const criterion_words[] = { "ofsted", "send", "intel", "leadership", "specific", NULL };
 
+static const char *const yes_no_words[] = { "yes", "no", NULL };
+static const char *const progress_words[] = { "good", "some", "slow", NULL };
+static const char *const revisit_words[] = { "sufficient", "insufficient", "some", NULL };
+static const char *const severity_words[] = { "low", "medium", "high", NULL };
+static const char *const sensitivity_words[] = { "internal", "dfe_shareable", NULL };
+static const char *const scope_words[] = { "level", "event", "floor", NULL };
+static const char *const level_words[] = { "routine", "watch", "priority", "intensive", NULL };
+
 static const struct cw_value_def value_defs[CW_VAL_COUNT] = {
 	[CW_VAL_FRAMEWORK_ID] = { CW_VAL_FRAMEWORK_ID, "framework_id", CW_VALUE_TEXT, 0, 0, NULL },
-	[CW_VAL_OVERALL_EFFECTIVENESS] = { CW_VAL_OVERALL_EFFECTIVENESS, "overall_effectiveness", CW_VALUE_GRADE, 0, 0, NULL },
+	[CW_VAL_OVERALL_EFFECTIVENESS] = { CW_VAL_OVERALL_EFFECTIVENESS, "overall_effectiveness", CW_VALUE_GRADE, 0, 0,
+	                                   NULL },
 	[CW_VAL_IMPACT_OF_LEADERS] = { CW_VAL_IMPACT_OF_LEADERS, "impact_of_leaders", CW_VALUE_GRADE, 0, 0, NULL },
-	[CW_VAL_HELP_AND_PROTECTION] = { CW_VAL_HELP_AND_PROTECTION, "help_and_protection", CW_VALUE_GRADE, 0, 0, NULL },
+	[CW_VAL_HELP_AND_PROTECTION] = { CW_VAL_HELP_AND_PROTECTION, "help_and_protection", CW_VALUE_GRADE, 0, 0,
+	                                 NULL },
 	[CW_VAL_IN_CARE] = { CW_VAL_IN_CARE, "in_care", CW_VALUE_GRADE, 0, 0, NULL },
 	[CW_VAL_CARE_LEAVERS] = { CW_VAL_CARE_LEAVERS, "care_leavers", CW_VALUE_GRADE, 0, 0, NULL },
 	[CW_VAL_OUTCOME] = { CW_VAL_OUTCOME, "outcome", CW_VALUE_INTEGER, 1, 3, NULL },
@@ -24,23 +34,104 @@ static const struct cw_value_def value_defs[CW_VAL_COUNT] = {
 	[CW_VAL_THEME] = { CW_VAL_THEME, "theme", CW_VALUE_TEXT, 0, 0, NULL },
 	[CW_VAL_HEADLINE] = { CW_VAL_HEADLINE, "headline", CW_VALUE_GRADE, 0, 0, NULL },
 	[CW_VAL_INSPECTION_TYPE] = { CW_VAL_INSPECTION_TYPE, "inspection_type", CW_VALUE_TEXT, 0, 0, NULL },
+	[CW_VAL_RULE] = { CW_VAL_RULE, "rule", CW_VALUE_TEXT, 0, 0, NULL },
+	[CW_VAL_PRIORITY_ACTIONS] = { CW_VAL_PRIORITY_ACTIONS, "priority_actions", CW_VALUE_INTEGER, 0, 99, NULL },
+	[CW_VAL_PAGE] = { CW_VAL_PAGE, "page", CW_VALUE_INTEGER, 1, 100000, NULL },
+	[CW_VAL_INSPECTION_START] = { CW_VAL_INSPECTION_START, "inspection_start", CW_VALUE_DATE, 0, 0, NULL },
+	[CW_VAL_INSPECTION_END] = { CW_VAL_INSPECTION_END, "inspection_end", CW_VALUE_DATE, 0, 0, NULL },
+	[CW_VAL_ADOPTION] = { CW_VAL_ADOPTION, "adoption", CW_VALUE_GRADE, 0, 0, NULL },
+	[CW_VAL_LEADERSHIP_MANAGEMENT_GOVERNANCE] = { CW_VAL_LEADERSHIP_MANAGEMENT_GOVERNANCE,
+	                                              "leadership_management_governance", CW_VALUE_GRADE, 0, 0, NULL },
+	[CW_VAL_PROGRESS] = { CW_VAL_PROGRESS, "progress", CW_VALUE_WORD, 0, 0, progress_words },
+	[CW_VAL_WSOA] = { CW_VAL_WSOA, "wsoa", CW_VALUE_WORD, 0, 0, yes_no_words },
+	[CW_VAL_REVISIT] = { CW_VAL_REVISIT, "revisit", CW_VALUE_WORD, 0, 0, revisit_words },
+	[CW_VAL_PERIOD] = { CW_VAL_PERIOD, "period", CW_VALUE_TEXT, 0, 0, NULL },
+	[CW_VAL_AGENCY_RATE] = { CW_VAL_AGENCY_RATE, "agency_rate", CW_VALUE_NUMBER, 0, 0, NULL },
+	[CW_VAL_VACANCY_RATE] = { CW_VAL_VACANCY_RATE, "vacancy_rate", CW_VALUE_NUMBER, 0, 0, NULL },
+	[CW_VAL_TURNOVER_RATE] = { CW_VAL_TURNOVER_RATE, "turnover_rate", CW_VALUE_NUMBER, 0, 0, NULL },
+	[CW_VAL_CASELOAD] = { CW_VAL_CASELOAD, "caseload", CW_VALUE_NUMBER, 0, 0, NULL },
+	[CW_VAL_ABSENCE_RATE] = { CW_VAL_ABSENCE_RATE, "absence_rate", CW_VALUE_NUMBER, 0, 0, NULL },
+	[CW_VAL_EHCP_20_WEEKS] = { CW_VAL_EHCP_20_WEEKS, "ehcp_20_weeks", CW_VALUE_NUMBER, 0, 0, NULL },
+	[CW_VAL_APPEAL_RATE] = { CW_VAL_APPEAL_RATE, "appeal_rate", CW_VALUE_NUMBER, 0, 0, NULL },
+	[CW_VAL_APPEALS] = { CW_VAL_APPEALS, "appeals", CW_VALUE_NUMBER, 0, 0, NULL },
+	[CW_VAL_DSG_BALANCE] = { CW_VAL_DSG_BALANCE, "dsg_balance", CW_VALUE_NUMBER, 0, 0, NULL },
+	[CW_VAL_DSG_BALANCE_SHARE] = { CW_VAL_DSG_BALANCE_SHARE, "dsg_balance_share", CW_VALUE_NUMBER, 0, 0, NULL },
+	[CW_VAL_GOOD_LEVEL_OF_DEVELOPMENT] = { CW_VAL_GOOD_LEVEL_OF_DEVELOPMENT, "good_level_of_development",
+	                                       CW_VALUE_NUMBER, 0, 0, NULL },
+	[CW_VAL_MEASURE] = { CW_VAL_MEASURE, "measure", CW_VALUE_TEXT, 0, 0, NULL },
+	[CW_VAL_COUNT_OF] = { CW_VAL_COUNT_OF, "count", CW_VALUE_NUMBER, 0, 0, NULL },
+	[CW_VAL_RATE] = { CW_VAL_RATE, "rate", CW_VALUE_NUMBER, 0, 0, NULL },
+	[CW_VAL_AMOUNT] = { CW_VAL_AMOUNT, "amount", CW_VALUE_NUMBER, 0, 0, NULL },
+	[CW_VAL_CONTROL] = { CW_VAL_CONTROL, "control", CW_VALUE_TEXT, 0, 0, NULL },
+	[CW_VAL_OUTLIER] = { CW_VAL_OUTLIER, "outlier", CW_VALUE_TEXT, 0, 0, NULL },
+	[CW_VAL_COMPARED] = { CW_VAL_COMPARED, "compared", CW_VALUE_TEXT, 0, 0, NULL },
+	[CW_VAL_SEVERITY] = { CW_VAL_SEVERITY, "severity", CW_VALUE_WORD, 0, 0, severity_words },
+	[CW_VAL_EXPIRES] = { CW_VAL_EXPIRES, "expires", CW_VALUE_DATE, 0, 0, NULL },
+	[CW_VAL_AUTHOR] = { CW_VAL_AUTHOR, "author", CW_VALUE_TEXT, 0, 0, NULL },
+	[CW_VAL_SENSITIVITY] = { CW_VAL_SENSITIVITY, "sensitivity", CW_VALUE_WORD, 0, 0, sensitivity_words },
+	[CW_VAL_SCOPE] = { CW_VAL_SCOPE, "scope", CW_VALUE_WORD, 0, 0, scope_words },
+	[CW_VAL_LEVEL] = { CW_VAL_LEVEL, "level", CW_VALUE_WORD, 0, 0, level_words },
+	[CW_VAL_REASON] = { CW_VAL_REASON, "reason", CW_VALUE_TEXT, 0, 0, NULL },
+	[CW_VAL_CITATION] = { CW_VAL_CITATION, "citation", CW_VALUE_TEXT, 0, 0, NULL },
+	[CW_VAL_ORGANISATION] = { CW_VAL_ORGANISATION, "organisation", CW_VALUE_TEXT, 0, 0, NULL },
+	[CW_VAL_COMBINED_WITH] = { CW_VAL_COMBINED_WITH, "combined_with", CW_VALUE_TEXT, 0, 0, NULL },
 };
 
-static const enum cw_value_id ilacs_values[] = { CW_VAL_FRAMEWORK_ID, CW_VAL_OVERALL_EFFECTIVENESS,
-	                                         CW_VAL_IMPACT_OF_LEADERS, CW_VAL_HELP_AND_PROTECTION, CW_VAL_IN_CARE,
-	                                         CW_VAL_CARE_LEAVERS, CW_VAL_INSPECTION_TYPE, 0 };
-static const enum cw_value_id ilacs_outcome[] = { CW_VAL_OVERALL_EFFECTIVENESS, CW_VAL_IMPACT_OF_LEADERS,
-	                                          CW_VAL_HELP_AND_PROTECTION, CW_VAL_IN_CARE, CW_VAL_CARE_LEAVERS, 0 };
-static const enum cw_value_id send_values[] = { CW_VAL_OUTCOME, CW_VAL_INSPECTION_TYPE, 0 };
-static const enum cw_value_id send_outcome[] = { CW_VAL_OUTCOME, 0 };
-static const enum cw_value_id signal_values[] = { CW_VAL_SIGNAL, CW_VAL_STATUS, CW_VAL_CRITERION, 0 };
-static const enum cw_value_id signal_outcome[] = { CW_VAL_SIGNAL, 0 };
-static const enum cw_value_id jtai_values[] = { CW_VAL_THEME, CW_VAL_INSPECTION_TYPE, 0 };
-static const enum cw_value_id jtai_outcome[] = { CW_VAL_THEME, 0 };
-static const enum cw_value_id youth_values[] = { CW_VAL_HEADLINE, CW_VAL_INSPECTION_TYPE, 0 };
-static const enum cw_value_id youth_outcome[] = { CW_VAL_HEADLINE, 0 };
-static const enum cw_value_id news_values[] = { CW_VAL_THEME, 0 };
+/* Values of each kind, then those of which at least one must be there for a row to say anything. */
+#define VALUES(name, ...) static const enum cw_value_id name[] = { __VA_ARGS__, 0 }
+#define ANY_KIND CW_VAL_ORGANISATION, CW_VAL_COMBINED_WITH, CW_VAL_RULE, CW_VAL_PAGE
+#define VISIT CW_VAL_FRAMEWORK_ID, CW_VAL_INSPECTION_TYPE, CW_VAL_INSPECTION_START, CW_VAL_INSPECTION_END
+#define FIGURE CW_VAL_PERIOD, CW_VAL_OUTLIER, CW_VAL_COMPARED, CW_VAL_MEASURE
+#define JUDGEMENTS                                                                                                     \
+	CW_VAL_OVERALL_EFFECTIVENESS, CW_VAL_IMPACT_OF_LEADERS, CW_VAL_HELP_AND_PROTECTION, CW_VAL_IN_CARE,            \
+	    CW_VAL_CARE_LEAVERS
+
+VALUES(ilacs_values, ANY_KIND, VISIT, JUDGEMENTS, CW_VAL_PRIORITY_ACTIONS);
+VALUES(ilacs_outcome, JUDGEMENTS);
+VALUES(sif_values, ANY_KIND, VISIT, JUDGEMENTS, CW_VAL_ADOPTION, CW_VAL_LEADERSHIP_MANAGEMENT_GOVERNANCE,
+       CW_VAL_PRIORITY_ACTIONS);
+VALUES(sif_outcome, JUDGEMENTS, CW_VAL_LEADERSHIP_MANAGEMENT_GOVERNANCE);
+VALUES(visit_values, ANY_KIND, VISIT, CW_VAL_PRIORITY_ACTIONS, CW_VAL_PROGRESS, CW_VAL_THEME);
+VALUES(visit_outcome, CW_VAL_INSPECTION_TYPE, CW_VAL_PRIORITY_ACTIONS, CW_VAL_PROGRESS, CW_VAL_THEME);
+VALUES(send_values, ANY_KIND, VISIT, CW_VAL_OUTCOME);
+VALUES(send_outcome, CW_VAL_OUTCOME);
+VALUES(send_2016_values, ANY_KIND, VISIT, CW_VAL_WSOA, CW_VAL_REVISIT);
+VALUES(send_2016_outcome, CW_VAL_WSOA, CW_VAL_REVISIT);
+VALUES(send_monitoring_values, ANY_KIND, VISIT, CW_VAL_PROGRESS);
+VALUES(send_monitoring_outcome, CW_VAL_PROGRESS);
+VALUES(signal_values, ANY_KIND, CW_VAL_SIGNAL, CW_VAL_STATUS, CW_VAL_CRITERION, CW_VAL_AMOUNT, CW_VAL_PERIOD,
+       CW_VAL_AUTHOR, CW_VAL_SENSITIVITY, CW_VAL_CITATION);
+VALUES(signal_outcome, CW_VAL_SIGNAL);
+VALUES(jtai_values, ANY_KIND, VISIT, CW_VAL_THEME, CW_VAL_PRIORITY_ACTIONS);
+VALUES(jtai_outcome, CW_VAL_THEME, CW_VAL_PRIORITY_ACTIONS);
+VALUES(youth_values, ANY_KIND, CW_VAL_HEADLINE, CW_VAL_INSPECTION_TYPE);
+VALUES(youth_outcome, CW_VAL_HEADLINE);
+VALUES(text_values, ANY_KIND, CW_VAL_THEME);
 static const enum cw_value_id no_values[] = { 0 };
+VALUES(workforce_values, ANY_KIND, FIGURE, CW_VAL_AGENCY_RATE, CW_VAL_VACANCY_RATE, CW_VAL_TURNOVER_RATE,
+       CW_VAL_CASELOAD, CW_VAL_ABSENCE_RATE);
+VALUES(workforce_outcome, CW_VAL_AGENCY_RATE, CW_VAL_VACANCY_RATE, CW_VAL_TURNOVER_RATE, CW_VAL_CASELOAD,
+       CW_VAL_ABSENCE_RATE);
+VALUES(ehcp_values, ANY_KIND, FIGURE, CW_VAL_EHCP_20_WEEKS, CW_VAL_COUNT_OF);
+VALUES(ehcp_outcome, CW_VAL_EHCP_20_WEEKS);
+VALUES(tribunal_values, ANY_KIND, FIGURE, CW_VAL_APPEAL_RATE, CW_VAL_APPEALS);
+VALUES(tribunal_outcome, CW_VAL_APPEAL_RATE, CW_VAL_APPEALS);
+VALUES(send_finance_values, ANY_KIND, FIGURE, CW_VAL_DSG_BALANCE, CW_VAL_DSG_BALANCE_SHARE, CW_VAL_AMOUNT,
+       CW_VAL_STATUS);
+VALUES(send_finance_outcome, CW_VAL_DSG_BALANCE, CW_VAL_DSG_BALANCE_SHARE, CW_VAL_AMOUNT);
+VALUES(early_years_values, ANY_KIND, FIGURE, CW_VAL_GOOD_LEVEL_OF_DEVELOPMENT, CW_VAL_COUNT_OF);
+VALUES(early_years_outcome, CW_VAL_GOOD_LEVEL_OF_DEVELOPMENT);
+VALUES(figure_values, ANY_KIND, FIGURE, CW_VAL_COUNT_OF, CW_VAL_RATE, CW_VAL_AMOUNT);
+VALUES(figure_outcome, CW_VAL_COUNT_OF, CW_VAL_RATE, CW_VAL_AMOUNT);
+VALUES(control_values, ANY_KIND, CW_VAL_PERIOD, CW_VAL_CONTROL);
+VALUES(control_outcome, CW_VAL_CONTROL);
+VALUES(note_values, ANY_KIND, CW_VAL_SEVERITY, CW_VAL_EXPIRES, CW_VAL_AUTHOR, CW_VAL_SENSITIVITY, CW_VAL_CRITERION);
+VALUES(note_outcome, CW_VAL_SEVERITY);
+VALUES(override_values, ANY_KIND, CW_VAL_LEVEL, CW_VAL_EXPIRES, CW_VAL_AUTHOR, CW_VAL_SENSITIVITY, CW_VAL_SCOPE,
+       CW_VAL_REASON);
+VALUES(override_outcome, CW_VAL_LEVEL);
+VALUES(judgment_values, ANY_KIND, CW_VAL_CITATION, CW_VAL_THEME);
+VALUES(judgment_outcome, CW_VAL_CITATION);
 
 static const struct cw_kind_def kind_defs[CW_KIND_COUNT] = {
 	[CW_KIND_ILACS] = { CW_KIND_ILACS, "ilacs", ilacs_values, ilacs_outcome },
@@ -48,7 +139,29 @@ static const struct cw_kind_def kind_defs[CW_KIND_COUNT] = {
 	[CW_KIND_SIGNAL] = { CW_KIND_SIGNAL, "signal", signal_values, signal_outcome },
 	[CW_KIND_JTAI] = { CW_KIND_JTAI, "jtai", jtai_values, jtai_outcome },
 	[CW_KIND_YOUTH_JUSTICE] = { CW_KIND_YOUTH_JUSTICE, "youth_justice", youth_values, youth_outcome },
-	[CW_KIND_NEWS] = { CW_KIND_NEWS, "news", news_values, no_values },
+	[CW_KIND_NEWS] = { CW_KIND_NEWS, "news", text_values, no_values },
+	[CW_KIND_SIF] = { CW_KIND_SIF, "sif", sif_values, sif_outcome },
+	[CW_KIND_FOCUSED_VISIT] = { CW_KIND_FOCUSED_VISIT, "ilacs_focused_visit", visit_values, visit_outcome },
+	[CW_KIND_MONITORING_VISIT] = { CW_KIND_MONITORING_VISIT, "ilacs_monitoring_visit", visit_values,
+	                               visit_outcome },
+	[CW_KIND_BOARD_REVIEW] = { CW_KIND_BOARD_REVIEW, "safeguarding_board_review", visit_values, visit_outcome },
+	[CW_KIND_SEND_2016] = { CW_KIND_SEND_2016, "send_2016", send_2016_values, send_2016_outcome },
+	[CW_KIND_AREA_SEND_MONITORING] = { CW_KIND_AREA_SEND_MONITORING, "area_send_monitoring", send_monitoring_values,
+	                                   send_monitoring_outcome },
+	[CW_KIND_WORKFORCE] = { CW_KIND_WORKFORCE, "workforce", workforce_values, workforce_outcome },
+	[CW_KIND_EHCP_TIMELINESS] = { CW_KIND_EHCP_TIMELINESS, "ehcp_timeliness", ehcp_values, ehcp_outcome },
+	[CW_KIND_SEND_TRIBUNAL] = { CW_KIND_SEND_TRIBUNAL, "send_tribunal", tribunal_values, tribunal_outcome },
+	[CW_KIND_SEND_FINANCE] = { CW_KIND_SEND_FINANCE, "send_finance", send_finance_values, send_finance_outcome },
+	[CW_KIND_EARLY_YEARS] = { CW_KIND_EARLY_YEARS, "early_years", early_years_values, early_years_outcome },
+	[CW_KIND_DEMAND] = { CW_KIND_DEMAND, "demand", figure_values, figure_outcome },
+	[CW_KIND_SPEND] = { CW_KIND_SPEND, "spend", figure_values, figure_outcome },
+	[CW_KIND_POLITICAL_CONTROL] = { CW_KIND_POLITICAL_CONTROL, "political_control", control_values,
+	                                control_outcome },
+	[CW_KIND_INTERNAL_NOTE] = { CW_KIND_INTERNAL_NOTE, "internal_note", note_values, note_outcome },
+	[CW_KIND_OVERRIDE] = { CW_KIND_OVERRIDE, "override", override_values, override_outcome },
+	[CW_KIND_COURT_JUDGMENT] = { CW_KIND_COURT_JUDGMENT, "court_judgment", judgment_values, judgment_outcome },
+	[CW_KIND_FOI_REQUEST] = { CW_KIND_FOI_REQUEST, "foi_request", text_values, no_values },
+	[CW_KIND_PUBLICATION] = { CW_KIND_PUBLICATION, "publication", text_values, no_values },
 };
 
 const struct cw_kind_def *cw_kind_def(enum cw_kind kind)
@@ -177,7 +290,8 @@ const char *cw_tier_name(enum cw_tier tier)
 
 enum cw_tier cw_tier_by_name(struct cw_str name)
 {
-	return name.len == 1 && name.at[0] >= 'A' && name.at[0] <= 'D' ? (enum cw_tier)(name.at[0] - 'A' + 1) : CW_TIER_NONE;
+	return name.len == 1 && name.at[0] >= 'A' && name.at[0] <= 'D' ? (enum cw_tier)(name.at[0] - 'A' + 1)
+	                                                               : CW_TIER_NONE;
 }
 
 /* ---- values ---- */
@@ -218,6 +332,20 @@ int cw_evidence_set(struct cw_evidence *evidence, enum cw_value_id id, struct cw
 	return 0;
 }
 
+static int parse_day(struct cw_str text, struct cw_buf *out, struct cw_str *ret)
+{
+	char day_text[CW_WALL_TEXT];
+	int32_t day;
+	int r = cw_date_parse(text.at, text.len, "%Y-%m-%d", &day);
+
+	if (r < 0)
+		return r;
+	cw_buf_reset(out);
+	r = cw_buf_puts(out, cw_day_format(day, day_text));
+	*ret = cw_str(cw_buf_str(out));
+	return r;
+}
+
 int cw_value_parse(enum cw_value_id id, struct cw_str text, struct cw_buf *out, struct cw_str *ret)
 {
 	const struct cw_value_def *def = cw_value_def(id);
@@ -236,6 +364,8 @@ int cw_value_parse(enum cw_value_id id, struct cw_str text, struct cw_buf *out, 
 			return r;
 		*ret = cw_str(cw_grade_name(grade));
 		return 0;
+	case CW_VALUE_DATE:
+		return parse_day(text, out, ret);
 	case CW_VALUE_INTEGER:
 		r = cw_parse_integer(text, &integer);
 		if (r < 0)
@@ -313,11 +443,10 @@ enum cw_grade cw_ilacs_headline(const struct cw_evidence *evidence, bool *ret_de
 	if (overall != CW_GRADE_NONE && overall != CW_GRADE_NOT_JUDGED)
 		return overall;
 	*ret_derived = true;
-	return cw_ilacs_derive(cw_evidence_grade(evidence, CW_VAL_IMPACT_OF_LEADERS),
-	                       cw_evidence_grade(evidence, CW_VAL_HELP_AND_PROTECTION),
-	                       cw_evidence_grade(evidence, CW_VAL_IN_CARE),
-	                       cw_evidence_grade(evidence, CW_VAL_CARE_LEAVERS),
-	                       cw_ilacs_care_leavers_expected(evidence->event_day));
+	return cw_ilacs_derive(
+	    cw_evidence_grade(evidence, CW_VAL_IMPACT_OF_LEADERS),
+	    cw_evidence_grade(evidence, CW_VAL_HELP_AND_PROTECTION), cw_evidence_grade(evidence, CW_VAL_IN_CARE),
+	    cw_evidence_grade(evidence, CW_VAL_CARE_LEAVERS), cw_ilacs_care_leavers_expected(evidence->event_day));
 }
 
 /* ---- reasons ---- */
@@ -330,26 +459,51 @@ static const struct {
 } reasons[CW_REASON_COUNT] = {
 	[CW_REASON_NONE] = { "none", false, false, "" },
 	[CW_REASON_BLANK_ROW] = { "blank_row", false, false, "Nothing to do: the row is empty." },
-	[CW_REASON_DUPLICATE_ROW] = { "duplicate_row", false, false, "Nothing to do: the document says the same twice." },
-	[CW_REASON_IGNORED] = { "ignored", false, false, "Nothing to do: the feed's configuration leaves such rows out." },
+	[CW_REASON_DUPLICATE_ROW] = { "duplicate_row", false, false,
+	                              "Nothing to do: the document says the same twice." },
+	[CW_REASON_IGNORED] = { "ignored", false, false,
+	                        "Nothing to do: the feed's configuration leaves such rows out." },
 	[CW_REASON_UNKNOWN_COUNCIL] = { "unknown_council", true, false,
-		"If this is a council with children's services, add the spelling or code to aliases.csv." },
+	                                "If this is a council with children's services, add the spelling or code to "
+	                                "aliases.csv." },
 	[CW_REASON_AMBIGUOUS_COUNCIL] = { "ambiguous_council", true, false,
-		"Add a column with a code to the feed's record.council, or dates to the alias." },
+	                                  "Add a column with a code to the feed's record.council, or dates to the "
+	                                  "alias." },
 	[CW_REASON_COUNCIL_CONFLICT] = { "council_conflict", true, false,
-		"The row's codes and names point to different councils: tell the publisher, or leave the wrong column out of record.council." },
+	                                 "The row's codes and names point to different councils: tell the publisher, "
+	                                 "or leave the wrong column out of record.council." },
 	[CW_REASON_COUNCIL_NOT_THEN] = { "council_not_then", true, false,
-		"The council did not exist on that date: check the date, or the dates in councils.csv and aliases.csv." },
+	                                 "The council did not exist on that date: check the date, or the dates in "
+	                                 "councils.csv and aliases.csv." },
 	[CW_REASON_BAD_DATE] = { "bad_date", true, false, "Check the row's date and the feed's date_format." },
 	[CW_REASON_BAD_VALUE] = { "bad_value", true, false,
-		"Add the text to the feed's value table, or to its absent list if it means 'not stated'." },
-	[CW_REASON_NO_OUTCOME] = { "no_outcome", true, false, "The row says nothing about its council: check the publisher's page." },
-	[CW_REASON_BAD_ROW] = { "bad_row", true, false, "The row is not of this table's form: check the publisher's document." },
-	[CW_REASON_MISSING_COLUMN] = { "missing_column", true, true, "Add the publisher's new heading to the feed's record." },
+	                          "Add the text to the feed's value table, or to its absent list if it means 'not "
+	                          "stated'." },
+	[CW_REASON_NO_OUTCOME] = { "no_outcome", true, false,
+	                           "The row says nothing about its council: check the publisher's page." },
+	[CW_REASON_BAD_ROW] = { "bad_row", true, false,
+	                        "The row is not of this table's form: check the publisher's document." },
+	[CW_REASON_MISSING_COLUMN] = { "missing_column", true, true,
+	                               "Add the publisher's new heading to the feed's record." },
 	[CW_REASON_NO_ROWS] = { "no_rows", true, true, "The document has no rows: check the publisher's page." },
-	[CW_REASON_UNPARSABLE] = { "unparsable", true, true, "The document is not of the feed's format: check the URL and format." },
+	[CW_REASON_UNPARSABLE] = { "unparsable", true, true,
+	                           "The document is not of the feed's format: check the URL and format." },
 	[CW_REASON_TOO_LARGE] = { "too_large", true, true, "Raise the feed's max_size if the document is genuine." },
-	[CW_REASON_POISON] = { "poison", true, true, "The document ended its worker twice: keep it and report it as a defect." },
+	[CW_REASON_POISON] = { "poison", true, true,
+	                       "The document ended its worker twice: keep it and report it as a defect." },
+	[CW_REASON_NOT_ABOUT] = { "not_about", false, false, "Nothing to do: the text names no council." },
+	[CW_REASON_NOT_A_SIGNAL] = { "not_a_signal", false, false,
+	                             "Nothing to do, unless a rule in phrases.conf should have known it." },
+	[CW_REASON_UNRESOLVED_COUNCIL] = { "unresolved_council", true, false,
+	                                   "Decide which council is meant: add the name with its cue to aliases.csv, "
+	                                   "or say that it is none." },
+	[CW_REASON_PERSONAL_DATA] = { "personal_data", true, false,
+	                              "Say it again without names, initials or circumstances of people." },
+	[CW_REASON_SERVER_REFUSED] = { "server_refused", true, true,
+	                               "The server says that the request is wrong: mend the feed's url." },
+	[CW_REASON_NOT_A_COUNCIL] = { "not_a_council", false, false,
+	                              "Nothing to do: it is a region, a nation, a district or another body without "
+	                              "children's services." },
 };
 
 const char *cw_reason_name(enum cw_reason reason)
@@ -451,6 +605,11 @@ static bool value_canonical(enum cw_value_id id, struct cw_str text)
 			if (cw_str_eq(text, *word))
 				return true;
 		return false;
+	case CW_VALUE_DATE: {
+		int32_t day;
+
+		return text.len == 10 && cw_date_parse(text.at, text.len, "%Y-%m-%d", &day) == 0;
+	}
 	case CW_VALUE_NUMBER:
 	case CW_VALUE_TEXT:
 		return true;
@@ -478,8 +637,8 @@ int cw_evidence_get(struct cw_cursor *cursor, struct cw_evidence *ret, struct cw
 	e.key = cw_get_str(cursor, CW_FIELD_MAX);
 	e.row = cw_get_varint(cursor);
 	e.n_values = cw_get_u8(cursor);
-	if (cursor->bad || e.n_values > CW_VALUES_MAX || !cw_kind_def(e.kind) || tier > CW_TIER_D || !e.council_id.len ||
-	    !day_sane(day) || !wall_sane(e.published_at.ms) || !wall_sane(e.fetched_at.ms)) {
+	if (cursor->bad || e.n_values > CW_VALUES_MAX || !cw_kind_def(e.kind) || tier > CW_TIER_D ||
+	    !e.council_id.len || !day_sane(day) || !wall_sane(e.published_at.ms) || !wall_sane(e.fetched_at.ms)) {
 		cursor->bad = true;
 		return cw_error_set(err, -EBADMSG, "malformed evidence record");
 	}
@@ -488,8 +647,8 @@ int cw_evidence_get(struct cw_cursor *cursor, struct cw_evidence *ret, struct cw
 	for (size_t i = 0; i < e.n_values; i++) {
 		e.value[i].id = (enum cw_value_id)cw_get_u8(cursor);
 		e.value[i].text = cw_get_str(cursor, CW_FIELD_MAX);
-		if (cursor->bad || !cw_kind_allows(e.kind, e.value[i].id) || (i && e.value[i].id <= e.value[i - 1].id) ||
-		    !value_canonical(e.value[i].id, e.value[i].text)) {
+		if (cursor->bad || !cw_kind_allows(e.kind, e.value[i].id) ||
+		    (i && e.value[i].id <= e.value[i - 1].id) || !value_canonical(e.value[i].id, e.value[i].text)) {
 			cursor->bad = true;
 			return cw_error_set(err, -EBADMSG, "malformed value in an evidence record of kind %s",
 			                    cw_kind_def(e.kind)->name);

@@ -16,7 +16,20 @@
 #include <councilwatch/limits.h>
 #include <councilwatch/risk.h>
 
-enum cw_format { CW_FORMAT_HTML_TABLE, CW_FORMAT_CSV, CW_FORMAT_JSON, CW_FORMAT_NDJSON, CW_FORMAT_EVIDENCE };
+enum cw_format {
+	CW_FORMAT_HTML_TABLE,
+	CW_FORMAT_CSV,
+	CW_FORMAT_JSON,
+	CW_FORMAT_NDJSON,
+	CW_FORMAT_EVIDENCE,
+	CW_FORMAT_FEED,          /* RSS 2.0, RSS 1.0 (RDF), Atom: an entry is a row */
+	CW_FORMAT_XML,           /* rows and columns by path */
+	CW_FORMAT_XLSX,
+	CW_FORMAT_ODS,
+	CW_FORMAT_ILACS_REPORT,  /* an inspection report of Ofsted's, PDF */
+	CW_FORMAT_GOVUK_CONTENT, /* a page of the GOV.UK Content API: each change note is a row */
+	CW_FORMAT_AKOMA_NTOSO,   /* metadata of a judgment: one row */
+};
 const char *cw_format_name(enum cw_format format); /* "html-table" */
 
 struct cw_strings {

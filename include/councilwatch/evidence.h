@@ -21,7 +21,26 @@ enum cw_kind {
 	CW_KIND_SIGNAL = 3,        /* a statement a person has classified (design section 5) */
 	CW_KIND_JTAI = 4,          /* joint targeted area inspection: kept, not scored by itself */
 	CW_KIND_YOUTH_JUSTICE = 5, /* HM Inspectorate of Probation: kept, not scored by itself */
-	CW_KIND_NEWS = 6,
+	CW_KIND_NEWS = 6,          /* a text about a council that no rule makes a signal of: kept, not scored */
+	CW_KIND_SIF = 7,           /* full inspection before 2018: single inspection framework and the forms before it */
+	CW_KIND_FOCUSED_VISIT = 8, /* ILACS focused visit: no grade, may name areas for priority action */
+	CW_KIND_MONITORING_VISIT = 9,   /* after an inadequate judgement: no grade */
+	CW_KIND_BOARD_REVIEW = 10,      /* review of a local safeguarding children board: no grade for the council */
+	CW_KIND_SEND_2016 = 11,         /* local area SEND inspection 2016-22 and its revisit */
+	CW_KIND_AREA_SEND_MONITORING = 12,
+	CW_KIND_WORKFORCE = 13,         /* yearly figures from here on: kept; the model uses what stands out in its release */
+	CW_KIND_EHCP_TIMELINESS = 14,
+	CW_KIND_SEND_TRIBUNAL = 15,
+	CW_KIND_SEND_FINANCE = 16,
+	CW_KIND_EARLY_YEARS = 17,
+	CW_KIND_DEMAND = 18,            /* children in need, referrals, children looked after */
+	CW_KIND_SPEND = 19,             /* budgets and outturn */
+	CW_KIND_POLITICAL_CONTROL = 20, /* who controls the council in a year; only a change is an input */
+	CW_KIND_INTERNAL_NOTE = 21,     /* an adviser's observation, domain 3.9 */
+	CW_KIND_OVERRIDE = 22,          /* a human ruling on a level, domain 3.9 */
+	CW_KIND_COURT_JUDGMENT = 23,    /* metadata of a judgment that names a council: kept until a person classifies it */
+	CW_KIND_FOI_REQUEST = 24,       /* a freedom of information request: kept, not scored */
+	CW_KIND_PUBLICATION = 25,       /* a publication about a council that no rule makes a signal of */
 	CW_KIND_COUNT
 };
 
@@ -44,6 +63,7 @@ enum cw_value_type {
 	CW_VALUE_NUMBER,
 	CW_VALUE_WORD,    /* one of a closed list (words) */
 	CW_VALUE_TEXT,
+	CW_VALUE_DATE, /* an ISO 8601 day */
 };
 
 /* Value fields, over all kinds. Numbers are stored: append only. */
@@ -61,9 +81,48 @@ enum cw_value_id {
 	CW_VAL_THEME,
 	CW_VAL_HEADLINE,
 	CW_VAL_INSPECTION_TYPE,
+	CW_VAL_RULE,               /* the phrase rule that classified a text */
+	CW_VAL_PRIORITY_ACTIONS,   /* areas for priority action that a visit names */
+	CW_VAL_PAGE,               /* where the quote stands, from 1 */
+	CW_VAL_INSPECTION_START,
+	CW_VAL_INSPECTION_END,
+	CW_VAL_ADOPTION,
+	CW_VAL_LEADERSHIP_MANAGEMENT_GOVERNANCE,
+	CW_VAL_PROGRESS,           /* of an area for priority action or a weakness: good, some, slow */
+	CW_VAL_WSOA,               /* was a written statement of action required? */
+	CW_VAL_REVISIT,            /* were the weaknesses mended when the inspectors came back? */
+	CW_VAL_PERIOD,             /* of a figure: "2024", "2023-24" */
+	CW_VAL_AGENCY_RATE,        /* per cent of full-time equivalents, as the next two */
+	CW_VAL_VACANCY_RATE,
+	CW_VAL_TURNOVER_RATE,
+	CW_VAL_CASELOAD,           /* cases per social worker */
+	CW_VAL_ABSENCE_RATE,
+	CW_VAL_EHCP_20_WEEKS,      /* per cent of plans issued within 20 weeks */
+	CW_VAL_APPEAL_RATE,        /* per cent of appealable decisions */
+	CW_VAL_APPEALS,
+	CW_VAL_DSG_BALANCE,        /* pounds; a deficit is negative */
+	CW_VAL_DSG_BALANCE_SHARE,  /* per cent of income */
+	CW_VAL_GOOD_LEVEL_OF_DEVELOPMENT, /* per cent of children */
+	CW_VAL_MEASURE,            /* what count, rate or amount are of */
+	CW_VAL_COUNT_OF,
+	CW_VAL_RATE,
+	CW_VAL_AMOUNT,             /* pounds */
+	CW_VAL_CONTROL,            /* political control, in the words of the publisher's vocabulary made one */
+	CW_VAL_OUTLIER,            /* which figure stands out in its release, and how: "agency_rate worst_decile" */
+	CW_VAL_COMPARED,           /* the arithmetic of that, for a person */
+	CW_VAL_SEVERITY,
+	CW_VAL_EXPIRES,
+	CW_VAL_AUTHOR,             /* a role, never a person */
+	CW_VAL_SENSITIVITY,
+	CW_VAL_SCOPE,
+	CW_VAL_LEVEL,
+	CW_VAL_REASON,
+	CW_VAL_CITATION,           /* neutral citation of a judgment */
+	CW_VAL_ORGANISATION,       /* as the source names it, when it is not the council itself */
+	CW_VAL_COMBINED_WITH,      /* other councils that the same row counts for, by id */
 	CW_VAL_COUNT
 };
-#define CW_VALUES_MAX 16 /* values in one piece of evidence */
+#define CW_VALUES_MAX 24 /* values in one piece of evidence */
 
 struct cw_value_def {
 	enum cw_value_id id;
@@ -166,6 +225,12 @@ enum cw_reason {
 	CW_REASON_UNPARSABLE,           /* document: not of the feed's format */
 	CW_REASON_TOO_LARGE,            /* document: over a limit of limits.h or of the feed */
 	CW_REASON_POISON,               /* document: in hand at CW_POISON_DEATHS deaths of a worker */
+	CW_REASON_NOT_ABOUT,            /* a text that names no council; counted only */
+	CW_REASON_NOT_A_SIGNAL,         /* a text about a council that says nothing the rules know; counted only */
+	CW_REASON_UNRESOLVED_COUNCIL,   /* a text names something that may be a council: a person decides */
+	CW_REASON_PERSONAL_DATA,        /* a note that seems to hold personal data: reword it */
+	CW_REASON_SERVER_REFUSED,       /* document: the server's answer says that the request was wrong (GOV.UK: 422) */
+	CW_REASON_NOT_A_COUNCIL,        /* a region, a nation, a district or another body: counted only */
 	CW_REASON_COUNT
 };
 const char *cw_reason_name(enum cw_reason reason);  /* "unknown_council" */

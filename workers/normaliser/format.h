@@ -16,6 +16,8 @@
 struct cw_format_ops {
 	enum cw_format format;
 	const char *noun; /* "CSV", in "an HTML page, not CSV" */
+	bool raw;         /* it is fed bytes as they came, not text */
+	const char *magic; /* how such bytes begin; anything else is not of this format. NULL = not checked */
 	bool markup;      /* a declaration of its character set may stand in it, and HTML is what is wanted */
 	int (*begin)(struct cw_record *record, void **ret_state);
 	int (*feed)(void *state, const char *text, size_t len);

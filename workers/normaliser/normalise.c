@@ -70,9 +70,18 @@ static int look(struct cw_normaliser *normaliser)
 	for (size_t i = 0; i < CW_ARRAY_LEN(mistaken); i++) {
 		size_t n = strlen(mistaken[i].start);
 
-		if (len < n || memcmp(text, mistaken[i].start, n) != 0)
+		if (len < n || memcmp(text, mistaken[i].start, n) != 0 ||
+		    (normaliser->format->magic && !strncmp(mistaken[i].start, normaliser->format->magic, 4)))
 			continue;
 		cw_record_fail(normaliser->record, CW_REASON_UNPARSABLE, "%s, not %s", mistaken[i].what,
+		               normaliser->format->noun);
+		return 1;
+	}
+	if (normaliser->format->magic &&
+	    (len < strlen(normaliser->format->magic) ||
+	     memcmp(text, normaliser->format->magic, strlen(normaliser->format->magic)) != 0)) {
+		cw_record_fail(normaliser->record, CW_REASON_UNPARSABLE, "%s, not %s",
+		               starts_like_html(text, len) ? "an HTML page" : "another kind of file",
 		               normaliser->format->noun);
 		return 1;
 	}
@@ -84,7 +93,7 @@ static int look(struct cw_normaliser *normaliser)
 	return 0;
 }
 
-/* From the decoder: whole UTF-8 characters. */
+/* From the decoder: whole UTF-8 characters; of a raw format, bytes. */
 static int decoded(void *arg, const char *text, size_t len)
 {
 	struct cw_normaliser *normaliser = arg;
@@ -125,7 +134,7 @@ int cw_normaliser_new(const struct cw_config *config, const struct cw_feed *feed
 	r = cw_record_new(config, feed, info, sink, &normaliser->record);
 	if (r == 0)
 		r = normaliser->format->begin(normaliser->record, &normaliser->state);
-	if (r == 0)
+	if (r == 0 && !normaliser->format->raw)
 		r = cw_decoder_new(feed->encoding, info->content_type, normaliser->format->markup, decoded, normaliser,
 		                   &normaliser->decoder);
 	if (r < 0) {
@@ -165,7 +174,7 @@ int cw_normaliser_feed(struct cw_normaliser *normaliser, const void *data, size_
 		               (unsigned long long)max);
 	if (cw_record_failed(normaliser->record))
 		return 1;
-	r = cw_decoder_feed(normaliser->decoder, data, len);
+	r = normaliser->decoder ? cw_decoder_feed(normaliser->decoder, data, len) : decoded(normaliser, data, len);
 	return r < 0 ? failed(normaliser, r, err) : r;
 }
 
@@ -195,7 +204,7 @@ int cw_normaliser_end(struct cw_normaliser *normaliser, struct cw_document_tally
 		normaliser->decoded = true;
 		if (!normaliser->bytes)
 			cw_record_fail(record, CW_REASON_NO_ROWS, "the document is empty");
-		if (!cw_record_failed(record))
+		if (!cw_record_failed(record) && normaliser->decoder)
 			r = cw_decoder_end(normaliser->decoder);
 		if (r >= 0 && !normaliser->looked && !cw_record_failed(record) && look(normaliser) == 0)
 			r = normaliser->format->feed(normaliser->state, normaliser->look, normaliser->n_look);
