@@ -150,6 +150,22 @@ static int find_lower(struct explanation *x, const struct cw_facts *facts, struc
 	return lower_by_time(x, facts, err);
 }
 
+static bool criterion_of(const struct cw_cli *cli, const struct cw_evidence *evidence, enum cw_criterion *ret)
+{
+	struct cw_str named = cw_evidence_value(evidence, CW_VAL_CRITERION);
+	const struct cw_kind_def *kind = cw_kind_def(evidence->kind);
+	const struct cw_signal_def *signal;
+
+	if (named.len && cw_criterion_parse(named, ret) == 0)
+		return true;
+	if (kind && kind->criterion)
+		return cw_criterion_parse(cw_str(kind->criterion), ret) == 0;
+	signal = cw_risk_signal(&cli->config->risk, cw_evidence_value(evidence, CW_VAL_SIGNAL));
+	if (signal)
+		*ret = signal->criterion;
+	return signal != NULL;
+}
+
 static void find_unknown(struct explanation *x, const struct cw_facts *facts)
 {
 	static const char *const subjects[CW_CRIT_COUNT] = {
@@ -186,31 +202,8 @@ static void find_unknown(struct explanation *x, const struct cw_facts *facts)
 		/* Not what came later than the day asked about. */
 		if (cw_wall_day(cw_wall_known(known) ? known : facts->at[i].known_at) > now->as_of)
 			continue;
-		switch (facts->at[i].evidence.kind) {
-		case CW_KIND_ILACS:
-		case CW_KIND_JTAI:
-		case CW_KIND_YOUTH_JUSTICE:
-			has_evidence[CW_CRIT_OFSTED] = true;
-			break;
-		case CW_KIND_AREA_SEND:
-			has_evidence[CW_CRIT_SEND] = true;
-			break;
-		case CW_KIND_NEWS:
-			has_evidence[CW_CRIT_INTEL] = true;
-			break;
-		case CW_KIND_SIGNAL: {
-			struct cw_str named = cw_evidence_value(&facts->at[i].evidence, CW_VAL_CRITERION);
-			const struct cw_signal_def *signal = cw_risk_signal(
-			    &x->cli->config->risk, cw_evidence_value(&facts->at[i].evidence, CW_VAL_SIGNAL));
-
-			if (!cw_criterion_parse(named, &criterion) || (signal && (criterion = signal->criterion, true)))
-				has_evidence[criterion] = true;
-			break;
-		}
-		case CW_KIND_NONE:
-		case CW_KIND_COUNT:
-			break;
-		}
+		if (criterion_of(x->cli, &facts->at[i].evidence, &criterion))
+			has_evidence[criterion] = true;
 	}
 	for (int c = 0; c < CW_CRIT_COUNT; c++) {
 		enum cw_knowledge knowledge = now->criteria[c].knowledge;

@@ -137,6 +137,7 @@ struct cw_kind_def {
 	const char *name;                  /* "area_send" */
 	const enum cw_value_id *values;    /* allowed, ends with 0 */
 	const enum cw_value_id *outcome;   /* at least one must be present for the row to say anything; ends with 0 */
+	const char *criterion;             /* of the support process that it bears on; NULL = its values say */
 };
 
 const struct cw_kind_def *cw_kind_def(enum cw_kind kind);  /* NULL when unknown */
