@@ -190,7 +190,10 @@ static const struct mistake_case mistake_cases[] = {
 	  "feeds.d/a.conf:5: unknown kind 'ilac'; did you mean 'ilacs'?\n" },
 	{ "unknown kind, nothing near", "",
 	  "feed \"f\" {\npublisher = p tier = A format = csv\nkind = weather\n" RECORD "\n}\n",
-	  "feeds.d/a.conf:3: unknown kind 'weather'; there is ilacs, area_send, signal, jtai, youth_justice, news\n" },
+	  "feeds.d/a.conf:3: unknown kind 'weather'; there is ilacs, area_send, signal, jtai, youth_justice, news, sif, "
+	  "ilacs_focused_visit, ilacs_monitoring_visit, safeguarding_board_review, send_2016, area_send_monitoring, "
+	  "workforce, ehcp_timeliness, send_tribunal, send_finance, early_years, demand, spend, political_control, "
+	  "internal_note, override, court_judgment, foi_request, publication\n" },
 	{ "interval", "", RECORDED("url = \"https://example.org/\"\ninterval = 5s"),
 	  "feeds.d/a.conf:8: interval is 5s; the minimum is 60s\n" },
 	{ "interval of a loopback address", "", RECORDED("url = \"http://127.0.0.1:8080/x\"\ninterval = 1s"), "" },
@@ -242,7 +245,8 @@ static const struct mistake_case mistake_cases[] = {
 	{ "second record", "", FEED(RECORD "\n" RECORD),
 	  "feeds.d/a.conf:7: feed \"f\" has a second record, the first is on line 6; join them\n" },
 	{ "value of another kind", "", FEED("record { council = la outcome = grade\ncare_leavers = c }"),
-	  "feeds.d/a.conf:7: evidence of kind area_send has no 'care_leavers'; it has outcome, inspection_type\n" },
+	  "feeds.d/a.conf:7: evidence of kind area_send has no 'care_leavers'; it has framework_id, inspection_type, "
+	  "inspection_start, inspection_end, outcome, organisation, combined_with, rule, page\n" },
 	{ "unknown value", "", FEED("record { council = la outcome = grade\ncare_leaver = c }"),
 	  "feeds.d/a.conf:7: unknown key 'care_leaver' in record of feed \"f\"; did you mean 'care_leavers'?\n" },
 	{ "no column", "", FEED("record { council = {} outcome = { \"\" } }"),
@@ -266,9 +270,10 @@ static const struct mistake_case mistake_cases[] = {
 	  "record\n"
 	  "feeds.d/a.conf:8: unknown value 'outcom'; did you mean 'outcome'?\n" },
 	{ "constants", "",
-	  FEED("record { council = la outcome = grade\nconstants { outcome = 2\nframework_id = x\noutcom = 2 } }"),
+	  FEED("record { council = la outcome = grade\nconstants { outcome = 2\ntheme = x\noutcom = 2 } }"),
 	  "feeds.d/a.conf:7: outcome comes from a column already; remove one of the two\n"
-	  "feeds.d/a.conf:8: evidence of kind area_send has no 'framework_id'; it has outcome, inspection_type\n"
+	  "feeds.d/a.conf:8: evidence of kind area_send has no 'theme'; it has framework_id, inspection_type, "
+	  "inspection_start, inspection_end, outcome, organisation, combined_with, rule, page\n"
 	  "feeds.d/a.conf:9: unknown key 'outcom' in constants of record of feed \"f\"; did you mean 'outcome'?\n" },
 	{ "constant that is no value", "", FEED("record { council = la\nconstants { outcome = 7 } }"),
 	  "feeds.d/a.conf:7: '7' is not a value of outcome; correct it\n" },
