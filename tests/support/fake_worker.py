@@ -15,6 +15,7 @@ start: what it has committed before is a duplicate, as the real one's database w
 """
 import hashlib
 import os
+import re
 import signal
 import struct
 import sys
@@ -28,7 +29,17 @@ DOCUMENT, CHUNK, DOCUMENT_END, DROP, STOP = 10, 11, 12, 13, 14
 DONE = 22
 ANNOUNCE, FEED_STATE, SETTLE, COMMITTED = 30, 31, 32, 40
 HEADER = struct.Struct("<IBBHQIIIIQ")
-REASONS = 17
+
+
+def count_reasons():
+    """How many reasons a tally holds: the names of enum cw_reason before its count."""
+    header = os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "..", "include", "councilwatch", "evidence.h")
+    with open(header, encoding="utf-8") as file:
+        names = re.findall(r"^\tCW_REASON_(\w+)", file.read(), re.M)
+    return names.index("COUNT")
+
+
+REASONS = count_reasons()
 NO_ROWS, POISON = 13, 16
 
 
