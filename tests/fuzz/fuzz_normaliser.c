@@ -18,11 +18,17 @@
 	"feed \"" name "\" {\n publisher = \"P\"\n tier = \"B\"\n format = \"" format "\"\n kind = \"ilacs\"\n" RECORD \
 	"}\n"
 
+#define NEWS(name, format, keys, council, published, rest)                                                             \
+	"feed \"" name "\" {\n publisher = \"P\"\n tier = \"C\"\n format = \"" format "\"\n kind = \"news\"\n" keys    \
+	" record {\n  council = { " council " }\n  published_at = { " published " }\n" rest " }\n}\n"
+
 static const char configuration[] =
     "state_dir = \"/nonexistent\"\nruntime_dir = \"/nonexistent\"\n"
     "councils_file = \"%s/config/councils.csv\"\naliases_file = \"%s/config/aliases.csv\"\n" FEED("csv", "csv")
-        FEED("html-table", "html-table") FEED("json", "json") FEED(
-            "ndjson", "ndjson") "feed \"evidence\" {\n publisher = \"P\"\n tier = \"B\"\n format = \"evidence\"\n}\n";
+        FEED("html-table", "html-table") FEED("json", "json") FEED("ndjson", "ndjson") NEWS(
+            "feed", "feed", "", "\"category\", \"x:council\"", "\"published\", \"updated\"",
+            "  url = \"link\"\n  title = \"title\"\n  quote = { \"summary\", \"content\" }\n"
+            "  key = \"id\"\n") "feed \"evidence\" {\n publisher = \"P\"\n tier = \"B\"\n format = \"evidence\"\n}\n";
 
 /* A broken rule is a crash, so that a fuzzer keeps the input. */
 static void must(int good, const char *what)

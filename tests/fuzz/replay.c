@@ -55,14 +55,17 @@ static size_t spoil(uint8_t *data, size_t size, uint32_t *state)
 
 static int replay(const char *path, const struct stat *st, int type, struct FTW *walk)
 {
+	/* What a golden case holds besides its input. */
+	static const char *const others[] = { "expected", "error", "feed", "feed.conf", "document", NULL };
 	uint8_t *data, *copy;
 	uint32_t state = 2463534242u;
 	size_t size;
 	FILE *file;
 
-	(void)walk;
-	if (type != FTW_F || (size_t)st->st_size > FILE_MAX || strstr(path, "/expected") || strstr(path, "/error") ||
-	    strstr(path, "/feed") || strstr(path, "/document"))
+	for (const char *const *other = others; *other; other++)
+		if (!strcmp(path + walk->base, *other))
+			return 0;
+	if (type != FTW_F || (size_t)st->st_size > FILE_MAX)
 		return 0;
 	file = fopen(path, "re");
 	data = malloc(FILE_MAX);

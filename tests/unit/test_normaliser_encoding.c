@@ -16,67 +16,78 @@
 struct encoding_case {
 	const char *name;
 	const char *forced, *content_type;
-	bool declarations;
+	enum cw_declarations declarations;
 	const char *bytes;
 	size_t len;
 	const char *text, *set;
 };
 
 static const struct encoding_case cases[] = {
-	{ "ascii", NULL, "", false, BYTES("abc"), "abc", "UTF-8" },
-	{ "utf-8", NULL, "", false, BYTES("M\xc3\xa1ire \xe2\x82\xac \xf0\x9f\x98\x80"), "Máire € 😀", "UTF-8" },
-	{ "mark", NULL, "", false,
+	{ "ascii", NULL, "", CW_DECLARED_NOWHERE, BYTES("abc"), "abc", "UTF-8" },
+	{ "utf-8", NULL, "", CW_DECLARED_NOWHERE, BYTES("M\xc3\xa1ire \xe2\x82\xac \xf0\x9f\x98\x80"), "Máire € 😀",
+	  "UTF-8" },
+	{ "mark", NULL, "", CW_DECLARED_NOWHERE,
 	  BYTES("\xef\xbb\xbf"
 	        "a"),
 	  "a", "UTF-8" },
-	{ "mark before the header", NULL, "text/csv; charset=iso-8859-1", false, BYTES("\xef\xbb\xbf\xc3\xa1"), "á",
-	  "UTF-8" },
-	{ "utf-16le mark", NULL, "", false,
+	{ "mark before the header", NULL, "text/csv; charset=iso-8859-1", CW_DECLARED_NOWHERE,
+	  BYTES("\xef\xbb\xbf\xc3\xa1"), "á", "UTF-8" },
+	{ "utf-16le mark", NULL, "", CW_DECLARED_NOWHERE,
 	  BYTES("\xff\xfe"
 	        "a\0\xe1\0\x3d\xd8\x00\xde"),
 	  "aá😀", "UTF-16LE" },
-	{ "utf-16be mark", NULL, "", false, BYTES("\xfe\xff\0a\0\xe1\xd8\x3d\xde\x00"), "aá😀", "UTF-16BE" },
-	{ "utf-16 lone surrogates", NULL, "", false,
+	{ "utf-16be mark", NULL, "", CW_DECLARED_NOWHERE, BYTES("\xfe\xff\0a\0\xe1\xd8\x3d\xde\x00"), "aá😀",
+	  "UTF-16BE" },
+	{ "utf-16 lone surrogates", NULL, "", CW_DECLARED_NOWHERE,
 	  BYTES("\xff\xfe\x00\xdc"
 	        "a\0\x00\xd8"
 	        "b\0\x00\xd8"
 	        "c"),
 	  "\uFFFDa\uFFFDb\uFFFD", "UTF-16LE" },
-	{ "windows-1252 found out", NULL, "", false,
+	{ "windows-1252 found out", NULL, "", CW_DECLARED_NOWHERE,
 	  BYTES("\x93It\x92s\x94 \x80"
 	        "5 \xe9"),
 	  "“It’s” €5 é", "Windows-1252" },
-	{ "windows-1252 holes", NULL, "", false, BYTES("\x81\xe9\x9d"),
+	{ "windows-1252 holes", NULL, "", CW_DECLARED_NOWHERE, BYTES("\x81\xe9\x9d"),
 	  "\xc2\x81"
 	  "é\xc2\x9d",
 	  "Windows-1252" },
-	{ "latin-1 header", NULL, "text/html;charset=\"ISO-8859-1\"", false, BYTES("\x93\xc3\xa1"), "“Ã¡",
+	{ "latin-1 header", NULL, "text/html;charset=\"ISO-8859-1\"", CW_DECLARED_NOWHERE, BYTES("\x93\xc3\xa1"), "“Ã¡",
 	  "Windows-1252" },
-	{ "unknown header", NULL, "text/html; charset=klingon", false, BYTES("\xc3\xa1"), "á", "UTF-8" },
-	{ "other header", NULL, "text/csv; charset=iso-8859-15", false, BYTES("\xa4"), "€", "iconv" },
-	{ "meta", NULL, "", true, BYTES("<meta charset=iso-8859-2>\xb1"), "<meta charset=iso-8859-2>ą", "iconv" },
-	{ "meta http-equiv", NULL, "", true, BYTES("<META content='text/html; charset=windows-1252'>\xe1"),
+	{ "unknown header", NULL, "text/html; charset=klingon", CW_DECLARED_NOWHERE, BYTES("\xc3\xa1"), "á", "UTF-8" },
+	{ "other header", NULL, "text/csv; charset=iso-8859-15", CW_DECLARED_NOWHERE, BYTES("\xa4"), "€", "iconv" },
+	{ "meta", NULL, "", CW_DECLARED_IN_HTML, BYTES("<meta charset=iso-8859-2>\xb1"), "<meta charset=iso-8859-2>ą",
+	  "iconv" },
+	{ "meta http-equiv", NULL, "", CW_DECLARED_IN_HTML,
+	  BYTES("<META content='text/html; charset=windows-1252'>\xe1"),
 	  "<META content='text/html; charset=windows-1252'>á", "Windows-1252" },
-	{ "meta wins over validity", NULL, "", true, BYTES("<meta charset='latin1'>\xc3\xa1"),
+	{ "meta wins over validity", NULL, "", CW_DECLARED_IN_HTML, BYTES("<meta charset='latin1'>\xc3\xa1"),
 	  "<meta charset='latin1'>Ã¡", "Windows-1252" },
-	{ "meta not looked at", NULL, "", false, BYTES("<meta charset=iso-8859-2>\xc3\xa1"),
+	{ "meta not looked at", NULL, "", CW_DECLARED_NOWHERE, BYTES("<meta charset=iso-8859-2>\xc3\xa1"),
 	  "<meta charset=iso-8859-2>á", "UTF-8" },
-	{ "meta utf-16 is not", NULL, "", true, BYTES("<meta charset=utf-16>\xc3\xa1"), "<meta charset=utf-16>á",
-	  "UTF-8" },
-	{ "xml declaration", NULL, "", true, BYTES("<?xml version='1.0' encoding='iso-8859-1'?>\xe1"),
+	{ "meta utf-16 is not", NULL, "", CW_DECLARED_IN_HTML, BYTES("<meta charset=utf-16>\xc3\xa1"),
+	  "<meta charset=utf-16>á", "UTF-8" },
+	{ "xml declaration", NULL, "", CW_DECLARED_IN_HTML, BYTES("<?xml version='1.0' encoding='iso-8859-1'?>\xe1"),
 	  "<?xml version='1.0' encoding='iso-8859-1'?>á", "Windows-1252" },
-	{ "forced", "windows-1251", "text/csv; charset=utf-8", false, BYTES("\xc6"), "Ж", "iconv" },
-	{ "forced utf-8", "UTF-8", "", false, BYTES("a\xff\xe2\x82z"), "a\uFFFD\uFFFD\uFFFDz", "UTF-8" },
-	{ "forced utf-8 with mark", "utf8", "", false,
+	{ "meta inside XML is text", NULL, "", CW_DECLARED_IN_XML,
+	  BYTES("<rss><![CDATA[<meta charset=iso-8859-2>]]>\xc3\xa1"), "<rss><![CDATA[<meta charset=iso-8859-2>]]>á",
+	  "UTF-8" },
+	{ "xml declaration of XML", NULL, "", CW_DECLARED_IN_XML,
+	  BYTES("<?xml version='1.0' encoding='ISO-8859-15'?>\xa4"), "<?xml version='1.0' encoding='ISO-8859-15'?>€",
+	  "iconv" },
+	{ "forced", "windows-1251", "text/csv; charset=utf-8", CW_DECLARED_NOWHERE, BYTES("\xc6"), "Ж", "iconv" },
+	{ "forced utf-8", "UTF-8", "", CW_DECLARED_NOWHERE, BYTES("a\xff\xe2\x82z"), "a\uFFFD\uFFFD\uFFFDz", "UTF-8" },
+	{ "forced utf-8 with mark", "utf8", "", CW_DECLARED_NOWHERE,
 	  BYTES("\xef\xbb\xbf"
 	        "a"),
 	  "a", "UTF-8" },
-	{ "forced multibyte", "UTF-32LE", "", false, BYTES("a\0\0\0\xac\x20\0\0"), "a€", "iconv" },
-	{ "forced multibyte cut short", "UTF-32LE", "", false, BYTES("a\0\0\0\xac\x20"), "a\uFFFD\uFFFD", "iconv" },
-	{ "forced unknown", "klingon", "", false, BYTES("\xc3\xa1"), "á", "UTF-8" },
-	{ "cut short at the end", NULL, "", false, BYTES("a\xe2\x82"), "aâ‚", "Windows-1252" },
-	{ "overlong", NULL, "", false, BYTES("\xc0\xaf\xed\xa0\x80"), "À¯í\u00a0€", "Windows-1252" },
-	{ "empty", NULL, "", false, BYTES(""), "", "UTF-8" },
+	{ "forced multibyte", "UTF-32LE", "", CW_DECLARED_NOWHERE, BYTES("a\0\0\0\xac\x20\0\0"), "a€", "iconv" },
+	{ "forced multibyte cut short", "UTF-32LE", "", CW_DECLARED_NOWHERE, BYTES("a\0\0\0\xac\x20"), "a\uFFFD\uFFFD",
+	  "iconv" },
+	{ "forced unknown", "klingon", "", CW_DECLARED_NOWHERE, BYTES("\xc3\xa1"), "á", "UTF-8" },
+	{ "cut short at the end", NULL, "", CW_DECLARED_NOWHERE, BYTES("a\xe2\x82"), "aâ‚", "Windows-1252" },
+	{ "overlong", NULL, "", CW_DECLARED_NOWHERE, BYTES("\xc0\xaf\xed\xa0\x80"), "À¯í\u00a0€", "Windows-1252" },
+	{ "empty", NULL, "", CW_DECLARED_NOWHERE, BYTES(""), "", "UTF-8" },
 };
 
 static int gather(void *arg, const char *text, size_t len)
@@ -168,7 +179,8 @@ static void test_passed_up(void **state)
 		struct cw_decoder *decoder = NULL;
 		int answer = -EIO;
 
-		assert_int_equal(cw_decoder_new(sets[i], cw_str(""), false, refuse, &answer, &decoder), 0);
+		assert_int_equal(cw_decoder_new(sets[i], cw_str(""), CW_DECLARED_NOWHERE, refuse, &answer, &decoder),
+		                 0);
 		assert_int_equal(cw_decoder_feed(decoder, "a\0\xe1\0", 4), 0);
 		assert_int_equal(cw_decoder_end(decoder), -EIO);
 		cw_decoder_free(decoder);

@@ -17,7 +17,7 @@ struct cw_decoder {
 	void *arg;
 	enum set set;
 	bool strict; /* the feed forces UTF-8: no second guess at invalid bytes */
-	bool declarations;
+	enum cw_declarations declarations;
 	char forced[32];
 	char header[32]; /* charset of the Content-Type header */
 	iconv_t converter;
@@ -142,17 +142,17 @@ static const char *find_word(const char *text, size_t len, const char *word)
 }
 
 /* A charset in the first <meta> that has one, or the encoding of an XML declaration. */
-static bool declared(const char *text, size_t len, char ret[32])
+static bool declared(enum cw_declarations where, const char *text, size_t len, char ret[32])
 {
 	const char *end = text + len, *at = text, *close, *word;
 
-	if (len > 5 && !memcmp(text, "<?xml", 5)) {
+	if (where && len > 5 && !memcmp(text, "<?xml", 5)) {
 		close = memchr(text, '>', len);
 		word = close ? find_word(text, (size_t)(close - text), "encoding") : NULL;
 		if (word && label_at(word + 8, (size_t)(close - word - 8), ret))
 			return true;
 	}
-	while ((at = find_word(at, (size_t)(end - at), "<meta"))) {
+	while (where == CW_DECLARED_IN_HTML && (at = find_word(at, (size_t)(end - at), "<meta"))) {
 		close = memchr(at, '>', (size_t)(end - at));
 		if (!close)
 			return false;
@@ -488,7 +488,7 @@ static int decide(struct cw_decoder *decoder, bool last)
 		if (use_label(decoder, decoder->forced) && decoder->set != marked)
 			skip = 0;
 	} else if (decoder->set == SET_UNDECIDED && !use_label(decoder, decoder->header) &&
-	           !(decoder->declarations && declared(window, len, label) && use_label(decoder, label))) {
+	           !(declared(decoder->declarations, window, len, label) && use_label(decoder, label))) {
 		valid_run((const unsigned char *)window, len, &why);
 		decoder->set = why == 0 || (why < 0 && last) ? SET_WINDOWS_1252 : SET_UTF8;
 	} else if (decoder->declarations && !skip && (decoder->set == SET_UTF16LE || decoder->set == SET_UTF16BE) &&
@@ -501,8 +501,8 @@ static int decide(struct cw_decoder *decoder, bool last)
 	return decode(decoder, window + skip, len - skip, last);
 }
 
-int cw_decoder_new(const char *forced, struct cw_str content_type, bool declarations, cw_decoded_fn *fn, void *arg,
-                   struct cw_decoder **ret)
+int cw_decoder_new(const char *forced, struct cw_str content_type, enum cw_declarations declarations, cw_decoded_fn *fn,
+                   void *arg, struct cw_decoder **ret)
 {
 	struct cw_decoder *decoder = calloc(1, sizeof(*decoder));
 	const char *word;

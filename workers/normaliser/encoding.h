@@ -26,9 +26,12 @@ struct cw_decoder;
 /* Takes a run of whole UTF-8 characters, borrowed for the call. A non-zero return is passed up at once. */
 typedef int cw_decoded_fn(void *arg, const char *text, size_t len);
 
-/* forced (may be NULL) is borrowed for the call; content_type too. declarations: look for HTML ones. */
-int cw_decoder_new(const char *forced, struct cw_str content_type, bool declarations, cw_decoded_fn *fn, void *arg,
-                   struct cw_decoder **ret);
+/* Declarations of the character set that are looked for: an XML document may hold somebody's <meta> as text. */
+enum cw_declarations { CW_DECLARED_NOWHERE, CW_DECLARED_IN_XML, CW_DECLARED_IN_HTML /* XML's too */ };
+
+/* forced (may be NULL) is borrowed for the call; content_type too. */
+int cw_decoder_new(const char *forced, struct cw_str content_type, enum cw_declarations declarations,
+                   cw_decoded_fn *fn, void *arg, struct cw_decoder **ret);
 void cw_decoder_free(struct cw_decoder *decoder);
 int cw_decoder_feed(struct cw_decoder *decoder, const char *data, size_t len);
 int cw_decoder_end(struct cw_decoder *decoder);

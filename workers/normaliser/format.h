@@ -18,7 +18,8 @@ struct cw_format_ops {
 	const char *noun; /* "CSV", in "an HTML page, not CSV" */
 	bool raw;         /* it is fed bytes as they came, not text */
 	const char *magic; /* how such bytes begin; anything else is not of this format. NULL = not checked */
-	bool markup;      /* a declaration of its character set may stand in it, and HTML is what is wanted */
+	bool markup;      /* HTML is what is wanted, and a declaration of its character set may stand in it */
+	bool xml;         /* the same for XML */
 	int (*begin)(struct cw_record *record, void **ret_state);
 	int (*feed)(void *state, const char *text, size_t len);
 	int (*end)(void *state); /* 0 finished; 1 gave some rows, call again; or -errno */
@@ -30,6 +31,7 @@ extern const struct cw_format_ops cw_format_html_table;
 extern const struct cw_format_ops cw_format_json;
 extern const struct cw_format_ops cw_format_ndjson;
 extern const struct cw_format_ops cw_format_evidence;
+extern const struct cw_format_ops cw_format_feed;
 
 const struct cw_format_ops *cw_format_ops(enum cw_format format); /* NULL when there is none */
 

@@ -2,6 +2,7 @@
 
 static const struct cw_format_ops *const formats[] = {
 	&cw_format_csv, &cw_format_html_table, &cw_format_json, &cw_format_ndjson, &cw_format_evidence,
+	&cw_format_feed,
 };
 
 const struct cw_format_ops *cw_format_ops(enum cw_format format)

@@ -135,8 +135,11 @@ int cw_normaliser_new(const struct cw_config *config, const struct cw_feed *feed
 	if (r == 0)
 		r = normaliser->format->begin(normaliser->record, &normaliser->state);
 	if (r == 0 && !normaliser->format->raw)
-		r = cw_decoder_new(feed->encoding, info->content_type, normaliser->format->markup, decoded, normaliser,
-		                   &normaliser->decoder);
+		r = cw_decoder_new(feed->encoding, info->content_type,
+		                   normaliser->format->markup ? CW_DECLARED_IN_HTML
+		                   : normaliser->format->xml  ? CW_DECLARED_IN_XML
+		                                              : CW_DECLARED_NOWHERE,
+		                   decoded, normaliser, &normaliser->decoder);
 	if (r < 0) {
 		cw_normaliser_free(normaliser);
 		return cw_error_set(err, r, "cannot begin a document of feed %s: %s", feed->name, strerror(-r));
