@@ -1370,7 +1370,8 @@ static int enter(struct sim *sim, const struct entry *entry)
 	sim->totals_valid = false;
 	if (s >= 0)
 		return enter_inspection(sim, s, entry);
-	if (entry->again)
+	if (entry->again && entry->fact->evidence.kind != CW_KIND_WORKFORCE &&
+	    entry->fact->evidence.kind != CW_KIND_EHCP_TIMELINESS)
 		return 0;
 	switch (entry->fact->evidence.kind) {
 	case CW_KIND_SIGNAL:

@@ -847,6 +847,22 @@ static void test_figures(void **state)
 	expect(&h, "250612", 0, CW_LEVEL_ROUTINE);
 }
 
+/* A revision taken back: the earlier words are known already, and count again. */
+static void test_figures_again(void **state)
+{
+	struct cw_wall again = cw_day_start(day_of("240901"));
+	struct history h = { 0 };
+
+	(void)state;
+	add_figures(&h, CW_KIND_WORKFORCE, "2023", "240301", "agency_rate worst_decile");
+	add_figures(&h, CW_KIND_WORKFORCE, "2023", "240601", NULL);
+	expect(&h, "240601", 0, CW_LEVEL_ROUTINE);
+	h.facts[0].again = &again;
+	h.facts[0].n_again = 1;
+	expect(&h, "240831", 0, CW_LEVEL_ROUTINE);
+	expect(&h, "240901", 8, CW_LEVEL_ROUTINE);
+}
+
 static void add_control(struct history *h, const char *control, const char *day, const char *listed)
 {
 	struct cw_fact *fact = add_fact(h, CW_KIND_POLITICAL_CONTROL, day_of(day), day_of(listed), "control");
@@ -1006,7 +1022,7 @@ int main(void)
 		cmocka_unit_test(test_before_2018),          cmocka_unit_test(test_visits),
 		cmocka_unit_test(test_send_2016),            cmocka_unit_test(test_figures),
 		cmocka_unit_test(test_control),              cmocka_unit_test(test_notes),
-		cmocka_unit_test(test_overrides),
+		cmocka_unit_test(test_overrides),            cmocka_unit_test(test_figures_again),
 	};
 
 	return cmocka_run_group_tests_name("model", tests, NULL, NULL);
