@@ -117,6 +117,9 @@ int cw_accepted_write(const struct cw_config *config, char **ret, struct cw_erro
 	CW_CLEANUP(cw_freep) char *directory = NULL;
 	CW_CLEANUP(cw_freep) char *councils = NULL;
 	CW_CLEANUP(cw_freep) char *aliases = NULL;
+	CW_CLEANUP(cw_freep) char *lineage = NULL;
+	CW_CLEANUP(cw_freep) char *organisations = NULL;
+	CW_CLEANUP(cw_freep) char *bodies = NULL;
 	CW_CLEANUP(cw_freep) char *path = NULL;
 	struct cw_config copy = *config;
 	struct cw_buf text;
@@ -129,11 +132,20 @@ int cw_accepted_write(const struct cw_config *config, char **ret, struct cw_erro
 	r = copy_table(config->councils_file, directory, "councils.csv", &councils, err);
 	if (r == 0)
 		r = copy_table(config->aliases_file, directory, "aliases.csv", &aliases, err);
+	if (r == 0 && config->lineage_file)
+		r = copy_table(config->lineage_file, directory, "lineage.csv", &lineage, err);
+	if (r == 0 && config->organisations_file)
+		r = copy_table(config->organisations_file, directory, "organisations.csv", &organisations, err);
+	if (r == 0 && config->other_bodies_file)
+		r = copy_table(config->other_bodies_file, directory, "other-bodies.csv", &bodies, err);
 	if (r < 0)
 		return r;
 	/* The constants of risk.conf are printed with the rest. */
 	copy.councils_file = councils;
 	copy.aliases_file = aliases;
+	copy.lineage_file = lineage;
+	copy.organisations_file = organisations;
+	copy.other_bodies_file = bodies;
 	copy.risk_file = NULL;
 	cw_buf_init(&text, PRINTED_MAX);
 	r = cw_config_print(&copy, &text);

@@ -270,6 +270,29 @@ static int default_table(struct loader *loader, const char *key, const char *nam
 	return 0;
 }
 
+/* These speak of the councils by id, so without a key it is the one beside the councils, and none when there is none. */
+static int council_table(struct loader *loader, const char *key, const char *name, char **at)
+{
+	const char *councils = loader->config->councils_file;
+
+	if (conf_entry(loader->main, key)) {
+		if (*at && !**at) {
+			free(*at);
+			*at = NULL;
+		}
+		return 0;
+	}
+	free(*at);
+	*at = councils ? conf_resolve(councils, name) : NULL;
+	if (councils && !*at)
+		return -ENOMEM;
+	if (*at && access(*at, R_OK) < 0) {
+		free(*at);
+		*at = NULL;
+	}
+	return 0;
+}
+
 static void take_report(void *arg, const struct cw_error *err)
 {
 	conf_mistake(arg, err->source, err->line, "%s", err->text);
@@ -278,14 +301,20 @@ static void take_report(void *arg, const struct cw_error *err)
 static int read_councils(struct loader *loader)
 {
 	struct cw_config *config = loader->config;
+	const struct cw_council_tables tables = {
+		.councils = config->councils_file,
+		.aliases = config->aliases_file,
+		.lineage = config->lineage_file,
+		.organisations = config->organisations_file,
+		.other_bodies = config->other_bodies_file,
+	};
 	struct cw_error err;
 	int r;
 
 	if (!config->councils_file || !config->aliases_file)
 		return 0;
 	conf_mistakes_file(&loader->mistakes, config->councils_file);
-	r = cw_councils_load(config->councils_file, config->aliases_file, take_report, &loader->mistakes,
-	                     &config->councils, &err);
+	r = cw_councils_load(&tables, take_report, &loader->mistakes, &config->councils, &err);
 	return r == -ENOMEM ? r : 0;
 }
 
@@ -411,6 +440,8 @@ static int hash_file(struct cw_sha256 *hash, const char *path)
 
 static int make_hash(struct cw_config *config)
 {
+	const char *const tables[] = { config->councils_file, config->aliases_file, config->lineage_file,
+		                       config->organisations_file, config->other_bodies_file };
 	unsigned char digest[CW_SHA256_LEN];
 	struct cw_sha256 *hash = cw_sha256_new();
 	struct cw_buf text;
@@ -425,10 +456,9 @@ static int make_hash(struct cw_config *config)
 	r = text.failed;
 	if (r == 0)
 		r = cw_sha256_update(hash, text.data, text.len);
-	if (r == 0)
-		r = hash_file(hash, config->councils_file);
-	if (r == 0)
-		r = hash_file(hash, config->aliases_file);
+	for (size_t i = 0; r == 0 && i < CW_ARRAY_LEN(tables); i++)
+		if (tables[i])
+			r = hash_file(hash, tables[i]);
 	if (r == 0)
 		r = cw_sha256_final(hash, digest);
 	if (r == 0) {
@@ -465,6 +495,12 @@ static int load(struct loader *loader)
 		r = default_table(loader, "councils_file", "councils.csv", true, &config->councils_file);
 	if (r == 0)
 		r = default_table(loader, "aliases_file", "aliases.csv", true, &config->aliases_file);
+	if (r == 0)
+		r = council_table(loader, "lineage_file", "lineage.csv", &config->lineage_file);
+	if (r == 0)
+		r = council_table(loader, "organisations_file", "organisations.csv", &config->organisations_file);
+	if (r == 0)
+		r = council_table(loader, "other_bodies_file", "other-bodies.csv", &config->other_bodies_file);
 	if (r == 0)
 		r = default_table(loader, "risk_file", "risk.conf", false, &config->risk_file);
 	if (r == 0)

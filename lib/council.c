@@ -2,608 +2,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <councilwatch/council.h>
 #include <councilwatch/limits.h>
 
-#include "csv.h"
-
-/* Councils that one text may name at different dates or together. */
-#define MEANINGS_MAX 16u
-
-/* One text names one council between two days. */
-struct meaning {
-	uint32_t council;
-	uint32_t next;    /* the text's next meaning, or NONE */
-	int32_t from, to; /* CW_DAY_NONE = open */
-	unsigned line;    /* in the file that says so */
-	bool code;
-	bool aliases_file;
-};
-
-/* A folded text and the list of what it means. */
-struct entry {
-	const char *key; /* folded; owned by keys */
-	uint32_t len;
-	uint32_t first;
-};
-
-/* A slot of the hash table. A text as spelled in the files has a slot of its own beside its folded form, so that a
- * spelling we know is found without folding it. */
-struct slot {
-	const char *key;
-	uint32_t len;
-	uint32_t hash;
-	uint32_t entry; /* NONE = free */
-};
-#define NONE UINT32_MAX
-
-struct spelling {
-	const char *text;
-	uint32_t entry;
-};
-
-struct cw_councils {
-	struct cw_csv councils_csv, aliases_csv; /* the strings of everything point into these */
-	size_t n;
-	struct cw_council *at;
-	const struct cw_council **by_id; /* sorted; NULL while loading */
-	size_t n_entries, cap_entries;
-	struct entry *entries;
-	size_t n_meanings, cap_meanings;
-	struct meaning *meanings;
-	size_t n_spellings, cap_spellings;
-	struct spelling *spellings;
-	size_t n_slots; /* a power of two */
-	struct slot *slots;
-};
-
-static int grow(void *array, size_t *cap, size_t n, size_t size)
-{
-	void *bigger;
-
-	if (n < *cap)
-		return 0;
-	bigger = reallocarray(*(void **)array, *cap ? *cap * 2 : 256, size);
-	if (!bigger)
-		return -ENOMEM;
-	*(void **)array = bigger;
-	*cap = *cap ? *cap * 2 : 256;
-	return 0;
-}
-
-static uint32_t hash_text(struct cw_str text)
-{
-	uint32_t hash = 2166136261u; /* FNV-1a: the keys are ours or short */
-
-	for (size_t i = 0; i < text.len; i++)
-		hash = (hash ^ (unsigned char)text.at[i]) * 16777619u;
-	return hash;
-}
-
-static struct slot *find_slot(const struct cw_councils *councils, struct cw_str text)
-{
-	uint32_t hash = hash_text(text);
-
-	for (size_t i = hash;; i++) {
-		struct slot *slot = &councils->slots[i & (councils->n_slots - 1)];
-
-		if (slot->entry == NONE ||
-		    (slot->hash == hash && slot->len == text.len && memcmp(slot->key, text.at, text.len) == 0))
-			return slot;
-	}
-}
-
-static void fill_slot(struct cw_councils *councils, struct cw_str key, uint32_t entry)
-{
-	struct slot *slot = find_slot(councils, key);
-
-	if (slot->entry == NONE)
-		*slot = (struct slot){ key.at, (uint32_t)key.len, hash_text(key), entry };
-}
-
-static int rehash(struct cw_councils *councils, size_t keys)
-{
-	size_t n = 64;
-
-	while (n < keys * 2)
-		n *= 2;
-	free(councils->slots);
-	councils->slots = calloc(n, sizeof(*councils->slots));
-	if (!councils->slots)
-		return -ENOMEM;
-	councils->n_slots = n;
-	for (size_t i = 0; i < n; i++)
-		councils->slots[i].entry = NONE;
-	for (size_t i = 0; i < councils->n_entries; i++)
-		fill_slot(councils, (struct cw_str){ councils->entries[i].key, councils->entries[i].len }, (uint32_t)i);
-	return 0;
-}
-
-/*
- * Codes as spreadsheets write them: "80426.0" is 80426. A full stop would vanish in folding and make another
- * number of it, so digits are dealt with before.
- */
-static bool as_digits(struct cw_str text, struct cw_str *ret)
-{
-	size_t n = 0;
-
-	while (n < text.len && text.at[n] >= '0' && text.at[n] <= '9')
-		n++;
-	if (n == 0)
-		return false;
-	*ret = (struct cw_str){ text.at, n };
-	if (n == text.len)
-		return true;
-	if (text.at[n++] != '.')
-		return false;
-	while (n < text.len && text.at[n] == '0')
-		n++;
-	return n == text.len;
-}
-
-/* What a text names, or NULL. scratch holds the folded form; 0 or -ENOMEM. */
-static int look_up(const struct cw_councils *councils, struct cw_str text, struct cw_buf *scratch,
-                   const struct entry **ret)
-{
-	struct cw_str digits;
-	const struct slot *slot;
-	int r;
-
-	*ret = NULL;
-	text = cw_str_trim(text);
-	if (!text.len || text.len > CW_FIELD_MAX)
-		return 0;
-	slot = find_slot(councils, text);
-	if (slot->entry == NONE && as_digits(text, &digits)) {
-		if (digits.len != text.len)
-			slot = find_slot(councils, digits);
-	} else if (slot->entry == NONE) {
-		r = cw_text_fold(text, scratch);
-		if (r == -EBADMSG || r == -EMSGSIZE)
-			return 0;
-		if (r < 0)
-			return r;
-		if (!scratch->len)
-			return 0;
-		slot = find_slot(councils, (struct cw_str){ cw_buf_str(scratch), scratch->len });
-	}
-	if (slot->entry != NONE)
-		*ret = &councils->entries[slot->entry];
-	return 0;
-}
-
-static bool covers(const struct meaning *meaning, int32_t day)
-{
-	return day == CW_DAY_NONE || ((meaning->from == CW_DAY_NONE || meaning->from <= day) &&
-	                              (meaning->to == CW_DAY_NONE || meaning->to >= day));
-}
-
-static bool overlap(const struct meaning *a, const struct meaning *b)
-{
-	return (a->from == CW_DAY_NONE || b->to == CW_DAY_NONE || a->from <= b->to) &&
-	       (b->from == CW_DAY_NONE || a->to == CW_DAY_NONE || b->from <= a->to);
-}
-
-/*
- * Loading
- */
-
-struct loader {
-	struct cw_councils *councils;
-	cw_report_fn *report;
-	void *arg;
-	unsigned mistakes;
-	struct cw_buf scratch;
-};
-
-static void mistake(struct loader *loader, const struct cw_error *err)
-{
-	loader->mistakes++;
-	if (loader->report)
-		loader->report(loader->arg, err);
-}
-
-#define COMPLAIN(loader, csv, ...)                                                                                     \
-	do {                                                                                                           \
-		struct cw_error complaint = { 0 };                                                                     \
-		cw_error_at(&complaint, -EINVAL, (csv)->path, (csv)->row_line, 0, __VA_ARGS__);                        \
-		mistake(loader, &complaint);                                                                           \
-	} while (0)
-
-static const char *const schemes[] = { "name", "gss", "la_code", "urn", "ecode", NULL };
-static const char *const types[] = { "unitary",         "county", "met_district", "london_borough", "city_of_london",
-	                             "isles_of_scilly", NULL };
-
-static bool listed(const char *word, const char *const *words)
-{
-	for (; *words; words++)
-		if (strcmp(word, *words) == 0)
-			return true;
-	return false;
-}
-
-static uint32_t entry_for(struct loader *loader, struct cw_str folded)
-{
-	struct cw_councils *councils = loader->councils;
-	const struct slot *slot = find_slot(councils, folded);
-	char *key;
-
-	if (slot->entry != NONE)
-		return slot->entry;
-	if (grow(&councils->entries, &councils->cap_entries, councils->n_entries, sizeof(struct entry)) < 0)
-		return NONE;
-	key = strndup(folded.at, folded.len);
-	if (!key)
-		return NONE;
-	councils->entries[councils->n_entries++] = (struct entry){ key, (uint32_t)folded.len, NONE };
-	if (councils->n_entries * 2 > councils->n_slots) {
-		if (rehash(councils, councils->n_entries * 2) < 0)
-			return NONE;
-	} else {
-		fill_slot(councils, (struct cw_str){ key, folded.len }, (uint32_t)councils->n_entries - 1);
-	}
-	return (uint32_t)councils->n_entries - 1;
-}
-
-/* Lets text name a council between two days. Mistakes are reported; a negative return is fatal. */
-static int add_meaning(struct loader *loader, const struct cw_csv *csv, const char *text, struct meaning meaning)
-{
-	struct cw_councils *councils = loader->councils;
-	struct cw_str folded, digits;
-	uint32_t index, count = 0;
-	int r;
-
-	if (as_digits(cw_str(text), &digits)) {
-		folded = digits;
-	} else {
-		r = cw_text_fold(cw_str(text), &loader->scratch);
-		if (r < 0)
-			return r;
-		folded = (struct cw_str){ cw_buf_str(&loader->scratch), loader->scratch.len };
-	}
-	if (!folded.len) {
-		COMPLAIN(loader, csv, "'%s' has neither letters nor digits; correct or remove it", text);
-		return 0;
-	}
-	index = entry_for(loader, folded);
-	if (index == NONE)
-		return -ENOMEM;
-
-	for (uint32_t m = councils->entries[index].first; m != NONE; m = councils->meanings[m].next) {
-		const struct meaning *other = &councils->meanings[m];
-
-		count++;
-		if (other->council == meaning.council && other->from == meaning.from && other->to == meaning.to)
-			return 0; /* said twice: harmless */
-		if (other->council != meaning.council && (meaning.code || other->code) && overlap(other, &meaning)) {
-			COMPLAIN(loader, csv,
-			         "'%s' names %s, but line %u of %s gives it to %s at the same time; correct one, or "
-			         "give them dates",
-			         text, councils->at[meaning.council].id, other->line,
-			         other->aliases_file ? "the aliases" : "the councils", councils->at[other->council].id);
-			return 0;
-		}
-	}
-	if (count == MEANINGS_MAX) {
-		COMPLAIN(loader, csv, "'%s' names more than %u councils", text, MEANINGS_MAX);
-		return 0;
-	}
-	if (grow(&councils->meanings, &councils->cap_meanings, councils->n_meanings, sizeof(struct meaning)) < 0)
-		return -ENOMEM;
-	meaning.line = csv->row_line;
-	meaning.aliases_file = csv == &councils->aliases_csv;
-	meaning.next = councils->entries[index].first;
-	councils->meanings[councils->n_meanings] = meaning;
-	councils->entries[index].first = (uint32_t)councils->n_meanings++;
-
-	if (strlen(text) != folded.len || memcmp(text, folded.at, folded.len) != 0) {
-		if (grow(&councils->spellings, &councils->cap_spellings, councils->n_spellings,
-		         sizeof(struct spelling)) < 0)
-			return -ENOMEM;
-		councils->spellings[councils->n_spellings++] = (struct spelling){ text, index };
-	}
-	return 0;
-}
-
-static bool read_day(struct loader *loader, const struct cw_csv *csv, const char *text, const char *column,
-                     int32_t *ret)
-{
-	*ret = CW_DAY_NONE;
-	if (!*text || cw_date_parse(text, strlen(text), "%Y-%m-%d", ret) == 0)
-		return true;
-	COMPLAIN(loader, csv, "%s is '%s'; write a date as 2019-04-01, or leave it empty", column, text);
-	return false;
-}
-
-/* Positions of the named columns; false when one is missing, which is reported. */
-static bool find_columns(struct loader *loader, struct cw_csv *csv, const char *const *names, int *ret)
-{
-	bool all = true;
-
-	for (; *names; names++, ret++) {
-		*ret = cw_csv_column(csv, *names);
-		if (*ret < 0) {
-			COMPLAIN(loader, csv, "has no column '%s'; the first row must name it", *names);
-			all = false;
-		}
-	}
-	return all;
-}
-
-static bool valid_id(const char *id)
-{
-	size_t len = strlen(id);
-
-	return len > 0 && len < CW_NAME_MAX && strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789-") == len &&
-	       id[0] != '-' && id[len - 1] != '-';
-}
-
-enum { C_ID, C_NAME, C_SHORT, C_TYPE, C_REGION, C_GSS, C_LA, C_URN, C_START, C_END, C_COUNT };
-
-static void read_council(struct loader *loader, const struct cw_csv *csv, const int *column)
-{
-	struct cw_councils *councils = loader->councils;
-	struct cw_council council = {
-		.index = (unsigned)councils->n,
-		.id = csv->fields[column[C_ID]],
-		.name = csv->fields[column[C_NAME]],
-		.short_name = csv->fields[column[C_SHORT]],
-		.type = csv->fields[column[C_TYPE]],
-		.region = csv->fields[column[C_REGION]],
-		.gss_code = csv->fields[column[C_GSS]],
-		.la_code = csv->fields[column[C_LA]],
-		.urn = csv->fields[column[C_URN]],
-	};
-
-	if (!valid_id(council.id)) {
-		COMPLAIN(loader, csv, "council_id is '%s'; it must be lower-case letters, digits and '-'", council.id);
-		return;
-	}
-	for (size_t i = 0; i < councils->n; i++)
-		if (strcmp(councils->at[i].id, council.id) == 0) {
-			COMPLAIN(loader, csv, "council '%s' stands here twice; remove one", council.id);
-			return;
-		}
-	if (!*council.name || !*council.short_name)
-		COMPLAIN(loader, csv, "council '%s' has no %s", council.id, *council.name ? "short_name" : "name");
-	if (!listed(council.type, types)) {
-		const char *near = cw_nearest(council.type, types);
-
-		COMPLAIN(loader, csv, "unknown type '%s' of council '%s'%s%s%s", council.type, council.id,
-		         near ? "; did you mean '" : "; see SOURCES.md beside it", near ? near : "", near ? "'?" : "");
-	}
-	if (read_day(loader, csv, csv->fields[column[C_START]], "start_date", &council.start_day) &&
-	    read_day(loader, csv, csv->fields[column[C_END]], "end_date", &council.end_day) &&
-	    council.start_day != CW_DAY_NONE && council.end_day != CW_DAY_NONE && council.end_day < council.start_day)
-		COMPLAIN(loader, csv, "council '%s' ends before it starts; correct start_date or end_date", council.id);
-	councils->at[councils->n++] = council;
-}
-
-static int add_council_texts(struct loader *loader, struct cw_csv *csv, const struct cw_council *council, unsigned line)
-{
-	const struct {
-		const char *text;
-		bool code;
-	} texts[] = { { council->name, false },
-		      { council->short_name, false },
-		      { council->gss_code, true },
-		      { council->la_code, true },
-		      { council->urn, true } };
-
-	csv->row_line = line;
-	for (size_t i = 0; i < CW_ARRAY_LEN(texts); i++) {
-		struct meaning meaning = { .council = council->index,
-			                   .from = council->start_day,
-			                   .to = council->end_day,
-			                   .code = texts[i].code };
-		int r;
-
-		if (!*texts[i].text)
-			continue;
-		r = add_meaning(loader, csv, texts[i].text, meaning);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-static int read_councils(struct loader *loader)
-{
-	static const char *const names[] = { "council_id", "name", "short_name", "type",     "region", "gss_code",
-		                             "la_code",    "urn",  "start_date", "end_date", NULL };
-	struct cw_councils *councils = loader->councils;
-	struct cw_csv *csv = &councils->councils_csv;
-	CW_CLEANUP(cw_freep) unsigned *lines = NULL;
-	size_t cap = 0, cap_lines = 0;
-	struct cw_error err;
-	int column[C_COUNT];
-	int r;
-
-	if (!find_columns(loader, csv, names, column))
-		return 0;
-	while ((r = cw_csv_next(csv, &err)) != 0) {
-		if (r < 0) {
-			mistake(loader, &err);
-			continue;
-		}
-		if (grow(&councils->at, &cap, councils->n, sizeof(struct cw_council)) < 0 ||
-		    grow(&lines, &cap_lines, councils->n, sizeof(*lines)) < 0)
-			return -ENOMEM;
-		lines[councils->n] = csv->row_line;
-		read_council(loader, csv, column);
-	}
-	if (!councils->n && !loader->mistakes)
-		COMPLAIN(loader, csv, "names no council");
-	for (size_t i = 0; i < councils->n; i++) {
-		r = add_council_texts(loader, csv, &councils->at[i], lines[i]);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-enum { A_ID, A_ALIAS, A_SCHEME, A_FROM, A_TO, A_COUNT };
-
-static int read_alias(struct loader *loader, const struct cw_csv *csv, const int *column, const char *const *ids)
-{
-	const char *id = csv->fields[column[A_ID]], *alias = csv->fields[column[A_ALIAS]];
-	const char *scheme = csv->fields[column[A_SCHEME]];
-	const struct cw_council *council = cw_councils_by_id(loader->councils, cw_str(id));
-	struct meaning meaning = { 0 };
-
-	if (!council) {
-		const char *near = cw_nearest(id, ids);
-
-		COMPLAIN(loader, csv, "unknown council_id '%s'%s%s%s", id,
-		         near ? "; did you mean '" : "; add it to the councils first", near ? near : "",
-		         near ? "'?" : "");
-		return 0;
-	}
-	if (!listed(scheme, schemes)) {
-		const char *near = cw_nearest(scheme, schemes);
-
-		COMPLAIN(loader, csv, "unknown scheme '%s'; %s%s%s", scheme,
-		         near ? "did you mean '"
-		              : "use name, gss, la_code, "
-		                "urn or ecode",
-		         near ? near : "", near ? "'?" : "");
-		return 0;
-	}
-	if (!*alias) {
-		COMPLAIN(loader, csv, "the alias is empty; fill it in or remove the row");
-		return 0;
-	}
-	if (!read_day(loader, csv, csv->fields[column[A_FROM]], "valid_from", &meaning.from) ||
-	    !read_day(loader, csv, csv->fields[column[A_TO]], "valid_to", &meaning.to))
-		return 0;
-	if (meaning.from != CW_DAY_NONE && meaning.to != CW_DAY_NONE && meaning.to < meaning.from) {
-		COMPLAIN(loader, csv, "'%s' is valid to a day before valid_from; correct one of them", alias);
-		return 0;
-	}
-	/* An alias cannot outlive its council, whatever the row leaves open. */
-	if (meaning.from == CW_DAY_NONE)
-		meaning.from = council->start_day;
-	if (meaning.to == CW_DAY_NONE)
-		meaning.to = council->end_day;
-	meaning.council = council->index;
-	meaning.code = strcmp(scheme, "name") != 0;
-	return add_meaning(loader, csv, alias, meaning);
-}
-
-static int read_aliases(struct loader *loader)
-{
-	static const char *const names[] = { "council_id", "alias", "scheme", "valid_from", "valid_to", NULL };
-	struct cw_councils *councils = loader->councils;
-	struct cw_csv *csv = &councils->aliases_csv;
-	CW_CLEANUP(cw_freep) const char **ids = NULL;
-	struct cw_error err;
-	int column[A_COUNT];
-	int r;
-
-	if (!find_columns(loader, csv, names, column))
-		return 0;
-	ids = calloc(councils->n + 1, sizeof(*ids));
-	if (!ids)
-		return -ENOMEM;
-	for (size_t i = 0; i < councils->n; i++)
-		ids[i] = councils->at[i].id;
-	while ((r = cw_csv_next(csv, &err)) != 0) {
-		if (r < 0) {
-			mistake(loader, &err);
-			continue;
-		}
-		r = read_alias(loader, csv, column, ids);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-static int load(struct loader *loader)
-{
-	struct cw_councils *councils = loader->councils;
-	int r;
-
-	r = rehash(councils, 0);
-	if (r == 0)
-		r = read_councils(loader);
-	if (r == 0)
-		r = read_aliases(loader);
-	if (r == 0)
-		r = rehash(councils, councils->n_entries + councils->n_spellings);
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < councils->n_spellings; i++)
-		fill_slot(councils, cw_str(councils->spellings[i].text), councils->spellings[i].entry);
-	return 0;
-}
-
-static void councils_freep(struct cw_councils **councils)
-{
-	cw_councils_free(*councils);
-}
-
-static int by_id_order(const void *a, const void *b)
-{
-	const struct cw_council *const *x = a, *const *y = b;
-
-	return strcmp((*x)->id, (*y)->id);
-}
-
-int cw_councils_load(const char *councils_csv, const char *aliases_csv, cw_report_fn *report, void *arg,
-                     struct cw_councils **ret, struct cw_error *err)
-{
-	CW_CLEANUP(councils_freep) struct cw_councils *councils = calloc(1, sizeof(*councils));
-	struct loader loader = { .councils = councils, .report = report, .arg = arg };
-	struct cw_error opening;
-	int r, r2;
-
-	if (!councils)
-		return cw_error_nomem(err);
-	r = cw_csv_open(&councils->councils_csv, councils_csv, &opening);
-	if (r < 0)
-		mistake(&loader, &opening);
-	r2 = cw_csv_open(&councils->aliases_csv, aliases_csv, &opening);
-	if (r2 < 0)
-		mistake(&loader, &opening);
-	if (r == 0 && r2 == 0) {
-		cw_buf_init(&loader.scratch, CW_FIELD_MAX);
-		r = load(&loader);
-		cw_buf_clear(&loader.scratch);
-		if (r == -ENOMEM)
-			return cw_error_nomem(err);
-		if (r < 0)
-			return cw_error_at(err, r, aliases_csv, 0, 0, "an alias is too long");
-	}
-	if (loader.mistakes)
-		return cw_error_at(err, -EINVAL, councils_csv, 0, 0, "%u %s in the councils and aliases",
-		                   loader.mistakes, loader.mistakes == 1 ? "mistake" : "mistakes");
-	councils->by_id = calloc(councils->n + 1, sizeof(const struct cw_council *));
-	if (!councils->by_id)
-		return cw_error_nomem(err);
-	for (size_t i = 0; i < councils->n; i++)
-		councils->by_id[i] = &councils->at[i];
-	qsort(councils->by_id, councils->n, sizeof(const struct cw_council *), by_id_order);
-	*ret = cw_steal(councils);
-	return 0;
-}
-
-void cw_councils_free(struct cw_councils *councils)
-{
-	if (!councils)
-		return;
-	for (size_t i = 0; i < councils->n_entries; i++)
-		free((char *)(uintptr_t)councils->entries[i].key);
-	free(councils->entries);
-	free(councils->meanings);
-	free(councils->spellings);
-	free(councils->slots);
-	free(councils->by_id);
-	free(councils->at);
-	cw_csv_close(&councils->councils_csv);
-	cw_csv_close(&councils->aliases_csv);
-	free(councils);
-}
+#include "council_table.h"
+
+/* Longer texts are sentences: they are compared whole, and not taken apart. */
+#define APART_MAX 200u
+/* Names in one text that is a list of them. */
+#define LIST_MAX 16u
 
 size_t cw_councils_count(const struct cw_councils *councils)
 {
@@ -617,12 +23,9 @@ const struct cw_council *cw_councils_at(const struct cw_councils *councils, size
 
 const struct cw_council *cw_councils_by_id(const struct cw_councils *councils, struct cw_str id)
 {
-	size_t low = 0, high = councils->n;
+	size_t low = 0, high = councils->by_id ? councils->n : 0;
 
-	for (size_t i = 0; i < councils->n && !councils->by_id; i++)
-		if (cw_str_eq(id, councils->at[i].id))
-			return &councils->at[i];
-	while (low < high && councils->by_id) {
+	while (low < high) {
 		size_t mid = low + (high - low) / 2;
 		const char *at = councils->by_id[mid]->id;
 		int order = id.len ? strncmp(id.at, at, id.len) : -1;
@@ -637,43 +40,485 @@ const struct cw_council *cw_councils_by_id(const struct cw_councils *councils, s
 	return NULL;
 }
 
+static bool covers(int32_t from, int32_t to, int32_t day)
+{
+	return day == CW_DAY_NONE || ((from == CW_DAY_NONE || from <= day) && (to == CW_DAY_NONE || to >= day));
+}
+
+bool cw_council_exists(const struct cw_council *council, int32_t day)
+{
+	return covers(council->start_day, council->end_day, day);
+}
+
+size_t cw_lineage_count(const struct cw_councils *councils)
+{
+	return councils->n_lineage;
+}
+
+const struct cw_lineage *cw_lineage_at(const struct cw_councils *councils, size_t index)
+{
+	return index < councils->n_lineage ? &councils->lineage[index] : NULL;
+}
+
+static size_t edges_of(const struct cw_councils *councils, const struct cw_council *predecessor,
+                       const struct cw_council *successor, int32_t day, const struct cw_lineage **ret, size_t max)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < councils->n_lineage; i++) {
+		const struct cw_lineage *edge = &councils->lineage[i];
+
+		if (edge->kind == CW_LINEAGE_CONTINUES || (day != CW_DAY_NONE && edge->day > day) ||
+		    (predecessor && edge->predecessor != predecessor) || (successor && edge->successor != successor))
+			continue;
+		if (n < max)
+			ret[n] = edge;
+		n++;
+	}
+	return n;
+}
+
+size_t cw_council_predecessors(const struct cw_councils *councils, const struct cw_council *council, int32_t day,
+                               const struct cw_lineage **ret, size_t max)
+{
+	return edges_of(councils, NULL, council, day, ret, max);
+}
+
+size_t cw_council_successors(const struct cw_councils *councils, const struct cw_council *council, int32_t day,
+                             const struct cw_lineage **ret, size_t max)
+{
+	return edges_of(councils, council, NULL, day, ret, max);
+}
+
+size_t cw_organisations_count(const struct cw_councils *councils)
+{
+	return councils->n_organisations;
+}
+
+const struct cw_organisation *cw_organisations_at(const struct cw_councils *councils, size_t index)
+{
+	return index < councils->n_organisations ? &councils->organisations[index] : NULL;
+}
+
+bool cw_council_names(const struct cw_councils *councils, size_t *position, struct cw_council_name *ret)
+{
+	while (*position < councils->n_meanings) {
+		const struct cw_meaning *meaning = &councils->meanings[(*position)++];
+
+		if (meaning->code)
+			continue;
+		*ret = (struct cw_council_name){ .text = cw_str(meaning->text),
+			                         .from = meaning->from,
+			                         .to = meaning->to };
+		if (meaning->target == CW_OTHER_BODY) {
+			ret->body = &councils->bodies[meaning->source];
+		} else if (meaning->target < councils->n) {
+			ret->n = 1;
+			ret->at[0] = &councils->at[meaning->target];
+		} else {
+			const struct cw_group *group = &councils->groups[meaning->target - councils->n];
+
+			for (; ret->n < group->n; ret->n++)
+				ret->at[ret->n] = &councils->at[group->at[ret->n]];
+		}
+		if (meaning->target != CW_OTHER_BODY && meaning->source != CW_NO_ENTRY)
+			ret->organisation = &councils->organisations[meaning->source];
+		return true;
+	}
+	return false;
+}
+
 /*
- * Resolving
+ * What one text names
  */
 
-struct candidates {
+struct targets {
 	size_t n;
-	uint32_t at[MEANINGS_MAX];
+	uint32_t at[CW_MEANINGS_MAX];
 };
 
-static bool has(const struct candidates *set, uint32_t council)
+/* On one day. */
+struct named {
+	struct targets then;
+	bool known;            /* on some day it names somebody */
+	bool only_later;       /* and only after this one */
+	uint32_t example;      /* a meaning of another day, when nothing is in then; CW_NO_ENTRY = none */
+	uint32_t organisation; /* CW_NO_ENTRY = the councils themselves are named */
+};
+
+struct resolving {
+	const struct cw_councils *councils;
+	int32_t day;
+	struct cw_buf scratch;
+	size_t n_made; /* groups that texts made and no table has */
+	struct cw_group made[LIST_MAX];
+};
+
+static bool has(const struct targets *set, uint32_t target)
 {
 	for (size_t i = 0; i < set->n; i++)
-		if (set->at[i] == council)
+		if (set->at[i] == target)
 			return true;
 	return false;
 }
 
-/* The councils an entry names on a day. */
-static void named_on(const struct cw_councils *councils, const struct entry *entry, int32_t day, struct candidates *ret)
+static const struct cw_group *group_at(const struct resolving *resolving, uint32_t target)
 {
-	ret->n = 0;
-	for (uint32_t m = entry->first; m != NONE; m = councils->meanings[m].next) {
-		const struct meaning *meaning = &councils->meanings[m];
+	size_t index = target - resolving->councils->n;
 
-		if (covers(meaning, day) && !has(ret, meaning->council))
-			ret->at[ret->n++] = meaning->council;
-	}
+	return index < resolving->councils->n_groups ? &resolving->councils->groups[index]
+	                                             : &resolving->made[index - resolving->councils->n_groups];
 }
 
-/* Will an entry name somebody, but only after that day? */
-static bool named_only_later(const struct cw_councils *councils, const struct entry *entry, int32_t day)
+static const struct cw_entry *entry_of(const struct cw_councils *councils, struct cw_str key)
 {
-	for (uint32_t m = entry->first; m != NONE; m = councils->meanings[m].next)
-		if (councils->meanings[m].from == CW_DAY_NONE || councils->meanings[m].from <= day)
+	const struct cw_slot *slot = cw_council_slot(councils, key);
+
+	return slot->entry == CW_NO_ENTRY ? NULL : &councils->entries[slot->entry];
+}
+
+/*
+ * What an entry's meanings come to. words 0: the text stands in a table as it is. Otherwise it is what is left of a text
+ * without these words around it: a name whose council is of that type, never a code.
+ */
+static bool take_entry(const struct resolving *resolving, const struct cw_entry *entry, unsigned words,
+                       struct named *ret)
+{
+	const struct cw_councils *councils = resolving->councils;
+
+	*ret = (struct named){ .only_later = true, .example = CW_NO_ENTRY, .organisation = CW_NO_ENTRY };
+	for (uint32_t m = entry->first; m != CW_NO_ENTRY; m = councils->meanings[m].next) {
+		const struct cw_meaning *meaning = &councils->meanings[m];
+		bool other = meaning->target == CW_OTHER_BODY;
+		unsigned allowed = meaning->code                                   ? 0
+		                   : other                                         ? ~0u
+		                   : meaning->source != CW_NO_ENTRY /* "the" */    ? CW_WORD_COUNCIL
+		                                                                   : councils->type_words[meaning->target];
+
+		if (words & ~allowed)
+			continue;
+		ret->known = true;
+		ret->example = m;
+		if (meaning->from == CW_DAY_NONE || meaning->from <= resolving->day)
+			ret->only_later = false;
+		if (!covers(meaning->from, meaning->to, resolving->day) || has(&ret->then, meaning->target))
+			continue;
+		ret->then.at[ret->then.n++] = meaning->target;
+		if (!other && meaning->source != CW_NO_ENTRY)
+			ret->organisation = meaning->source;
+	}
+	ret->only_later = ret->known && ret->only_later;
+	return ret->known;
+}
+
+/* "Dorset6", "Bournemouth [note 5]": a footnote's mark, on a text that has no other digit. False: there is none. */
+static bool without_footnote(struct cw_str *folded)
+{
+	static const char note[] = " note";
+	size_t n = folded->len;
+
+	while (n > 0 && folded->at[n - 1] >= '0' && folded->at[n - 1] <= '9')
+		n--;
+	if (n == folded->len || folded->len - n > 2)
+		return false;
+	if (n > 0 && folded->at[n - 1] == ' ') {
+		n--;
+		if (n < strlen(note) || memcmp(folded->at + n - strlen(note), note, strlen(note)) != 0)
 			return false;
+		n -= strlen(note);
+	}
+	for (size_t i = 0; i < n; i++)
+		if (folded->at[i] >= '0' && folded->at[i] <= '9')
+			return false;
+	if (n < 3)
+		return false;
+	folded->len = n;
 	return true;
 }
+
+/* The name without the words that say what kind of council it is, as few of them as will do. */
+static bool without_affixes(const struct resolving *resolving, struct cw_str folded, struct named *ret)
+{
+	struct cw_affixes affixes;
+
+	cw_council_affixes(folded, &affixes);
+	for (size_t n = 1; n <= affixes.n_before + affixes.n_after; n++) {
+		for (size_t after = CW_MIN(n, affixes.n_after);; after--) {
+			size_t before = n - after, from = 0, to = folded.len;
+			unsigned words = 0;
+			const struct cw_entry *entry;
+
+			if (before > affixes.n_before)
+				break;
+			if (before) {
+				from = affixes.before[before - 1];
+				words |= affixes.words_before[before - 1];
+			}
+			if (after) {
+				to = affixes.after[after - 1];
+				words |= affixes.words_after[after - 1];
+			}
+			if (from < to) {
+				entry = entry_of(resolving->councils, (struct cw_str){ folded.at + from, to - from });
+				if (entry && take_entry(resolving, entry, words, ret))
+					return true;
+			}
+			if (!after)
+				break;
+		}
+	}
+	return false;
+}
+
+/* A GSS code says what kind of area it is of: E06, E08, E09 and E10 are of councils such as ours. */
+static bool other_area(struct cw_str folded)
+{
+	if (folded.len != 9 || !memchr("eknsw", folded.at[0], 5))
+		return false;
+	for (size_t i = 1; i < 9; i++)
+		if (folded.at[i] < '0' || folded.at[i] > '9')
+			return false;
+	return memcmp(folded.at, "e06", 3) != 0 && memcmp(folded.at, "e08", 3) != 0 &&
+	       memcmp(folded.at, "e09", 3) != 0 && memcmp(folded.at, "e10", 3) != 0;
+}
+
+/* What one text names as a whole. 0 or -ENOMEM. */
+static int name_whole(struct resolving *resolving, struct cw_str text, struct named *ret)
+{
+	const struct cw_councils *councils = resolving->councils;
+	const struct cw_entry *entry;
+	struct cw_str folded;
+	bool digits;
+	int r;
+
+	*ret = (struct named){ .example = CW_NO_ENTRY, .organisation = CW_NO_ENTRY };
+	text = cw_str_trim(text);
+	if (!text.len || text.len > CW_FIELD_MAX)
+		return 0;
+	entry = entry_of(councils, text);
+	digits = cw_council_digits(text, &folded);
+	if (!entry && digits && folded.len != text.len)
+		entry = entry_of(councils, folded);
+	if (!entry && !digits) {
+		r = cw_text_fold(text, &resolving->scratch);
+		if (r == -EBADMSG || r == -EMSGSIZE)
+			return 0;
+		if (r < 0)
+			return r;
+		folded = (struct cw_str){ cw_buf_str(&resolving->scratch), resolving->scratch.len };
+		if (!folded.len)
+			return 0;
+		entry = entry_of(councils, folded);
+	}
+	if (entry) {
+		(void)take_entry(resolving, entry, 0, ret);
+		return 0;
+	}
+	if (digits || folded.len > APART_MAX)
+		return 0;
+	if (other_area(folded)) {
+		*ret = (struct named){ .then = { 1, { CW_OTHER_BODY } },
+			               .known = true,
+			               .example = CW_NO_ENTRY,
+			               .organisation = CW_NO_ENTRY };
+		return 0;
+	}
+	if (without_footnote(&folded)) {
+		entry = entry_of(councils, folded);
+		if (entry && take_entry(resolving, entry, CW_WORD_COUNCIL, ret))
+			return 0;
+	}
+	(void)without_affixes(resolving, folded, ret);
+	return 0;
+}
+
+/*
+ * Lists
+ */
+
+static void add_to_group(struct cw_group *group, uint32_t council, bool *ret_full)
+{
+	size_t k = group->n;
+
+	for (size_t i = 0; i < group->n; i++)
+		if (group->at[i] == council)
+			return;
+	if (group->n == CW_COUNCILS_TOGETHER_MAX) {
+		*ret_full = true;
+		return;
+	}
+	for (; k > 0 && group->at[k - 1] > council; k--)
+		group->at[k] = group->at[k - 1];
+	group->at[k] = council;
+	group->n++;
+}
+
+static uint32_t target_of(struct resolving *resolving, const struct cw_group *group)
+{
+	const struct cw_councils *councils = resolving->councils;
+	size_t n = councils->n_groups + resolving->n_made;
+
+	if (group->n == 1)
+		return group->at[0];
+	for (size_t i = 0; i < n; i++) {
+		uint32_t target = (uint32_t)(councils->n + i);
+		const struct cw_group *known = group_at(resolving, target);
+
+		if (known->n == group->n && !memcmp(known->at, group->at, group->n * sizeof(group->at[0])))
+			return target;
+	}
+	if (resolving->n_made == CW_ARRAY_LEN(resolving->made))
+		return CW_NO_ENTRY;
+	resolving->made[resolving->n_made++] = *group;
+	return (uint32_t)(councils->n + n);
+}
+
+/* The parts of a list: each from where it begins to where it ends. */
+struct list {
+	size_t n;
+	struct cw_str part[LIST_MAX];
+};
+
+static bool put_part(struct list *list, const char *from, const char *to)
+{
+	if (list->n == LIST_MAX || !cw_str_trim((struct cw_str){ from, (size_t)(to - from) }).len)
+		return false;
+	list->part[list->n++] = (struct cw_str){ from, (size_t)(to - from) };
+	return true;
+}
+
+/* "A / B", "A; B": signs that stand within no name. */
+static bool split_at_signs(struct cw_str text, struct list *ret)
+{
+	const char *from = text.at, *end = text.at + text.len;
+
+	ret->n = 0;
+	for (const char *at = from; at < end; at++) {
+		if (*at != '/' && *at != ';' && *at != '+')
+			continue;
+		if (!put_part(ret, from, at))
+			return false;
+		from = at + 1;
+	}
+	return put_part(ret, from, end) && ret->n > 1;
+}
+
+static bool is_and(const char *at, const char *end)
+{
+	return end - at > 5 && (at[0] == ' ') && (at[1] | 0x20) == 'a' && (at[2] | 0x20) == 'n' && (at[3] | 0x20) == 'd' &&
+	       at[4] == ' ';
+}
+
+/* "A, B and C". A comma alone joins nothing: "Derby, Derbyshire" is an address. */
+static bool split_at_words(struct cw_str text, struct list *ret)
+{
+	const char *from = text.at, *end = text.at + text.len;
+	bool joined = false;
+
+	ret->n = 0;
+	for (const char *at = from; at < end;) {
+		size_t skip = is_and(at, end) ? 5 : *at == '&' || *at == ',' ? 1 : 0;
+
+		if (!skip) {
+			at++;
+			continue;
+		}
+		joined = joined || *at != ',';
+		/* "A, and B" */
+		if (cw_str_trim((struct cw_str){ from, (size_t)(at - from) }).len || skip == 1) {
+			if (!put_part(ret, from, at))
+				return false;
+		}
+		at += skip;
+		from = at;
+	}
+	return put_part(ret, from, end) && ret->n > 1 && joined;
+}
+
+/*
+ * All councils of a list, when each of its names is one that stands in the tables. A name may itself have "and" in it, so the
+ * longest run of parts that is a name is taken first. 0 or -ENOMEM.
+ */
+static int name_list(struct resolving *resolving, const struct list *list, bool runs, struct named *ret)
+{
+	struct cw_group group = { 0 };
+	struct named all = { .known = true, .example = CW_NO_ENTRY, .organisation = CW_NO_ENTRY }, part;
+	size_t others = 0, parts = 0;
+	bool then = true, full = false;
+
+	for (size_t i = 0; i < list->n; parts++) {
+		size_t to = runs ? list->n : i + 1;
+
+		for (;; to--) {
+			struct cw_str text = list->part[i];
+			int r;
+
+			text.len = (size_t)(list->part[to - 1].at + list->part[to - 1].len - text.at);
+			r = name_whole(resolving, text, &part);
+			if (r < 0)
+				return r;
+			if (part.known)
+				break;
+			if (to == i + 1)
+				return 0;
+		}
+		i = to;
+		all.only_later = all.only_later || part.only_later;
+		if (part.then.n == 1 && part.then.at[0] == CW_OTHER_BODY) {
+			others++;
+			continue;
+		}
+		if (part.then.n > 1) /* the council, when a body shares its name */
+			for (size_t k = 0; k < part.then.n; k++)
+				if (part.then.at[k] == CW_OTHER_BODY)
+					part.then.at[k] = part.then.at[--part.then.n];
+		if (part.then.n != 1) {
+			then = false;
+			if (all.example == CW_NO_ENTRY)
+				all.example = part.example;
+			continue;
+		}
+		if (part.then.at[0] < resolving->councils->n) {
+			add_to_group(&group, part.then.at[0], &full);
+		} else {
+			const struct cw_group *members = group_at(resolving, part.then.at[0]);
+
+			for (size_t k = 0; k < members->n; k++)
+				add_to_group(&group, members->at[k], &full);
+		}
+	}
+	if (full || (others && others != parts))
+		return 0;
+	if (others) {
+		all.then = (struct targets){ 1, { CW_OTHER_BODY } };
+	} else if (then) {
+		all.then = (struct targets){ 1, { target_of(resolving, &group) } };
+		if (all.then.at[0] == CW_NO_ENTRY)
+			return 0;
+	}
+	*ret = all;
+	return 0;
+}
+
+/* What one text names. 0 or -ENOMEM. */
+static int name_text(struct resolving *resolving, struct cw_str text, struct named *ret)
+{
+	struct list list;
+	int r = name_whole(resolving, text, ret);
+
+	text = cw_str_trim(text);
+	if (r < 0 || ret->known || text.len > APART_MAX)
+		return r;
+	if (split_at_signs(text, &list))
+		return name_list(resolving, &list, false, ret);
+	if (split_at_words(text, &list))
+		return name_list(resolving, &list, true, ret);
+	return 0;
+}
+
+/*
+ * Sentences for people
+ */
 
 /* Outside text, short and safe to show. */
 static void put_text(struct cw_buf *why, struct cw_str text)
@@ -690,11 +535,28 @@ static void put_council(const struct cw_councils *councils, struct cw_buf *why, 
 	cw_buf_printf(why, "%s (%s)", councils->at[council].short_name, councils->at[council].id);
 }
 
-static void put_councils(const struct cw_councils *councils, struct cw_buf *why, const struct candidates *set)
+static void put_target(const struct resolving *resolving, struct cw_buf *why, uint32_t target)
+{
+	const struct cw_group *group;
+
+	if (target == CW_OTHER_BODY) {
+		cw_buf_puts(why, "a body that is not a council with children's services");
+	} else if (target < resolving->councils->n) {
+		put_council(resolving->councils, why, target);
+	} else {
+		group = group_at(resolving, target);
+		for (size_t i = 0; i < group->n; i++) {
+			cw_buf_puts(why, i == 0 ? "" : i + 1 == group->n ? " and " : ", ");
+			put_council(resolving->councils, why, group->at[i]);
+		}
+	}
+}
+
+static void put_targets(const struct resolving *resolving, struct cw_buf *why, const struct targets *set)
 {
 	for (size_t i = 0; i < set->n; i++) {
 		cw_buf_puts(why, i == 0 ? "" : i + 1 == set->n ? " or " : ", ");
-		put_council(councils, why, set->at[i]);
+		put_target(resolving, why, set->at[i]);
 	}
 }
 
@@ -716,129 +578,211 @@ static int say_unknown(struct cw_buf *why, const struct cw_str *texts, size_t n)
 	return CW_COUNCIL_UNKNOWN;
 }
 
-static int say_not_then(const struct cw_councils *councils, struct cw_buf *why, struct cw_str text,
-                        const struct entry *entry, int32_t day)
+static int say_not_then(const struct resolving *resolving, struct cw_buf *why, struct cw_str text, uint32_t example)
 {
 	char then[CW_WALL_TEXT], edge[CW_WALL_TEXT];
-	const struct meaning *meaning = &councils->meanings[entry->first];
+	const struct cw_meaning *meaning;
+	int32_t day = resolving->day;
 
 	if (!why)
 		return CW_COUNCIL_NOT_THEN;
 	put_text(why, text);
+	if (example == CW_NO_ENTRY) { /* of a list, that names nobody together */
+		cw_buf_printf(why, " does not name councils of one time; the day is %s", cw_day_format(day, then));
+		return CW_COUNCIL_NOT_THEN;
+	}
+	meaning = &resolving->councils->meanings[example];
 	cw_buf_puts(why, " names ");
-	put_council(councils, why, meaning->council);
+	put_target(resolving, why, meaning->target);
 	if (meaning->from != CW_DAY_NONE && meaning->from > day)
 		cw_buf_printf(why, " only from %s; ", cw_day_format(meaning->from, edge));
-	else
+	else if (meaning->to != CW_DAY_NONE && meaning->to < day)
 		cw_buf_printf(why, " only until %s; ", cw_day_format(meaning->to, edge));
+	else
+		cw_buf_puts(why, " and others; ");
 	cw_buf_printf(why, "the day is %s", cw_day_format(day, then));
 	return CW_COUNCIL_NOT_THEN;
 }
 
-static int say_ambiguous(const struct cw_councils *councils, struct cw_buf *why, struct cw_str text,
-                         const struct candidates *set)
+static int say_ambiguous(const struct resolving *resolving, struct cw_buf *why, struct cw_str text,
+                         const struct targets *set)
 {
 	if (!why)
 		return CW_COUNCIL_AMBIGUOUS;
 	put_text(why, text);
 	cw_buf_puts(why, " may be ");
-	put_councils(councils, why, set);
+	put_targets(resolving, why, set);
 	return CW_COUNCIL_AMBIGUOUS;
 }
 
-static int say_conflict(const struct cw_councils *councils, struct cw_buf *why, struct cw_str a,
-                        const struct candidates *is_a, struct cw_str b, const struct candidates *is_b)
+static int say_conflict(const struct resolving *resolving, struct cw_buf *why, struct cw_str a,
+                        const struct targets *is_a, struct cw_str b, const struct targets *is_b)
 {
 	if (!why)
 		return CW_COUNCIL_CONFLICT;
 	put_text(why, a);
 	cw_buf_puts(why, " names ");
-	put_councils(councils, why, is_a);
+	put_targets(resolving, why, is_a);
 	cw_buf_puts(why, ", but ");
 	put_text(why, b);
 	cw_buf_puts(why, " names ");
-	put_councils(councils, why, is_b);
+	put_targets(resolving, why, is_b);
 	return CW_COUNCIL_CONFLICT;
 }
 
-static int resolve(const struct cw_councils *councils, const struct cw_str *texts, size_t n_texts, int32_t day,
-                   struct cw_buf *scratch, const struct cw_council **ret, struct cw_buf *why)
+static int say_other(const struct resolving *resolving, struct cw_buf *why, struct cw_str text)
 {
-	struct candidates left = { 0 }, those;
-	const struct entry *other_day = NULL;
-	size_t first = 0, other = 0;
+	if (!why)
+		return CW_COUNCIL_OTHER_BODY;
+	put_text(why, text);
+	cw_buf_puts(why, " is ");
+	put_target(resolving, why, CW_OTHER_BODY);
+	return CW_COUNCIL_OTHER_BODY;
+}
+
+/*
+ * Resolving
+ */
+
+static void drop_other_body(struct targets *set)
+{
+	for (size_t i = 0; i < set->n && set->n > 1; i++)
+		if (set->at[i] == CW_OTHER_BODY)
+			set->at[i--] = set->at[--set->n];
+}
+
+static void fill_set(const struct resolving *resolving, uint32_t target, struct cw_council_set *ret)
+{
+	const struct cw_councils *councils = resolving->councils;
+
+	*ret = (struct cw_council_set){ .n = 1 };
+	if (target < councils->n) {
+		ret->at[0] = &councils->at[target];
+	} else {
+		const struct cw_group *group = group_at(resolving, target);
+
+		ret->n = group->n;
+		for (size_t i = 0; i < group->n; i++)
+			ret->at[i] = &councils->at[group->at[i]];
+	}
+}
+
+static int resolve(struct resolving *resolving, const struct cw_str *texts, size_t n_texts, struct cw_council_set *ret,
+                   struct cw_buf *why)
+{
+	struct targets left = { 0 };
+	struct named named;
+	uint32_t example = CW_NO_ENTRY, organisation = CW_NO_ENTRY;
+	size_t first = 0, other = SIZE_MAX, organisation_in = 0;
 	bool later = false;
+	int r;
 
 	for (size_t i = 0; i < n_texts; i++) {
-		struct candidates both = { 0 };
-		const struct entry *entry;
-		int r = look_up(councils, texts[i], scratch, &entry);
+		struct targets both = { 0 };
 
+		r = name_text(resolving, texts[i], &named);
 		if (r < 0)
 			return r;
-		if (!entry)
+		if (!named.known)
 			continue;
-		named_on(councils, entry, day, &those);
-		if (!those.n) {
-			later = later || named_only_later(councils, entry, day);
-			if (!other_day) {
-				other_day = entry;
+		if (!named.then.n) {
+			later = later || named.only_later;
+			if (other == SIZE_MAX) {
+				example = named.example;
 				other = i;
 			}
 			continue;
 		}
+		if (named.organisation != CW_NO_ENTRY && organisation == CW_NO_ENTRY) {
+			organisation = named.organisation;
+			organisation_in = i;
+		}
 		if (!left.n) {
-			left = those;
+			left = named.then;
 			first = i;
 			continue;
 		}
 		for (size_t k = 0; k < left.n; k++)
-			if (has(&those, left.at[k]))
+			if (has(&named.then, left.at[k]))
 				both.at[both.n++] = left.at[k];
 		if (!both.n)
-			return say_conflict(councils, why, texts[first], &left, texts[i], &those);
+			return say_conflict(resolving, why, texts[first], &left, texts[i], &named.then);
 		if (both.n < left.n)
 			first = i;
 		left = both;
 	}
 	if (!left.n)
-		return other_day ? say_not_then(councils, why, texts[other], other_day, day)
-		                 : say_unknown(why, texts, n_texts);
+		return other != SIZE_MAX ? say_not_then(resolving, why, texts[other], example)
+		                         : say_unknown(why, texts, n_texts);
+	drop_other_body(&left);
 	if (left.n > 1)
-		return say_ambiguous(councils, why, texts[first], &left);
+		return say_ambiguous(resolving, why, texts[first], &left);
+	if (left.at[0] == CW_OTHER_BODY)
+		return say_other(resolving, why, texts[first]);
 
 	/*
 	 * Publishers go on using a retired code long after; that is set aside. A text that names somebody else and only
 	 * after that day is another matter: either the date is wrong or the council is, and which cannot be known here.
 	 */
 	for (size_t i = 0; later && i < n_texts; i++) {
-		const struct entry *entry;
-		int r = look_up(councils, texts[i], scratch, &entry);
+		struct named ever;
+		int32_t day = resolving->day;
 
+		r = name_text(resolving, texts[i], &named);
 		if (r < 0)
 			return r;
-		if (!entry || !named_only_later(councils, entry, day))
+		if (!named.known || !named.only_later)
 			continue;
-		named_on(councils, entry, CW_DAY_NONE, &those);
-		if (!has(&those, left.at[0]))
-			return say_conflict(councils, why, texts[first], &left, texts[i], &those);
+		resolving->day = CW_DAY_NONE;
+		r = name_text(resolving, texts[i], &ever);
+		resolving->day = day;
+		if (r < 0)
+			return r;
+		if (!has(&ever.then, left.at[0]))
+			return say_conflict(resolving, why, texts[first], &left, texts[i], &ever.then);
 	}
-	*ret = &councils->at[left.at[0]];
+	fill_set(resolving, left.at[0], ret);
+	if (organisation != CW_NO_ENTRY) {
+		ret->organisation = &resolving->councils->organisations[organisation];
+		ret->named = organisation_in;
+	}
 	return 0;
+}
+
+int cw_council_resolve_all(const struct cw_councils *councils, const struct cw_str *texts, size_t n_texts, int32_t day,
+                           struct cw_council_set *ret, struct cw_buf *why)
+{
+	struct resolving resolving = { .councils = councils, .day = day };
+	int r;
+
+	if (why)
+		cw_buf_reset(why);
+	cw_buf_init(&resolving.scratch, 4 * CW_FIELD_MAX);
+	r = resolve(&resolving, texts, n_texts, ret, why);
+	cw_buf_clear(&resolving.scratch);
+	return r;
 }
 
 int cw_council_resolve(const struct cw_councils *councils, const struct cw_str *texts, size_t n_texts, int32_t day,
                        const struct cw_council **ret, struct cw_buf *why)
 {
-	struct cw_buf scratch;
-	int r;
+	struct cw_council_set set;
+	int r = cw_council_resolve_all(councils, texts, n_texts, day, &set, why);
 
-	if (why)
-		cw_buf_reset(why);
-	cw_buf_init(&scratch, 4 * CW_FIELD_MAX);
-	r = resolve(councils, texts, n_texts, day, &scratch, ret, why);
-	cw_buf_clear(&scratch);
-	return r;
+	if (r)
+		return r;
+	if (set.n == 1) {
+		*ret = set.at[0];
+		return 0;
+	}
+	if (why) {
+		cw_buf_puts(why, "the row counts for several councils: ");
+		for (size_t i = 0; i < set.n; i++) {
+			cw_buf_puts(why, i == 0 ? "" : i + 1 == set.n ? " and " : ", ");
+			put_council(councils, why, set.at[i]->index);
+		}
+	}
+	return CW_COUNCIL_AMBIGUOUS;
 }
 
 /* An id that a person may have meant, or NULL. */
@@ -846,29 +790,35 @@ static const char *suggest(const struct cw_councils *councils, const char *folde
 {
 	CW_CLEANUP(cw_freep) const char **keys = calloc(councils->n_entries + 1, sizeof(*keys));
 	const char *near;
-	uint32_t m, best = NONE;
+	uint32_t best = CW_NO_ENTRY;
+	size_t n = 0;
 
 	if (!keys)
 		return NULL;
 	for (size_t i = 0; i < councils->n_entries; i++)
-		keys[i] = councils->entries[i].key;
+		for (uint32_t m = councils->entries[i].first; m != CW_NO_ENTRY; m = councils->meanings[m].next)
+			if (councils->meanings[m].target < councils->n) {
+				keys[n++] = councils->entries[i].key;
+				break;
+			}
 	near = cw_nearest(folded, keys);
 	if (!near)
 		return NULL;
-	m = councils->entries[find_slot(councils, cw_str(near))->entry].first;
-	for (; m != NONE; m = councils->meanings[m].next)
-		if (best == NONE || councils->meanings[m].to == CW_DAY_NONE)
-			best = councils->meanings[m].council;
-	return best == NONE ? NULL : councils->at[best].id;
+	for (uint32_t m = entry_of(councils, cw_str(near))->first; m != CW_NO_ENTRY; m = councils->meanings[m].next)
+		if (councils->meanings[m].target < councils->n &&
+		    (best == CW_NO_ENTRY || councils->meanings[m].to == CW_DAY_NONE))
+			best = councils->meanings[m].target;
+	return best == CW_NO_ENTRY ? NULL : councils->at[best].id;
 }
 
 int cw_council_find(const struct cw_councils *councils, const char *text, const struct cw_council **ret,
                     const char **suggestion)
 {
 	const struct cw_council *council = cw_councils_by_id(councils, cw_str_trim(cw_str(text)));
-	struct candidates all, current = { 0 };
-	const struct entry *entry = NULL;
-	struct cw_buf scratch;
+	struct resolving resolving = { .councils = councils, .day = CW_DAY_NONE };
+	struct targets current = { 0 };
+	int32_t today = cw_wall_day(cw_wall_now());
+	struct named named;
 	int r = 0;
 
 	if (suggestion)
@@ -877,24 +827,26 @@ int cw_council_find(const struct cw_councils *councils, const char *text, const 
 		*ret = council;
 		return 0;
 	}
-	cw_buf_init(&scratch, 4 * CW_FIELD_MAX);
-	if (look_up(councils, cw_str(text), &scratch, &entry) < 0 || !entry) {
-		if (suggestion && cw_text_fold(cw_str(text), &scratch) == 0)
-			*suggestion = suggest(councils, cw_buf_str(&scratch));
+	cw_buf_init(&resolving.scratch, 4 * CW_FIELD_MAX);
+	if (name_text(&resolving, cw_str(text), &named) < 0 || !named.then.n) {
+		if (suggestion && cw_text_fold(cw_str(text), &resolving.scratch) == 0)
+			*suggestion = suggest(councils, cw_buf_str(&resolving.scratch));
 		r = CW_COUNCIL_UNKNOWN;
 	}
-	cw_buf_clear(&scratch);
+	cw_buf_clear(&resolving.scratch);
 	if (r)
 		return r;
 
-	named_on(councils, entry, CW_DAY_NONE, &all);
-	for (size_t i = 0; i < all.n; i++)
-		if (councils->at[all.at[i]].end_day == CW_DAY_NONE)
-			current.at[current.n++] = all.at[i];
+	drop_other_body(&named.then);
+	for (size_t i = 0; i < named.then.n; i++)
+		if (named.then.at[i] < councils->n && cw_council_exists(&councils->at[named.then.at[i]], today))
+			current.at[current.n++] = named.then.at[i];
 	if (current.n)
-		all = current;
-	if (all.n > 1)
+		named.then = current;
+	if (named.then.at[0] == CW_OTHER_BODY)
+		return CW_COUNCIL_UNKNOWN;
+	if (named.then.n > 1 || named.then.at[0] >= councils->n)
 		return CW_COUNCIL_AMBIGUOUS;
-	*ret = &councils->at[all.at[0]];
+	*ret = &councils->at[named.then.at[0]];
 	return 0;
 }

@@ -117,6 +117,9 @@ struct cw_config {
 	char *runtime_dir;
 	char *councils_file;
 	char *aliases_file;
+	char *lineage_file;       /* NULL: no such table; likewise the next two */
+	char *organisations_file;
+	char *other_bodies_file;
 	char *risk_file;             /* NULL = built-in constants */
 	bool fetching;
 	unsigned normalisers;        /* worker processes, 1..64; default 2 */

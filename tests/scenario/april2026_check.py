@@ -35,7 +35,7 @@ def send():
         words = becomes.split()
         if becomes.startswith("outcome="):
             wanted.add((row, int(words[0].split("=")[1]), words[1].split("=")[1] or None))
-        elif becomes != "blank":
+        elif becomes not in ("blank", "not_a_council"): # both are counted only
             for reason in words:
                 reasons.setdefault(row, set()).add(reason)
     got = {(e["row"], e["values"]["outcome"], e["event_date"]) for e in check.lines("send.evidence")}

@@ -63,7 +63,7 @@ SEND = [
     ("barset", "999", "", "89999", "20/04/26", "24/04/26", "2", "18/06/26", "unknown_council"),
     ("leicester", "383", "leeds", "", "20/04/26", "24/04/26", "1", "18/06/26", "council_conflict"),
     ("derby", "831", "derby", "", "20/04/26", "24/04/26", "4", "18/06/26", "bad_value no_outcome"),
-    ("northampton", "", "", "", "20/04/26", "24/04/26", "2", "18/06/26", "unknown_council"),
+    ("northampton", "", "", "", "20/04/26", "24/04/26", "2", "18/06/26", "not_a_council"),
     ("", "", "", "", "", "", "", "", "blank"),
 ]
 SEND_HEADINGS = ["INSPECTION LINK", "outcome grade", "Publication  Date", "Local authority", "Inspection end date",

@@ -13,6 +13,13 @@
 
 #include "../../lib/csv.h"
 
+static const struct cw_council_tables shipped_tables = {
+	.councils = CW_SOURCE_DIR "/config/councils.csv",
+	.aliases = CW_SOURCE_DIR "/config/aliases.csv",
+	.lineage = CW_SOURCE_DIR "/config/lineage.csv",
+	.organisations = CW_SOURCE_DIR "/config/organisations.csv",
+	.other_bodies = CW_SOURCE_DIR "/config/other-bodies.csv",
+};
 static struct cw_councils *shipped;
 
 static void unexpected(void *arg, const struct cw_error *err)
@@ -28,8 +35,7 @@ static int load_shipped(void **state)
 	struct cw_error err;
 
 	(void)state;
-	return cw_councils_load(CW_SOURCE_DIR "/config/councils.csv", CW_SOURCE_DIR "/config/aliases.csv", unexpected,
-	                        NULL, &shipped, &err);
+	return cw_councils_load(&shipped_tables, unexpected, NULL, &shipped, &err);
 }
 
 static int free_shipped(void **state)
@@ -84,6 +90,30 @@ static const struct resolve_case resolve_cases[] = {
 	{ "corporation", "London Corporation", "2021-01-01", "city-of-london", 0, NULL },
 	{ "short form", "Durham", "2021-01-01", "county-durham", 0, NULL },
 	{ "footnote fused to a name", "Northamptonshire7", "2020-01-01", "northamptonshire", 0, NULL },
+	{ "footnote of two digits", "Poole12", "2018-01-01", "poole", 0, NULL },
+	{ "footnote raised", "Bournemouth\xe2\x81\xb5", "2018-01-01", "bournemouth", 0, NULL },
+	{ "footnote in brackets", "Dorset [note 6]", "2022-01-01", "dorset", 0, NULL },
+	{ "footnote after a name that changed hands", "Dorset6", "2018-01-01", "dorset-county", 0, NULL },
+	{ "footnote and type", "Dorset County Council6", "2018-01-01", "dorset-county", 0, NULL },
+	{ "three digits are no footnote", "Poole123", "2018-01-01", NULL, CW_COUNCIL_UNKNOWN, NULL },
+	{ "a number after a name is no footnote", "Poole 5", "2018-01-01", NULL, CW_COUNCIL_UNKNOWN, NULL },
+	{ "digits after a code are no footnote", "E080000322", "2022-01-01", NULL, CW_COUNCIL_UNKNOWN, NULL },
+
+	{ "type behind: UA", "Luton UA", "2022-01-01", "luton", 0, NULL },
+	{ "type behind, in brackets", "Thurrock (UA)", "2022-01-01", "thurrock", 0, NULL },
+	{ "type behind: LA", "Essex LA", "2022-01-01", "essex", 0, NULL },
+	{ "type behind: county council", "Norfolk County Council", "2022-01-01", "norfolk", 0, NULL },
+	{ "type behind: MBC", "Dudley MBC", "2022-01-01", "dudley", 0, NULL },
+	{ "type before: LB of", "LB of Camden", "2022-01-01", "camden", 0, NULL },
+	{ "type before and behind", "The London Borough of Bexley Council", "2022-01-01", "bexley", 0, NULL },
+	{ "type after a comma", "Kingston upon Hull, City of", "2022-01-01", "kingston-upon-hull", 0, NULL },
+	{ "type of another council: football", "Derby County", "2022-01-01", NULL, CW_COUNCIL_UNKNOWN, NULL },
+	{ "type of another council: county", "Leicester County Council", "2022-01-01", NULL, CW_COUNCIL_UNKNOWN, NULL },
+	{ "type of another council: city", "Durham City Council", "2022-01-01", NULL, CW_COUNCIL_UNKNOWN, NULL },
+	{ "type of another council: borough", "Kent Borough Council", "2022-01-01", NULL, CW_COUNCIL_UNKNOWN, NULL },
+	{ "type of another council: London", "London Borough of Luton", "2022-01-01", NULL, CW_COUNCIL_UNKNOWN, NULL },
+	{ "type and code", "380 Council", "2022-01-01", NULL, CW_COUNCIL_UNKNOWN, NULL },
+	{ "district with its type", "Gloucester City Council", "2022-01-01", NULL, CW_COUNCIL_OTHER_BODY, NULL },
 
 	{ "Nottingham", "Nottingham", "2022-01-01", "nottingham", 0, NULL },
 	{ "Nottinghamshire", "Nottinghamshire", "2022-01-01", "nottinghamshire", 0, NULL },
@@ -98,20 +128,23 @@ static const struct resolve_case resolve_cases[] = {
 	{ "Kingston upon Hull", "Kingston Upon Hull", "2022-01-01", "kingston-upon-hull", 0, NULL },
 	{ "Newcastle upon Tyne", "Newcastle upon Tyne", "2022-01-01", "newcastle-upon-tyne", 0, NULL },
 
-	{ "district Newcastle-under-Lyme", "Newcastle-under-Lyme", "2022-01-01", NULL, CW_COUNCIL_UNKNOWN, NULL },
+	{ "district Newcastle-under-Lyme", "Newcastle-under-Lyme", "2022-01-01", NULL, CW_COUNCIL_OTHER_BODY, NULL },
 	{ "Newcastle alone", "Newcastle", "2022-01-01", NULL, CW_COUNCIL_UNKNOWN, NULL },
-	{ "district Northampton", "Northampton", "2020-01-01", NULL, CW_COUNCIL_UNKNOWN, NULL },
-	{ "district Gloucester", "Gloucester", "2022-01-01", NULL, CW_COUNCIL_UNKNOWN, NULL },
-	{ "district Lincoln", "Lincoln", "2022-01-01", NULL, CW_COUNCIL_UNKNOWN, NULL },
-	{ "district Worcester", "Worcester City Council", "2022-01-01", NULL, CW_COUNCIL_UNKNOWN, NULL },
-	{ "district Oxford", "Oxford", "2022-01-01", NULL, CW_COUNCIL_UNKNOWN, NULL },
+	{ "district Northampton", "Northampton", "2020-01-01", NULL, CW_COUNCIL_OTHER_BODY, NULL },
+	{ "district Gloucester", "Gloucester", "2022-01-01", NULL, CW_COUNCIL_OTHER_BODY, NULL },
+	{ "district Lincoln", "Lincoln", "2022-01-01", NULL, CW_COUNCIL_OTHER_BODY, NULL },
+	{ "district Worcester", "Worcester City Council", "2022-01-01", NULL, CW_COUNCIL_OTHER_BODY, NULL },
+	{ "district Oxford", "Oxford", "2022-01-01", NULL, CW_COUNCIL_OTHER_BODY, NULL },
 	{ "part of a name: Bath", "Bath", "2022-01-01", NULL, CW_COUNCIL_UNKNOWN, NULL },
 	{ "part of a name: Barking", "Barking", "2022-01-01", NULL, CW_COUNCIL_UNKNOWN, NULL },
 	{ "a name within a sentence", "Reading is fun", "2022-01-01", NULL, CW_COUNCIL_UNKNOWN, NULL },
 	{ "a name within a club's", "Bury FC", "2022-01-01", NULL, CW_COUNCIL_UNKNOWN, NULL },
-	{ "Welsh council", "Powys", "2022-01-01", NULL, CW_COUNCIL_UNKNOWN, NULL },
-	{ "region code", "E12000003", "2022-01-01", NULL, CW_COUNCIL_UNKNOWN, NULL },
-	{ "several councils in one row", "West Mercia", "2022-01-01", NULL, CW_COUNCIL_UNKNOWN, NULL },
+	{ "Welsh council", "Powys", "2022-01-01", NULL, CW_COUNCIL_OTHER_BODY, NULL },
+	{ "region code", "E12000003", "2022-01-01", NULL, CW_COUNCIL_OTHER_BODY, NULL },
+	{ "an organisation that acts for several", "West Mercia", "2022-01-01", NULL, CW_COUNCIL_AMBIGUOUS,
+	  "the row counts for several councils: Herefordshire (herefordshire), Shropshire (shropshire), Telford and Wrekin "
+	  "(telford-and-wrekin) and Worcestershire (worcestershire)" },
+	{ "two codes in one text", "314 / 318", "2022-01-01", NULL, CW_COUNCIL_AMBIGUOUS, NULL },
 	{ "nothing but blanks", " | ", "2022-01-01", NULL, CW_COUNCIL_UNKNOWN, "no council is known by an empty text" },
 	{ "not UTF-8", "\xff\xfe", "2022-01-01", NULL, CW_COUNCIL_UNKNOWN, "no council is known by \"\\xff\\xfe\"" },
 
@@ -184,6 +217,87 @@ static void test_resolve(void **state)
 		if (c->why)
 			assert_string_equal(cw_buf_str(&why), c->why);
 	}
+	cw_buf_clear(&why);
+}
+
+/* Rows that count for several councils, and organisations that stand for them. texts: '|' between; ids: in the table's order. */
+struct all_case {
+	const char *name, *texts, *day, *ids;
+	int outcome;
+	const char *organisation;
+};
+
+static const struct all_case all_cases[] = {
+	{ "all: one council", "Bradford", "2024-01-01", "bradford", 0, NULL },
+	{ "all: codes with a slash", "314 / 318", "2023-09-30", "kingston-upon-thames richmond-upon-thames", 0, NULL },
+	{ "all: every column of the row", "314 / 318|E09000021 / E09000027|Kingston upon Thames / Richmond upon Thames",
+	  "2023-09-30", "kingston-upon-thames richmond-upon-thames", 0, NULL },
+	{ "all: in another order", "318/314|Kingston upon Thames/Richmond upon Thames", "2023-09-30",
+	  "kingston-upon-thames richmond-upon-thames", 0, NULL },
+	{ "all: an organisation beside them", "314 / 318|Achieving for Children", "2016-09-30",
+	  "kingston-upon-thames richmond-upon-thames", 0, "achieving-for-children" },
+	{ "all: an organisation that had grown", "314 / 318|Achieving for Children", "2023-09-30", NULL,
+	  CW_COUNCIL_CONFLICT, NULL },
+	{ "all: organisation of one council", "Bradford Children and Families Trust", "2024-01-01", "bradford", 0,
+	  "bradford-children-and-families-trust" },
+	{ "all: organisation before its time", "Bradford Children and Families Trust", "2020-01-01", NULL,
+	  CW_COUNCIL_NOT_THEN, NULL },
+	{ "all: organisation and its council", "380|Bradford Children and Families Trust", "2024-01-01", "bradford", 0,
+	  "bradford-children-and-families-trust" },
+	{ "all: organisation of four", "West Mercia", "2024-01-01",
+	  "herefordshire shropshire telford-and-wrekin worcestershire", 0, "west-mercia-youth-justice" },
+	{ "all: one of the councils beside it", "West Mercia|884", "2024-01-01", NULL, CW_COUNCIL_CONFLICT, NULL },
+	{ "all: different pairs", "314 / 318|Kingston upon Thames / Merton", "2024-01-01", NULL, CW_COUNCIL_CONFLICT,
+	  NULL },
+	{ "all: the same twice is one", "380 / 380", "2024-01-01", "bradford", 0, NULL },
+	{ "all: code and name", "380 / Bradford", "2024-01-01", "bradford", 0, NULL },
+	{ "all: successors", "940 / 941", "2022-09-30", "north-northamptonshire west-northamptonshire", 0, NULL },
+	{ "all: successors before their time", "940 / 941", "2020-09-30", NULL, CW_COUNCIL_NOT_THEN, NULL },
+	{ "all: successors before their time, with the council of then", "940 / 941|Northamptonshire", "2020-09-30", NULL,
+	  CW_COUNCIL_CONFLICT, NULL },
+	{ "all: names joined by and", "Derby and Derbyshire", "2022-01-01", "derby derbyshire", 0, NULL },
+	{ "all: and within a name", "Bath and North East Somerset and Bristol", "2022-01-01",
+	  "bath-and-north-east-somerset bristol", 0, NULL },
+	{ "all: a list", "Bristol, North Somerset & South Gloucestershire", "2022-01-01",
+	  "bristol north-somerset south-gloucestershire", 0, NULL },
+	{ "all: a list with a comma before and", "Bristol, North Somerset, and South Gloucestershire", "2022-01-01",
+	  "bristol north-somerset south-gloucestershire", 0, NULL },
+	{ "all: an address is no list", "Derby, Derbyshire", "2022-01-01", NULL, CW_COUNCIL_UNKNOWN, NULL },
+	{ "all: one name unknown", "Derby and Atlantis", "2022-01-01", NULL, CW_COUNCIL_UNKNOWN, NULL },
+	{ "all: one is a district", "Derby / Oxford", "2022-01-01", NULL, CW_COUNCIL_UNKNOWN, NULL },
+	{ "all: only Welsh councils", "Conwy and Denbighshire", "2022-01-01", NULL, CW_COUNCIL_OTHER_BODY, NULL },
+	{ "all: too many names", "1/2/3/4/5/6/7/8/9/10/11/12/13/14/15/16/17/18", "2022-01-01", NULL, CW_COUNCIL_UNKNOWN,
+	  NULL },
+
+	{ "all: region", "North East", "2022-01-01", NULL, CW_COUNCIL_OTHER_BODY, NULL },
+	{ "all: nation with its code", "E92000001|England", "2022-01-01", NULL, CW_COUNCIL_OTHER_BODY, NULL },
+	{ "all: district code that no table has", "E07009999", "2022-01-01", NULL, CW_COUNCIL_OTHER_BODY, NULL },
+	{ "all: council code that no table has", "E06009999", "2022-01-01", NULL, CW_COUNCIL_UNKNOWN, NULL },
+	{ "all: region beside a council", "North East|Bradford", "2022-01-01", NULL, CW_COUNCIL_CONFLICT, NULL },
+};
+
+static void test_resolve_all(void **state)
+{
+	const struct all_case *c = *state;
+	struct cw_council_set set = { 0 };
+	struct cw_str texts[8];
+	char copy[256], ids[512] = "";
+	struct cw_buf why;
+	int r;
+
+	snprintf(copy, sizeof(copy), "%s", c->texts);
+	cw_buf_init(&why, 4096);
+	r = cw_council_resolve_all(shipped, texts, split_texts(copy, texts), day_of(c->day), &set, &why);
+	if (r)
+		print_message("%s\n", cw_buf_str(&why));
+	assert_int_equal(r, c->outcome);
+	assert_int_equal(why.len > 0, r != 0);
+	for (size_t i = 0; i < set.n; i++) {
+		strcat(ids, i ? " " : "");
+		strcat(ids, set.at[i]->id);
+	}
+	assert_string_equal(ids, c->ids ? c->ids : "");
+	assert_string_equal(set.organisation ? set.organisation->id : "", c->organisation ? c->organisation : "");
 	cw_buf_clear(&why);
 }
 
@@ -360,10 +474,10 @@ static const struct mistake_case mistake_cases[] = {
 	  "councils.csv:3: council 'oxbury' stands here twice; remove one\n" },
 	{ "code of two councils at once", ONE_COUNCIL "b,B Council,B,unitary,,,999,,,\n",
 	  ALIASES_HEAD "b,80999,urn,,,\n",
-	  "councils.csv:3: '999' names b, but line 2 of the councils gives it to oxbury at the same time; correct one, "
+	  "councils.csv:3: '999' names b, but line 2 of councils.csv gives it to oxbury at the same time; correct one, "
 	  "or give "
 	  "them dates\n"
-	  "aliases.csv:2: '80999' names b, but line 2 of the councils gives it to oxbury at the same time; correct "
+	  "aliases.csv:2: '80999' names b, but line 2 of councils.csv gives it to oxbury at the same time; correct "
 	  "one, or give "
 	  "them dates\n" },
 	{ "code of two councils, one after the other",
@@ -435,7 +549,7 @@ static void test_mistakes(void **state)
 		write_file(councils, c->councils);
 	write_file(aliases, c->aliases);
 	cw_buf_init(&got, 65536);
-	r = cw_councils_load(councils, aliases, collect, &got, &table, &err);
+	r = cw_councils_load(&(struct cw_council_tables){ .councils = councils, .aliases = aliases }, collect, &got, &table, &err);
 	unlink(councils);
 	unlink(aliases);
 	rmdir(directory);
@@ -464,7 +578,7 @@ static void test_alias_of_two(void **state)
 	snprintf(aliases, sizeof(aliases), "%s/aliases.csv", directory);
 	write_file(councils, COUNCILS_HEAD "a,A Council,Atown,unitary,,,901,,,\nb,B Council,Btown,unitary,,,902,,,\n");
 	write_file(aliases, ALIASES_HEAD "a,Twin Towns,name,,,\nb,Twin Towns,name,,,\n");
-	assert_int_equal(cw_councils_load(councils, aliases, unexpected, NULL, &table, &err), 0);
+	assert_int_equal(cw_councils_load(&(struct cw_council_tables){ .councils = councils, .aliases = aliases }, unexpected, NULL, &table, &err), 0);
 	unlink(councils);
 	unlink(aliases);
 	rmdir(directory);
@@ -494,11 +608,12 @@ int main(void)
 		cmocka_unit_test(test_long_text_is_cut_in_why), cmocka_unit_test(test_every_shipped_alias),
 		cmocka_unit_test(test_every_council),           cmocka_unit_test(test_alias_of_two),
 	};
-	struct CMUnitTest tests[CW_ARRAY_LEN(resolve_cases) + CW_ARRAY_LEN(find_cases) + CW_ARRAY_LEN(mistake_cases) +
+	struct CMUnitTest tests[CW_ARRAY_LEN(resolve_cases) + CW_ARRAY_LEN(all_cases) + CW_ARRAY_LEN(find_cases) + CW_ARRAY_LEN(mistake_cases) +
 	                        CW_ARRAY_LEN(single)];
 	size_t n = 0;
 
 	ADD_CASES(resolve_cases, test_resolve);
+	ADD_CASES(all_cases, test_resolve_all);
 	ADD_CASES(find_cases, test_find);
 	ADD_CASES(mistake_cases, test_mistakes);
 	for (size_t i = 0; i < CW_ARRAY_LEN(single); i++)

@@ -18,6 +18,7 @@
 #define COUNCIL_KEYS_MAX (4u * 1024u * 1024u)
 #define COUNCIL_PROBES 16u
 #define COUNCIL_TEXTS_MAX 16u
+#define SETS_MAX 1024u /* of them that are more than one council, or an organisation */
 #define MEMO_TEXT 46
 #define MEMO_OUT 32
 #define DETAIL_MAX 400
@@ -66,7 +67,8 @@ struct council_entry {
 	uint64_t hash;
 	uint32_t key, key_len; /* into keys; key_len 0 = free */
 	int32_t day;
-	const struct cw_council *council;
+	const struct cw_council *council; /* NULL: set says */
+	uint32_t set;                     /* into sets */
 };
 
 struct cw_record {
@@ -93,6 +95,8 @@ struct cw_record {
 
 	struct council_entry *councils;
 	size_t n_councils;
+	struct cw_council_set *sets; /* owned; room for SETS_MAX, NULL until there is one */
+	size_t n_sets;
 	struct cw_buf council_keys, council_key, council_why;
 
 	struct block *memory;
@@ -355,6 +359,7 @@ void cw_record_free(struct cw_record *record)
 		free(record->absent[i]);
 	free(record->absent);
 	free(record->councils);
+	free(record->sets);
 	cw_buf_clear(&record->info_text);
 	cw_buf_clear(&record->fold);
 	cw_buf_clear(&record->council_keys);
@@ -1059,6 +1064,7 @@ static void councils_forget(struct cw_record *record)
 	memset(record->councils, 0, COUNCILS_CACHED * sizeof(*record->councils));
 	cw_buf_reset(&record->council_keys);
 	record->n_councils = 0;
+	record->n_sets = 0;
 }
 
 /* The entry for this key and day: found (key_len set), free, or NULL when there is no room near. */
@@ -1081,7 +1087,8 @@ static int council_failed(struct cw_record *record, int outcome, struct cw_str f
 	enum cw_reason reason = outcome == CW_COUNCIL_AMBIGUOUS  ? CW_REASON_AMBIGUOUS_COUNCIL
 	                        : outcome == CW_COUNCIL_CONFLICT ? CW_REASON_COUNCIL_CONFLICT
 	                        : outcome == CW_COUNCIL_NOT_THEN ? CW_REASON_COUNCIL_NOT_THEN
-	                                                         : CW_REASON_UNKNOWN_COUNCIL;
+	                        : outcome == CW_COUNCIL_OTHER_BODY ? CW_REASON_NOT_A_COUNCIL
+	                                                           : CW_REASON_UNKNOWN_COUNCIL;
 	int r = reject(record, reason, field, text, "%s", cw_buf_str(&record->council_why));
 
 	return r < 0 ? r : 1;
@@ -1123,11 +1130,41 @@ static int council_key(struct cw_buf *key, const struct cw_str *texts, size_t n)
 	return 0;
 }
 
+static void known_councils(const struct cw_record *record, const struct council_entry *entry, const struct cw_str *texts,
+                           struct cw_record_councils *ret)
+{
+	ret->organisation = cw_str("");
+	if (entry->council) {
+		ret->set.n = 1;
+		ret->set.at[0] = entry->council;
+		ret->set.organisation = NULL;
+		return;
+	}
+	ret->set = record->sets[entry->set];
+	if (ret->set.organisation)
+		ret->organisation = texts[ret->set.named];
+}
+
+/* 0; or -ENOMEM. */
+static int keep_councils(struct cw_record *record, struct council_entry *entry, const struct cw_council_set *set)
+{
+	entry->council = set->n == 1 && !set->organisation ? set->at[0] : NULL;
+	if (entry->council)
+		return 0;
+	if (!record->sets)
+		record->sets = calloc(SETS_MAX, sizeof(*record->sets));
+	if (!record->sets)
+		return -ENOMEM;
+	entry->set = (uint32_t)record->n_sets;
+	record->sets[record->n_sets++] = *set;
+	return 0;
+}
+
 static int resolve(struct cw_record *record, struct cw_str field, const struct cw_str *texts, size_t n, int32_t day,
-                   struct cw_str *ret_id)
+                   struct cw_record_councils *ret)
 {
 	struct cw_buf *key = &record->council_key;
-	const struct cw_council *council = NULL;
+	struct cw_council_set set;
 	struct council_entry *entry;
 	uint64_t hash;
 	int r;
@@ -1148,36 +1185,59 @@ static int resolve(struct cw_record *record, struct cw_str field, const struct c
 	hash = hash_text((struct cw_str){ (const char *)key->data, key->len }, (uint64_t)(uint32_t)day);
 	entry = council_entry(record, hash, day);
 	if (entry && entry->key_len) {
-		*ret_id = cw_str(entry->council->id);
+		known_councils(record, entry, texts, ret);
 		return 0;
 	}
 
-	r = cw_council_resolve(record->config->councils, texts, n, day, &council, &record->council_why);
+	r = cw_council_resolve_all(record->config->councils, texts, n, day, &set, &record->council_why);
 	if (r < 0)
 		return r;
 	if (r > 0)
 		return council_failed(record, r, field, texts[0]);
-	if (!entry || record->council_keys.len + key->len > COUNCIL_KEYS_MAX) {
+	if (!entry || record->council_keys.len + key->len > COUNCIL_KEYS_MAX || record->n_sets == SETS_MAX) {
 		councils_forget(record);
 		entry = council_entry(record, hash, day);
 	}
-	*entry = (struct council_entry){ hash, (uint32_t)record->council_keys.len, (uint32_t)key->len, day, council };
-	r = cw_buf_append(&record->council_keys, key->data, key->len);
+	*entry = (struct council_entry){ .hash = hash,
+		                         .key = (uint32_t)record->council_keys.len,
+		                         .key_len = (uint32_t)key->len,
+		                         .day = day };
+	r = keep_councils(record, entry, &set);
+	if (r == 0)
+		r = cw_buf_append(&record->council_keys, key->data, key->len);
 	if (r < 0) {
 		entry->key_len = 0;
 		return r;
 	}
-	*ret_id = cw_str(council->id);
+	known_councils(record, entry, texts, ret);
 	return 0;
+}
+
+int cw_record_councils(struct cw_record *record, const struct cw_str *texts, size_t n, int32_t day,
+                       struct cw_record_councils *ret)
+{
+	return resolve(record, cw_str("council_id"), texts, n, day, ret);
 }
 
 int cw_record_council(struct cw_record *record, const struct cw_str *texts, size_t n, int32_t day,
                       struct cw_str *ret_id)
 {
-	return resolve(record, cw_str("council_id"), texts, n, day, ret_id);
+	struct cw_record_councils councils;
+	int r = resolve(record, cw_str("council_id"), texts, n, day, &councils);
+
+	if (r)
+		return r;
+	if (councils.set.n > 1) {
+		r = reject(record, CW_REASON_AMBIGUOUS_COUNCIL, cw_str("council_id"), texts[0],
+		           "it stands for %zu councils; name one", councils.set.n);
+		return r < 0 ? r : 1;
+	}
+	*ret_id = cw_str(councils.set.at[0]->id);
+	return 0;
 }
 
-static int take_council(struct cw_record *record, const struct cw_cell *cells, int32_t day, struct cw_str *ret_id)
+static int take_council(struct cw_record *record, const struct cw_cell *cells, int32_t day,
+                        struct cw_record_councils *ret)
 {
 	struct cw_str texts[COUNCIL_TEXTS_MAX], heading = cw_str("council");
 	size_t n = 0;
@@ -1210,7 +1270,7 @@ static int take_council(struct cw_record *record, const struct cw_cell *cells, i
 				texts[n++] = without_fraction(text);
 		}
 	}
-	return resolve(record, heading, texts, n, day, ret_id);
+	return resolve(record, heading, texts, n, day, ret);
 }
 
 /* --- values --- */
@@ -1377,7 +1437,8 @@ static int take_field(struct cw_record *record, struct field *field, const struc
 	}
 }
 
-int cw_record_evidence(struct cw_record *record, struct cw_evidence *evidence)
+/* Does it say anything of what its kind is about? 1; 0 and rejected; -errno. */
+static int says_something(struct cw_record *record, const struct cw_evidence *evidence)
 {
 	const struct cw_kind_def *kind = cw_kind_def(evidence->kind);
 	bool says = !kind || !kind->outcome || !kind->outcome[0];
@@ -1385,9 +1446,17 @@ int cw_record_evidence(struct cw_record *record, struct cw_evidence *evidence)
 
 	for (size_t i = 0; !says && kind->outcome[i]; i++)
 		says = cw_evidence_value(evidence, kind->outcome[i]).len > 0;
-	if (!says)
-		return reject(record, CW_REASON_NO_OUTCOME, cw_str(""), evidence->council_id,
-		              "the row names a council and says nothing about it");
+	if (says)
+		return 1;
+	r = reject(record, CW_REASON_NO_OUTCOME, cw_str(""), evidence->council_id,
+	           "the row names a council and says nothing about it");
+	return r < 0 ? r : 0;
+}
+
+static int give(struct cw_record *record, struct cw_evidence *evidence)
+{
+	int r;
+
 	if (evidence->kind == CW_KIND_ILACS && !cw_evidence_value(evidence, CW_VAL_FRAMEWORK_ID).len) {
 		r = cw_evidence_set(evidence, CW_VAL_FRAMEWORK_ID, cw_str(cw_ilacs_framework(evidence->event_day)));
 		if (r < 0)
@@ -1396,6 +1465,71 @@ int cw_record_evidence(struct cw_record *record, struct cw_evidence *evidence)
 	evidence->row = record->row;
 	record->tally.evidence++;
 	return record->sink.evidence ? record->sink.evidence(record->sink.arg, evidence) : 0;
+}
+
+int cw_record_evidence(struct cw_record *record, struct cw_evidence *evidence)
+{
+	int r = says_something(record, evidence);
+
+	return r <= 0 ? r : give(record, evidence);
+}
+
+/* The ids of a set but one's, with commas between. */
+static int put_others(struct cw_record *record, const struct cw_council_set *set, size_t but, struct cw_str *ret)
+{
+	size_t len = 0, n = 0;
+	char *text;
+
+	for (size_t i = 0; i < set->n; i++)
+		len += strlen(set->at[i]->id) + 1;
+	text = cw_record_alloc(record, len);
+	if (!text)
+		return -ENOMEM;
+	for (size_t i = 0; i < set->n; i++) {
+		size_t id = strlen(set->at[i]->id);
+
+		if (i == but)
+			continue;
+		if (n)
+			text[n++] = ',';
+		memcpy(text + n, set->at[i]->id, id);
+		n += id;
+	}
+	*ret = (struct cw_str){ text, n };
+	return 0;
+}
+
+int cw_record_evidence_for(struct cw_record *record, struct cw_evidence *evidence,
+                           const struct cw_record_councils *councils)
+{
+	const struct cw_council_set *set = &councils->set;
+	int r;
+
+	evidence->council_id = cw_str(set->at[0]->id);
+	r = says_something(record, evidence);
+	if (r <= 0)
+		return r;
+	r = 0;
+	if (councils->organisation.len && !cw_evidence_value(evidence, CW_VAL_ORGANISATION).len) {
+		struct cw_str name;
+
+		r = cw_record_text(record, councils->organisation, TITLE_CHARACTERS, &name);
+		if (r == 0)
+			r = cw_evidence_set(evidence, CW_VAL_ORGANISATION, name);
+	}
+	for (size_t i = 0; r == 0 && i < set->n; i++) {
+		struct cw_str others;
+
+		evidence->council_id = cw_str(set->at[i]->id);
+		if (set->n > 1) {
+			r = put_others(record, set, i, &others);
+			if (r == 0)
+				r = cw_evidence_set(evidence, CW_VAL_COMBINED_WITH, others);
+		}
+		if (r == 0)
+			r = give(record, evidence);
+	}
+	return r;
 }
 
 static void evidence_start(struct cw_evidence *evidence, enum cw_kind kind)
@@ -1419,6 +1553,7 @@ static void evidence_start(struct cw_evidence *evidence, enum cw_kind kind)
 
 int cw_record_row(struct cw_record *record, uint64_t row, const struct cw_cell *cells)
 {
+	struct cw_record_councils councils;
 	struct cw_evidence evidence;
 	int32_t published_day;
 	int64_t ms;
@@ -1436,10 +1571,10 @@ int cw_record_row(struct cw_record *record, uint64_t row, const struct cw_cell *
 		r = take_date(record, record->published, cells, &published_day, &evidence.published_at.ms);
 	if (r == 0)
 		r = take_council(record, cells, evidence.event_day != CW_DAY_NONE ? evidence.event_day : published_day,
-		                 &evidence.council_id);
+		                 &councils);
 	for (size_t i = 0; i < record->n_fields && r == 0; i++)
 		r = take_field(record, &record->fields[i], cells, &evidence);
 	if (r)
 		return r < 0 ? r : 0;
-	return cw_record_evidence(record, &evidence);
+	return cw_record_evidence_for(record, &evidence, &councils);
 }

@@ -60,14 +60,26 @@ int cw_record_blank(struct cw_record *record);
 /* A row that is none, counted as a row. fmt makes the detail. */
 int cw_record_bad_row(struct cw_record *record, uint64_t row, struct cw_str text, const char *fmt, ...) CW_PRINTF(4, 5);
 
+/* The councils that a row counts for. */
+struct cw_record_councils {
+	struct cw_council_set set;
+	struct cw_str organisation; /* that stands for them, as the row spells it; empty: they are named themselves */
+};
+
 /* For formats that build evidence themselves. start_row first, then any number of rejects and at most one
- * evidence; the council is resolved here from one text. */
+ * evidence, for one council or for several; they are resolved here from all texts that name them. */
 void cw_record_start_row(struct cw_record *record, uint64_t row);
 int cw_record_reject(struct cw_record *record, enum cw_reason reason, const char *field, struct cw_str text,
                      const char *fmt, ...) CW_PRINTF(5, 6);
 int cw_record_council(struct cw_record *record, const struct cw_str *texts, size_t n, int32_t day,
-                      struct cw_str *ret_id); /* 0; 1: rejected; -errno */
+                      struct cw_str *ret_id); /* 0; 1: rejected, also when it is several; -errno */
+int cw_record_councils(struct cw_record *record, const struct cw_str *texts, size_t n, int32_t day,
+                       struct cw_record_councils *ret); /* likewise; ret's organisation is borrowed from texts */
 int cw_record_evidence(struct cw_record *record, struct cw_evidence *evidence);
+/* The same statement for each of the councils, with values combined_with and organisation that say so. council_id is set
+ * here. */
+int cw_record_evidence_for(struct cw_record *record, struct cw_evidence *evidence,
+                           const struct cw_record_councils *councils);
 /* Memory that lasts until the next row. NULL when there is none. */
 void *cw_record_alloc(struct cw_record *record, size_t size);
 /* Runs of white space become one blank; at most max characters, cut at a word where one ends near (0: no limit).
