@@ -87,7 +87,7 @@ static void lower_by_contributor(struct explanation *x, const struct cw_contribu
 	char day[CW_WALL_TEXT], hold[64] = "";
 
 	if (!c->signal->state) {
-		if (c->signal->half_life > 0)
+		if (!c->steady)
 			add_line(&x->lower, "decay", CW_DAY_NONE, "%s: its %.1f points halve every %.0f days.", words,
 			         cw_render_points(c->points), c->signal->half_life);
 		else if (c->closes_day != CW_DAY_NONE)
@@ -285,6 +285,7 @@ static int explain_json(const struct explanation *x)
 	cw_json_set(object, "points", json_real(cw_render_points(now->points)), &failed);
 	cw_json_set(object, "breadth", json_boolean(now->breadth), &failed);
 	cw_json_set(object, "criteria", cw_render_criteria(now), &failed);
+	cw_json_set(object, "override", cw_render_ruling(now), &failed);
 	cw_json_set(object, "contributors", cw_render_contributors(now), &failed);
 	cw_json_set(object, "would_lower", lines_json(&x->lower), &failed);
 	cw_json_set(object, "unknown", lines_json(&x->unknown), &failed);
@@ -331,12 +332,14 @@ static void print_contributor(const struct explanation *x, const struct cw_contr
 	printf(" (%s, %s)%s\n", signal->name, cw_criterion_name(c->criterion),
 	       c->derived ? ", derived from the single judgements: no overall one was given" : "");
 	printf("         known since %s, %d day%s; weight %.4g", cw_day_format(c->opened_day, opened), c->age_days,
-	       c->age_days == 1 ? "" : "s", signal->weight);
+	       c->age_days == 1 ? "" : "s", c->weight);
 	if (signal->state) {
 		fputs(", in full while it is open", stdout);
 	} else {
 		printf(" x confidence %.4g", c->confidence);
-		if (signal->half_life > 0)
+		if (c->steady)
+			printf(", in full until %s", cw_day_format(c->closes_day - 1, opened));
+		else
 			printf(" x 2^(-%d/%.0f)", c->age_days, signal->half_life);
 	}
 	if (c->floor != CW_LEVEL_ROUTINE) {
@@ -346,6 +349,26 @@ static void print_contributor(const struct explanation *x, const struct cw_contr
 	fputs(".\n", stdout);
 	for (size_t i = 0; i < c->n_facts; i++)
 		print_fact(c->facts[i]);
+}
+
+static void print_ruling(const struct cw_assessment *now)
+{
+	const struct cw_fact *fact = now->ruling.fact;
+	char day[CW_WALL_TEXT];
+
+	if (!fact)
+		return;
+	fputs("Set to ", stdout);
+	fputs(cw_level_name(now->ruling.level), stdout);
+	fputs(" by ", stdout);
+	cw_out_str(stdout, cw_evidence_value(&fact->evidence, CW_VAL_AUTHOR));
+	printf(" until %s; the model would say %s.", cw_day_format(now->ruling.until_day, day), cw_level_name(now->model_level));
+	if (now->level != now->ruling.level)
+		printf(" A formal finding holds it at %s all the same.", cw_level_name(now->level));
+	fputs(" Reason: ", stdout);
+	cw_out_str(stdout, cw_evidence_value(&fact->evidence, CW_VAL_REASON));
+	putchar('\n');
+	cw_evidence_print_source(stdout, 2, fact);
 }
 
 static void print_arithmetic(const struct explanation *x)
@@ -373,6 +396,7 @@ static void print_arithmetic(const struct explanation *x)
 	       risk->line_watch, risk->line_priority);
 	printf("Level: the highest of points (%s), formal findings (%s)%s.\n", cw_level_name(now->points_level),
 	       cw_level_name(now->floor_level), now->held ? " and the hold (watch)" : "");
+	print_ruling(now);
 }
 
 static int explain_text(const struct explanation *x)

@@ -205,6 +205,8 @@ const struct conf_key conf_keys[] = {
 	RISK("breadth_minimum", CONF_NUMBER, breadth_minimum, 0, 1000, "points each of them needs"),
 	RISK("line_watch", CONF_NUMBER, line_watch, 0, 1000, "points from which the level is watch"),
 	RISK("line_priority", CONF_NUMBER, line_priority, 0, 1000, "points from which the level is priority"),
+	RISK("note_medium", CONF_NUMBER, note_medium, 0, 1000, "points of an internal note of medium severity"),
+	RISK("note_high", CONF_NUMBER, note_high, 0, 1000, "points of one of high severity; low has the signal's weight"),
 	RISK("drop_below", CONF_NUMBER, drop_below, 0, 100, "an impulse of fewer points counts nothing"),
 	RISK("repeat_share", CONF_NUMBER, repeat_share, 0, 1, "share of points that a repeated kind adds"),
 	RISK("confidence_a", CONF_NUMBER, confidence[CW_TIER_A], 0, 1, "weight of tier A"),

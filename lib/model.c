@@ -23,9 +23,9 @@
 
 struct entry {
 	const struct cw_fact *fact;
-	int32_t day;     /* when it begins to speak */
-	int64_t known;   /* ms; orders entries of a day */
-	bool again;      /* a correction taken back */
+	int32_t day;   /* when it begins to speak */
+	int64_t known; /* ms; orders entries of a day */
+	bool again;    /* a correction taken back */
 };
 
 /* One event or state. */
@@ -38,9 +38,11 @@ struct instance {
 	int32_t expires_day;
 	bool closed_by_statement;
 	bool derived;
-	bool undated;       /* its inspection has no date */
-	size_t inspection;  /* of the strand */
-	int strand;         /* >= 0: made by that strand from its current inspection; -1: stated by evidence */
+	bool undated;      /* its inspection has no date */
+	double weight;     /* the signal's, but for notes: by severity */
+	bool steady;       /* an impulse that does not fade before it expires */
+	size_t inspection; /* of the strand */
+	int strand;        /* >= 0: made by that strand from its current inspection; -1: stated by evidence */
 	const struct cw_fact **facts;
 	size_t n_facts, cap_facts;
 	/* Kept up to date as facts are added: they are asked for on every day that passes. */
@@ -51,31 +53,44 @@ struct instance {
 	int32_t faded_day;       /* impulses: the first day on which it is nothing */
 	int32_t value_day;       /* the day of value; CW_DAY_NONE = to be worked out */
 	double value;
-	size_t next_near;        /* chain of instances whose events fell near each other; SIZE_MAX ends */
+	size_t next_near; /* chain of instances whose events fell near each other; SIZE_MAX ends */
 };
 
 /* The values of an inspection that a later statement about it may leave out without taking them back. */
-static const enum cw_value_id voice_values[] = { CW_VAL_OVERALL_EFFECTIVENESS, CW_VAL_IMPACT_OF_LEADERS,
-	                                         CW_VAL_HELP_AND_PROTECTION,   CW_VAL_IN_CARE,
-	                                         CW_VAL_CARE_LEAVERS,          CW_VAL_OUTCOME };
-enum { SAYS_OVERALL, SAYS_LEADERS, SAYS_HELP, SAYS_IN_CARE, SAYS_CARE_LEAVERS, SAYS_OUTCOME, SAYS_COUNT };
+static const enum cw_value_id voice_values[] = { CW_VAL_OVERALL_EFFECTIVENESS,
+	                                         CW_VAL_IMPACT_OF_LEADERS,
+	                                         CW_VAL_HELP_AND_PROTECTION,
+	                                         CW_VAL_IN_CARE,
+	                                         CW_VAL_CARE_LEAVERS,
+	                                         CW_VAL_OUTCOME,
+	                                         CW_VAL_LEADERSHIP_MANAGEMENT_GOVERNANCE };
+enum {
+	SAYS_OVERALL,
+	SAYS_LEADERS,
+	SAYS_HELP,
+	SAYS_IN_CARE,
+	SAYS_CARE_LEAVERS,
+	SAYS_OUTCOME,
+	SAYS_GOVERNANCE,
+	SAYS_COUNT
+};
 
 /* What one feed says about one inspection: its latest statement, and which one stated each value last. A cell that has become
  * unreadable is not good news. */
 struct voice {
 	const struct cw_fact *fact;
 	const struct cw_fact *from[SAYS_COUNT];
-	int severity;  /* its verdict, and the day from which it has been that */
+	int severity; /* its verdict, and the day from which it has been that */
 	int32_t since;
 };
 
 struct inspection {
-	int32_t event_day;    /* CW_DAY_NONE while no voice dates it */
+	int32_t event_day;     /* CW_DAY_NONE while no voice dates it */
 	int32_t published_day; /* first */
-	int64_t known;        /* first */
+	int64_t known;         /* first */
 	struct cw_str url;
 	struct cw_wall stated; /* publication as stated by whoever spoke last; NONE = not stated */
-	bool answered;        /* a statement closed what it had opened (a monitoring visit, say) */
+	bool answered;         /* a statement closed what it had opened (a monitoring visit, say) */
 	struct voice *voices;
 	size_t n_voices;
 };
@@ -95,14 +110,23 @@ struct totals {
 	double capped[CW_CRIT_COUNT];
 	double points;
 	bool breadth;
+	bool notes_alone; /* nothing but internal notes has points */
 	enum cw_level floor;
 	enum cw_level criterion_floor[CW_CRIT_COUNT];
 };
 
+/* Yearly figures of which the newest period counts. */
+enum figures { FIGURES_WORKFORCE, FIGURES_EHCP, FIGURES_COUNT };
+
+struct figures_seen {
+	bool any;
+	struct cw_str period;
+};
+
 struct sim {
 	const struct cw_risk *risk;
-	int32_t day; /* evaluated up to and including this day; CW_DAY_NONE = nothing yet */
-	struct totals totals;    /* of that day, unless something has entered since */
+	int32_t day;          /* evaluated up to and including this day; CW_DAY_NONE = nothing yet */
+	struct totals totals; /* of that day, unless something has entered since */
 	bool totals_valid;
 	struct strand strand[STRAND_COUNT];
 	/* All that ever was, and of these the ones that may still count. */
@@ -112,10 +136,14 @@ struct sim {
 	size_t n_active, cap_active;
 	size_t near[NEAR_BUCKETS];
 	enum cw_level points_level;
-	int32_t under_since; /* points have been under the step-down line since; CW_DAY_NONE */
+	int32_t under_since;              /* points have been under the step-down line since; CW_DAY_NONE */
 	int32_t hold_from[CW_CRIT_COUNT]; /* a priority or intensive floor closed on this day; CW_DAY_NONE */
-	int32_t judged_by_signal; /* a full ILACS inspection known only through signals */
-	int32_t apa_lapsed;       /* an area for priority action ran out unanswered on this day */
+	int32_t judged_by_signal;         /* a full ILACS inspection known only through signals */
+	int32_t apa_lapsed;               /* an area for priority action ran out unanswered on this day */
+	struct figures_seen figures[FIGURES_COUNT];
+	struct cw_str control; /* political control as last stated; at NULL = never */
+	int32_t control_day;
+	struct cw_ruling ruling; /* fact NULL = none */
 };
 
 /* What is compared to see a change. floors: bit per signal of the risk table and criterion, folded. */
@@ -144,9 +172,12 @@ static int32_t fact_judged_day(const struct cw_fact *fact)
 	return cw_wall_day(fact->known_at);
 }
 
+/* Full inspections of one subject follow each other whatever the framework of their day was. */
 static int strand_of(enum cw_kind kind)
 {
-	return kind == CW_KIND_ILACS ? STRAND_ILACS : kind == CW_KIND_AREA_SEND ? STRAND_SEND : -1;
+	return kind == CW_KIND_ILACS || kind == CW_KIND_SIF ? STRAND_ILACS
+	       : kind == CW_KIND_AREA_SEND                  ? STRAND_SEND
+	                                                    : -1;
 }
 
 static const struct cw_signal_def *signal_named(const struct sim *sim, const char *name)
@@ -166,8 +197,8 @@ static bool same_text(struct cw_str a, struct cw_str b)
  * Near in time, or at the same address: of an undated statement; and of dated ones only where they claim the same
  * publication, or none (a date put right). Publishers reuse addresses.
  */
-static bool same_inspection(int32_t day_a, struct cw_str url_a, struct cw_wall stated_a, int32_t day_b, struct cw_str url_b,
-                            struct cw_wall stated_b, int cluster_days)
+static bool same_inspection(int32_t day_a, struct cw_str url_a, struct cw_wall stated_a, int32_t day_b,
+                            struct cw_str url_b, struct cw_wall stated_b, int cluster_days)
 {
 	bool dated = day_a != CW_DAY_NONE && day_b != CW_DAY_NONE;
 
@@ -259,10 +290,19 @@ static struct instance *instance_open(struct sim *sim, const struct cw_signal_de
 	}
 	sim->active[sim->n_active++] = sim->n_instances;
 	instance = &sim->instances[sim->n_instances++];
-	*instance = (struct instance){ .def = def, .criterion = criterion, .event_day = event_day,
-		                       .opened_day = opened_day, .closed_day = CW_DAY_NONE, .expires_day = CW_DAY_NONE,
-		                       .strand = strand, .best_tier = CW_TIER_D, .latest_known = INT64_MIN,
-		                       .next_near = SIZE_MAX, .value_day = CW_DAY_NONE, .faded_day = INT32_MAX };
+	*instance = (struct instance){ .def = def,
+		                       .criterion = criterion,
+		                       .event_day = event_day,
+		                       .opened_day = opened_day,
+		                       .closed_day = CW_DAY_NONE,
+		                       .expires_day = CW_DAY_NONE,
+		                       .strand = strand,
+		                       .weight = def->weight,
+		                       .best_tier = CW_TIER_D,
+		                       .latest_known = INT64_MIN,
+		                       .next_near = SIZE_MAX,
+		                       .value_day = CW_DAY_NONE,
+		                       .faded_day = INT32_MAX };
 	if (!def->state)
 		instance->faded_day = fades_on(sim->risk, def, opened_day);
 	if (strand < 0) {
@@ -326,7 +366,8 @@ static void close_answered(struct sim *sim, bool ilacs, int32_t event_day, int32
 	for (size_t i = 0; i < sim->n_active; i++) {
 		struct instance *instance = &sim->instances[sim->active[i]];
 
-		if (instance != but && instance->strand < 0 && instance->def->state && instance->event_day < event_day &&
+		if (instance != but && instance->strand < 0 && instance->def->state &&
+		    instance->event_day < event_day &&
 		    (ilacs ? instance->def->closed_by_ilacs : instance->def->closed_by_area_send))
 			instance_close(sim, instance, day);
 	}
@@ -337,10 +378,10 @@ static void close_answered(struct sim *sim, bool ilacs, int32_t event_day, int32
 /* What an inspection says, over all its voices: the publisher of the fact goes before those who compile it, and among equals
  * that disagree the more adverse counts (domain 3.7). */
 struct verdict {
-	int severity;            /* ILACS: enum cw_grade; SEND: outcome 1..3; 0 = not settled */
+	int severity; /* ILACS: enum cw_grade; SEND: outcome 1..3; 0 = not settled */
 	bool derived;
 	bool leaders_inadequate;
-	const struct voice *voice;  /* whose it is */
+	const struct voice *voice; /* whose it is */
 };
 
 static enum cw_grade voice_grade(const struct voice *voice, int says)
@@ -348,13 +389,13 @@ static enum cw_grade voice_grade(const struct voice *voice, int says)
 	return voice->from[says] ? cw_evidence_grade(&voice->from[says]->evidence, voice_values[says]) : CW_GRADE_NONE;
 }
 
-static struct verdict voice_verdict(enum cw_kind kind, const struct voice *voice, int32_t event_day)
+static struct verdict voice_verdict(int strand, const struct voice *voice, int32_t event_day)
 {
 	struct verdict verdict = { .voice = voice };
 	struct cw_str outcome;
 	enum cw_grade overall;
 
-	if (kind != CW_KIND_ILACS) {
+	if (strand != STRAND_ILACS) {
 		if (voice->from[SAYS_OUTCOME]) {
 			outcome = cw_evidence_value(&voice->from[SAYS_OUTCOME]->evidence, CW_VAL_OUTCOME);
 			verdict.severity = outcome.at[0] - '0';
@@ -363,41 +404,47 @@ static struct verdict voice_verdict(enum cw_kind kind, const struct voice *voice
 	}
 	overall = voice_grade(voice, SAYS_OVERALL);
 	verdict.derived = overall == CW_GRADE_NONE || overall == CW_GRADE_NOT_JUDGED;
-	verdict.severity = (int)(verdict.derived ? cw_ilacs_derive(voice_grade(voice, SAYS_LEADERS), voice_grade(voice, SAYS_HELP),
-	                                                           voice_grade(voice, SAYS_IN_CARE),
-	                                                           voice_grade(voice, SAYS_CARE_LEAVERS),
-	                                                           cw_ilacs_care_leavers_expected(event_day))
-	                                         : overall);
-	verdict.leaders_inadequate = voice_grade(voice, SAYS_LEADERS) == CW_GRADE_INADEQUATE;
+	verdict.severity =
+	    (int)(verdict.derived
+	              ? cw_ilacs_derive(voice_grade(voice, SAYS_LEADERS), voice_grade(voice, SAYS_HELP),
+	                                voice_grade(voice, SAYS_IN_CARE), voice_grade(voice, SAYS_CARE_LEAVERS),
+	                                cw_ilacs_care_leavers_expected(event_day))
+	              : overall);
+	/* Before 2018 every full inspection had an overall grade: one that was not read is not worked out. */
+	if (verdict.derived && voice->fact->evidence.kind == CW_KIND_SIF)
+		verdict.severity = CW_GRADE_NONE;
+	verdict.leaders_inadequate = voice_grade(voice, SAYS_LEADERS) == CW_GRADE_INADEQUATE ||
+	                             voice_grade(voice, SAYS_GOVERNANCE) == CW_GRADE_INADEQUATE;
 	return verdict;
 }
 
-static void voice_take(enum cw_kind kind, struct voice *voice, const struct cw_fact *fact, int32_t event_day, int32_t day)
+static void voice_take(int strand, struct voice *voice, const struct cw_fact *fact, int32_t event_day, int32_t day)
 {
+	bool first = !voice->fact;
 	int severity;
 
+	voice->fact = fact;
 	for (int says = 0; says < SAYS_COUNT; says++)
 		if (cw_evidence_value(&fact->evidence, voice_values[says]).len)
 			voice->from[says] = fact;
-	severity = voice_verdict(kind, voice, event_day).severity;
-	if (!voice->fact || severity != voice->severity)
+	severity = voice_verdict(strand, voice, event_day).severity;
+	if (first || severity != voice->severity)
 		voice->since = day;
-	voice->fact = fact;
 	voice->severity = severity;
 }
 
-static struct verdict inspection_verdict(enum cw_kind kind, const struct inspection *inspection)
+static struct verdict inspection_verdict(int strand, const struct inspection *inspection)
 {
 	struct verdict worst = { 0 };
 	enum cw_tier best = CW_TIER_D;
 
 	/* Who says nothing about the grade does not outrank who does. */
 	for (size_t i = 0; i < inspection->n_voices; i++)
-		if (voice_verdict(kind, &inspection->voices[i], inspection->event_day).severity)
+		if (voice_verdict(strand, &inspection->voices[i], inspection->event_day).severity)
 			best = CW_MIN(best, inspection->voices[i].fact->evidence.tier);
 	for (size_t i = 0; i < inspection->n_voices; i++) {
 		const struct voice *voice = &inspection->voices[i];
-		struct verdict verdict = voice_verdict(kind, voice, inspection->event_day);
+		struct verdict verdict = voice_verdict(strand, voice, inspection->event_day);
 
 		if (voice->fact->evidence.tier > best)
 			continue;
@@ -511,7 +558,8 @@ static struct instance *same_event(const struct sim *sim, const struct cw_signal
 		struct instance *instance = &sim->instances[sim->active[i]];
 
 		if (instance->def == def && instance->criterion == criterion && (instance->strand >= 0) == derived &&
-		    (days_near(sim, instance->event_day, event_day) || days_near(sim, instance->opened_day, opened_day)))
+		    (days_near(sim, instance->event_day, event_day) ||
+		     days_near(sim, instance->opened_day, opened_day)))
 			return instance;
 	}
 	return NULL;
@@ -532,7 +580,8 @@ static void answer_strand(struct sim *sim, int s, int32_t event_day, int32_t day
 }
 
 /* Opens, keeps or closes the instance of one signal that a strand makes from its current inspection. */
-static int strand_state(struct sim *sim, int s, const char *name, bool wanted, const struct verdict *verdict, int32_t day)
+static int strand_state(struct sim *sim, int s, const char *name, bool wanted, const struct verdict *verdict,
+                        int32_t day)
 {
 	const struct cw_signal_def *def = signal_named(sim, name);
 	const struct inspection *inspection = &sim->strand[s].inspections[sim->strand[s].current];
@@ -590,23 +639,24 @@ static bool verdict_fell(int s, const struct verdict *before, const struct verdi
 static int strand_update(struct sim *sim, int s, int32_t day)
 {
 	struct strand *strand = &sim->strand[s];
-	enum cw_kind kind = s == STRAND_ILACS ? CW_KIND_ILACS : CW_KIND_AREA_SEND;
 	size_t previous = strand->previous;
 	const struct inspection *inspection = &strand->inspections[strand->current];
 	struct verdict verdict, before = { 0 };
 	int r;
 
-	verdict = inspection_verdict(kind, inspection);
+	verdict = inspection_verdict(s, inspection);
 	if (previous != SIZE_MAX)
-		before = inspection_verdict(kind, &strand->inspections[previous]);
+		before = inspection_verdict(s, &strand->inspections[previous]);
 
 	if (s == STRAND_ILACS) {
 		r = strand_state(sim, s, "ilacs_inadequate", verdict.severity == CW_GRADE_INADEQUATE, &verdict, day);
 		if (r == 0)
-			r = strand_state(sim, s, "ilacs_ri", verdict.severity == CW_GRADE_REQUIRES_IMPROVEMENT, &verdict, day);
+			r = strand_state(sim, s, "ilacs_ri", verdict.severity == CW_GRADE_REQUIRES_IMPROVEMENT,
+			                 &verdict, day);
 		if (r == 0)
 			r = strand_state(sim, s, "ilacs_leaders_inadequate",
-			                 verdict.leaders_inadequate && verdict.severity != CW_GRADE_INADEQUATE, &verdict, day);
+			                 verdict.leaders_inadequate && verdict.severity != CW_GRADE_INADEQUATE,
+			                 &verdict, day);
 	} else {
 		r = strand_state(sim, s, "send_outcome3", verdict.severity == 3, &verdict, day);
 		if (r == 0)
@@ -632,8 +682,8 @@ static int enter_inspection(struct sim *sim, int s, const struct entry *entry)
 	for (size_t i = strand->n; i > 0 && !inspection; i--) {
 		struct inspection *candidate = &strand->inspections[i - 1];
 
-		if (same_inspection(e->event_day, e->url, e->published_at, candidate->event_day, candidate->url, candidate->stated,
-		                    sim->risk->cluster_days))
+		if (same_inspection(e->event_day, e->url, e->published_at, candidate->event_day, candidate->url,
+		                    candidate->stated, sim->risk->cluster_days))
 			inspection = candidate;
 		for (size_t j = 0; entry->again && j < candidate->n_voices && !inspection; j++)
 			if (candidate->voices[j].fact == entry->fact)
@@ -646,8 +696,9 @@ static int enter_inspection(struct sim *sim, int s, const struct entry *entry)
 			return -ENOMEM;
 		strand->inspections = grown;
 		inspection = &grown[strand->n++];
-		*inspection = (struct inspection){ .event_day = e->event_day, .published_day = entry->day, .known = entry->known,
-			                           .url = e->url };
+		*inspection = (struct inspection){
+			.event_day = e->event_day, .published_day = entry->day, .known = entry->known, .url = e->url
+		};
 		strand->undated |= e->event_day == CW_DAY_NONE;
 		strand_joined(strand, strand->n - 1);
 	} else if (e->event_day != CW_DAY_NONE && e->event_day != inspection->event_day) {
@@ -672,15 +723,15 @@ static int enter_inspection(struct sim *sim, int s, const struct entry *entry)
 		inspection->voices = voices;
 		voices[inspection->n_voices++] = (struct voice){ .fact = NULL };
 	}
-	voice_take(e->kind, &inspection->voices[v], entry->fact, inspection->event_day, entry->day);
+	voice_take(s, &inspection->voices[v], entry->fact, inspection->event_day, entry->day);
 	inspection->stated = e->published_at;
 	return strand_update(sim, s, entry->day);
 }
 
 /* ---- signals stated by evidence ---- */
 
-static void enter_closed(struct sim *sim, const struct cw_signal_def *def, enum cw_criterion criterion, enum cw_tier tier,
-                         int32_t day)
+static void enter_closed(struct sim *sim, const struct cw_signal_def *def, enum cw_criterion criterion,
+                         enum cw_tier tier, int32_t day)
 {
 	struct instance *oldest = NULL;
 
@@ -689,7 +740,8 @@ static void enter_closed(struct sim *sim, const struct cw_signal_def *def, enum 
 	for (size_t i = 0; i < sim->n_active; i++) {
 		struct instance *instance = &sim->instances[sim->active[i]];
 
-		if (instance->def != def || instance->criterion != criterion || instance->closed_day != CW_DAY_NONE || instance->closed_by_statement ||
+		if (instance->def != def || instance->criterion != criterion || instance->closed_day != CW_DAY_NONE ||
+		    instance->closed_by_statement ||
 		    (instance->expires_day != CW_DAY_NONE && instance->expires_day < day))
 			continue;
 		/* What the media say cannot close what better sources opened. */
@@ -706,66 +758,243 @@ static void enter_closed(struct sim *sim, const struct cw_signal_def *def, enum 
 	instance_close(sim, oldest, day);
 }
 
-static int enter_signal(struct sim *sim, const struct entry *entry)
-{
-	const struct cw_evidence *e = &entry->fact->evidence;
-	const struct cw_signal_def *def = cw_risk_signal(sim->risk, cw_evidence_value(e, CW_VAL_SIGNAL));
-	struct cw_str word = cw_evidence_value(e, CW_VAL_CRITERION);
+/* What a piece of evidence says in the model's terms. */
+struct statement {
+	const struct cw_signal_def *def;
 	enum cw_criterion criterion;
-	struct instance *instance = NULL;
-	int32_t event_day = e->event_day != CW_DAY_NONE ? e->event_day : entry->day;
+	int32_t event_day;
+	bool closes;
+};
+
+/* The instance that a statement is about, NULL when it is news. */
+static struct instance *find_instance(struct sim *sim, const struct statement *statement, int32_t day)
+{
+	struct instance *found = NULL;
+
+	for (int near = -1; near <= 1; near++) {
+		size_t i = *near_bucket(sim, statement->def, statement->criterion, statement->event_day, near);
+
+		for (; i != SIZE_MAX; i = sim->instances[i].next_near) {
+			struct instance *candidate = &sim->instances[i];
+
+			if (candidate->def == statement->def && candidate->criterion == statement->criterion &&
+			    abs(candidate->event_day - statement->event_day) <= sim->risk->cluster_days &&
+			    (candidate->closed_day == CW_DAY_NONE || statement->event_day < candidate->closed_day) &&
+			    (!found || candidate > found))
+				found = candidate; /* the newest */
+		}
+	}
+	return found ? found : same_event(sim, statement->def, statement->criterion, statement->event_day, day, true);
+}
+
+static void close_all(struct sim *sim, const struct cw_signal_def *def, enum cw_criterion criterion, int32_t day)
+{
+	for (size_t i = 0; i < sim->n_active; i++)
+		if (sim->instances[sim->active[i]].def == def && sim->instances[sim->active[i]].criterion == criterion)
+			instance_close(sim, &sim->instances[sim->active[i]], day);
+}
+
+static int enter_statement(struct sim *sim, const struct entry *entry, const struct statement *statement)
+{
+	const struct cw_signal_def *def = statement->def;
+	bool of_ilacs = def->state && strncmp(def->name, "ilacs_", 6) == 0;
+	struct instance *instance;
 	int32_t day = entry->day;
 	int r;
 
-	/* A row of a risk table that no longer has this signal: kept, not scored. */
-	if (!def || entry->again)
-		return 0;
-	criterion = def->criterion;
-	if (word.len && (cw_criterion_parse(word, &criterion) < 0 || !(def->criteria & (1u << criterion))))
-		criterion = def->criterion;
-
-	if (cw_str_eq(cw_evidence_value(e, CW_VAL_STATUS), "closed")) {
+	if (statement->closes) {
 		if (def->state)
-			enter_closed(sim, def, criterion, e->tier, day);
+			enter_closed(sim, def, statement->criterion, entry->fact->evidence.tier, day);
 		/* ILACS states close only through a full inspection: it was judged then. */
-		if (def->closed_by_ilacs && strncmp(def->name, "ilacs_", 6) == 0)
+		if (of_ilacs)
 			sim->judged_by_signal = CW_MAX(sim->judged_by_signal, fact_judged_day(entry->fact));
 		return 0;
 	}
-	for (int near = -1; near <= 1; near++) {
-		for (size_t i = *near_bucket(sim, def, criterion, event_day, near); i != SIZE_MAX; i = sim->instances[i].next_near) {
-			struct instance *candidate = &sim->instances[i];
-
-			if (candidate->def == def && candidate->criterion == criterion &&
-			    abs(candidate->event_day - event_day) <= sim->risk->cluster_days &&
-			    (candidate->closed_day == CW_DAY_NONE || event_day < candidate->closed_day) &&
-			    (!instance || candidate > instance))
-				instance = candidate; /* the newest */
-		}
-	}
-	if (!instance)
-		instance = same_event(sim, def, criterion, event_day, day, true);
+	instance = find_instance(sim, statement, day);
 	if (!instance && def->replaced_by_next)
-		for (size_t i = 0; i < sim->n_active; i++)
-			if (sim->instances[sim->active[i]].def == def && sim->instances[sim->active[i]].criterion == criterion)
-				instance_close(sim, &sim->instances[sim->active[i]], day);
+		close_all(sim, def, statement->criterion, day);
 	if (!instance)
-		instance = instance_open(sim, def, criterion, event_day, day, -1);
+		instance = instance_open(sim, def, statement->criterion, statement->event_day, day, -1);
 	if (!instance)
 		return -ENOMEM;
 	r = instance_add_fact(instance, entry->fact);
 	if (r < 0)
 		return r;
-	if (def->state && strncmp(def->name, "ilacs_", 6) == 0) {
+	if (of_ilacs) {
 		sim->judged_by_signal = CW_MAX(sim->judged_by_signal, fact_judged_day(entry->fact));
 		sim->apa_lapsed = CW_DAY_NONE;
-		close_answered(sim, true, event_day, day, instance);
-		answer_strand(sim, STRAND_ILACS, event_day, day);
+		close_answered(sim, true, statement->event_day, day, instance);
+		answer_strand(sim, STRAND_ILACS, statement->event_day, day);
 	}
 	if (def->state && strncmp(def->name, "send_outcome", 12) == 0) {
-		close_answered(sim, false, event_day, day, instance);
-		answer_strand(sim, STRAND_SEND, event_day, day);
+		close_answered(sim, false, statement->event_day, day, instance);
+		answer_strand(sim, STRAND_SEND, statement->event_day, day);
 	}
+	return 0;
+}
+
+/* The criterion that the evidence names, when the signal allows it. */
+static enum cw_criterion criterion_of(const struct cw_evidence *e, const struct cw_signal_def *def)
+{
+	struct cw_str word = cw_evidence_value(e, CW_VAL_CRITERION);
+	enum cw_criterion criterion;
+
+	if (word.len && cw_criterion_parse(word, &criterion) == 0 && (def->criteria & (1u << criterion)))
+		return criterion;
+	return def->criterion;
+}
+
+static int32_t entry_event_day(const struct entry *entry)
+{
+	return entry->fact->evidence.event_day != CW_DAY_NONE ? entry->fact->evidence.event_day : entry->day;
+}
+
+static int enter_signal(struct sim *sim, const struct entry *entry)
+{
+	const struct cw_evidence *e = &entry->fact->evidence;
+	const struct cw_signal_def *def = cw_risk_signal(sim->risk, cw_evidence_value(e, CW_VAL_SIGNAL));
+	struct statement statement = { .def = def, .event_day = entry_event_day(entry) };
+
+	/* A row of a risk table that no longer has this signal: kept, not scored. */
+	if (!def || entry->again)
+		return 0;
+	statement.criterion = criterion_of(e, def);
+	statement.closes = cw_str_eq(cw_evidence_value(e, CW_VAL_STATUS), "closed");
+	return enter_statement(sim, entry, &statement);
+}
+
+/* ---- evidence that speaks of other things than grades, made a statement about a signal ---- */
+
+static int state_signal(struct sim *sim, const struct entry *entry, const char *name, bool closes)
+{
+	struct statement statement = { .def = signal_named(sim, name),
+		                       .event_day = entry_event_day(entry),
+		                       .closes = closes };
+
+	if (!statement.def)
+		return 0;
+	statement.criterion = statement.def->criterion;
+	return enter_statement(sim, entry, &statement);
+}
+
+static bool value_is(const struct entry *entry, enum cw_value_id id, const char *word)
+{
+	return cw_str_eq(cw_evidence_value(&entry->fact->evidence, id), word);
+}
+
+/* Focused, monitoring and joint visits: no grade, but areas for priority action, and how things go on. */
+static int enter_visit(struct sim *sim, const struct entry *entry)
+{
+	struct cw_str actions = cw_evidence_value(&entry->fact->evidence, CW_VAL_PRIORITY_ACTIONS);
+
+	if (actions.len && !cw_str_eq(actions, "0"))
+		return state_signal(sim, entry, "apa_open", false);
+	if (value_is(entry, CW_VAL_PROGRESS, "slow"))
+		return state_signal(sim, entry, "monitoring_slow", false);
+	/* A visit that finds good progress has seen what stood open addressed. */
+	if (value_is(entry, CW_VAL_PROGRESS, "good") && entry->fact->evidence.kind == CW_KIND_FOCUSED_VISIT)
+		return state_signal(sim, entry, "apa_open", true);
+	return 0;
+}
+
+/* The inspection of 2016-22 may have required a written statement of action; a revisit closed it, or found it wanting. One
+ * weakness that is not mended is enough for that. */
+static int enter_send_2016(struct sim *sim, const struct entry *entry)
+{
+	struct cw_str revisit = cw_evidence_value(&entry->fact->evidence, CW_VAL_REVISIT);
+	int r = 0;
+
+	if (value_is(entry, CW_VAL_WSOA, "yes") && !revisit.len)
+		return state_signal(sim, entry, "wsoa_open", false);
+	if (!revisit.len)
+		return 0;
+	r = state_signal(sim, entry, "wsoa_open", true);
+	if (r == 0)
+		r = state_signal(sim, entry, "wsoa_revisit_failed", cw_str_eq(revisit, "sufficient"));
+	return r;
+}
+
+static int period_order(struct cw_str a, struct cw_str b)
+{
+	int order = memcmp(a.at, b.at, CW_MIN(a.len, b.len));
+
+	return order ? order : (a.len > b.len) - (a.len < b.len);
+}
+
+/* Yearly figures: what stands out in the newest release counts until a release in which it does not. */
+static int enter_figures(struct sim *sim, const struct entry *entry, enum figures which, const char *signal)
+{
+	const struct cw_evidence *e = &entry->fact->evidence;
+	struct cw_str period = cw_evidence_value(e, CW_VAL_PERIOD);
+	struct figures_seen *seen = &sim->figures[which];
+	const struct cw_signal_def *def = signal_named(sim, signal);
+	struct statement statement = { .def = def, .event_day = entry->day };
+
+	if (!def || (seen->any && period_order(period, seen->period) < 0))
+		return 0;
+	statement.criterion = def->criterion;
+	if (!seen->any || period_order(period, seen->period) != 0 || !cw_evidence_value(e, CW_VAL_OUTLIER).len)
+		close_all(sim, def, statement.criterion, entry->day);
+	*seen = (struct figures_seen){ true, period };
+	return cw_evidence_value(e, CW_VAL_OUTLIER).len ? enter_statement(sim, entry, &statement) : 0;
+}
+
+/* Who controls a council is known when it changes; lists of later years repeat it. */
+static int enter_control(struct sim *sim, const struct entry *entry)
+{
+	struct cw_str control = cw_evidence_value(&entry->fact->evidence, CW_VAL_CONTROL);
+	int32_t day = entry_event_day(entry);
+	bool changed = sim->control.at && !same_text(control, sim->control);
+
+	if (sim->control.at && day < sim->control_day)
+		return 0;
+	sim->control = control;
+	sim->control_day = day;
+	return changed ? state_signal(sim, entry, "control_change", false) : 0;
+}
+
+static int32_t value_day(const struct cw_evidence *e, enum cw_value_id id)
+{
+	struct cw_str text = cw_evidence_value(e, id);
+	int32_t day;
+
+	return text.len && cw_date_parse(text.at, text.len, "%Y-%m-%d", &day) == 0 ? day : CW_DAY_NONE;
+}
+
+/* An observation counts in full until it expires (domain 3.2). */
+static int enter_note(struct sim *sim, const struct entry *entry)
+{
+	const struct cw_evidence *e = &entry->fact->evidence;
+	const struct cw_signal_def *def = signal_named(sim, "internal_note");
+	int32_t expires = value_day(e, CW_VAL_EXPIRES);
+	struct instance *instance;
+
+	if (!def || expires == CW_DAY_NONE || expires < entry->day)
+		return 0;
+	instance = instance_open(sim, def, criterion_of(e, def), entry_event_day(entry), entry->day, -1);
+	if (!instance)
+		return -ENOMEM;
+	instance->steady = true;
+	instance->faded_day = INT32_MAX;
+	instance->expires_day = expires + 1;
+	instance->weight = value_is(entry, CW_VAL_SEVERITY, "high")     ? sim->risk->note_high
+	                   : value_is(entry, CW_VAL_SEVERITY, "medium") ? sim->risk->note_medium
+	                                                            : def->weight;
+	return instance_add_fact(instance, entry->fact);
+}
+
+/* The last ruling made is the one that counts. */
+static int enter_override(struct sim *sim, const struct entry *entry)
+{
+	const struct cw_evidence *e = &entry->fact->evidence;
+	int32_t expires = value_day(e, CW_VAL_EXPIRES);
+	struct cw_str scope = cw_evidence_value(e, CW_VAL_SCOPE);
+	enum cw_level level;
+
+	if (expires == CW_DAY_NONE || cw_level_parse(cw_evidence_value(e, CW_VAL_LEVEL), &level) < 0 ||
+	    (scope.len && !cw_str_eq(scope, "level")))
+		return 0;
+	sim->ruling = (struct cw_ruling){ entry->fact, level, expires };
 	return 0;
 }
 
@@ -778,8 +1007,9 @@ static double impulse_now(const struct sim *sim, struct instance *instance, int3
 
 	if (instance->value_day == day)
 		return instance->value;
-	v = instance->def->weight * instance_confidence(sim, instance) *
-	    exp2(-(double)(day - instance->opened_day) / instance->def->half_life);
+	v = instance->weight * instance_confidence(sim, instance);
+	if (!instance->steady)
+		v *= exp2(-(double)(day - instance->opened_day) / instance->def->half_life);
 	instance->value_day = day;
 	instance->value = v < sim->risk->drop_below ? 0 : v;
 	return instance->value;
@@ -791,6 +1021,7 @@ static void evaluate(const struct sim *sim, int32_t day, struct totals *ret)
 	double strongest[CW_SIGNALS_MAX][CW_CRIT_COUNT], sum[CW_SIGNALS_MAX][CW_CRIT_COUNT];
 	bool counted[CW_SIGNALS_MAX][CW_CRIT_COUNT];
 	struct totals t = { 0 };
+	bool notes = false, others = false;
 	int broad = 0;
 
 	memset(counted, 0, sizeof(counted));
@@ -806,8 +1037,9 @@ static void evaluate(const struct sim *sim, int32_t day, struct totals *ret)
 
 			/* Each kind once. */
 			if (!counted[s][c])
-				t.criterion[c] += instance->def->weight;
+				t.criterion[c] += instance->weight;
 			counted[s][c] = true;
+			others |= instance->weight > 0;
 			t.floor = CW_MAX(t.floor, floor);
 			t.criterion_floor[c] = CW_MAX(t.criterion_floor[c], floor);
 		} else {
@@ -816,8 +1048,11 @@ static void evaluate(const struct sim *sim, int32_t day, struct totals *ret)
 			sum[s][c] = counted[s][c] ? sum[s][c] + v : v;
 			strongest[s][c] = counted[s][c] ? CW_MAX(strongest[s][c], v) : v;
 			counted[s][c] = true;
+			notes |= instance->steady && v > 0;
+			others |= !instance->steady && v > 0;
 		}
 	}
+	t.notes_alone = notes && !others;
 	for (size_t s = 0; s < risk->n_signals; s++)
 		for (size_t c = 0; !risk->signals[s].state && c < CW_CRIT_COUNT; c++)
 			if (counted[s][c])
@@ -846,10 +1081,15 @@ static double level_line(const struct cw_risk *risk, enum cw_level level)
 }
 
 /* Domain 3.4: up at once, down one step after 60 days under 0.8 of the line. */
-static void step_points_level(struct sim *sim, double points, int32_t day)
+static void step_points_level(struct sim *sim, const struct totals *totals, int32_t day)
 {
 	const struct cw_risk *risk = sim->risk;
+	double points = totals->points;
 	enum cw_level now = points_line(risk, points);
+
+	/* What only our own people say is a reason to look, not to act (domain 3.2). */
+	if (totals->notes_alone)
+		now = CW_MIN(now, CW_LEVEL_WATCH);
 
 	if (now >= sim->points_level) {
 		sim->points_level = now;
@@ -865,7 +1105,8 @@ static void step_points_level(struct sim *sim, double points, int32_t day)
 	if (day - sim->under_since >= risk->step_down_days) {
 		sim->points_level--;
 		sim->under_since = CW_DAY_NONE;
-		if (sim->points_level > now && points + EPSILON < risk->step_down_share * level_line(risk, sim->points_level))
+		if (sim->points_level > now &&
+		    points + EPSILON < risk->step_down_share * level_line(risk, sim->points_level))
 			sim->under_since = day;
 	}
 }
@@ -876,7 +1117,8 @@ static void expire(struct sim *sim, int32_t day)
 	for (size_t i = 0; i < sim->n_active; i++) {
 		struct instance *instance = &sim->instances[sim->active[i]];
 
-		if (instance->expires_day == CW_DAY_NONE || instance->expires_day > day || instance->closed_day != CW_DAY_NONE)
+		if (instance->expires_day == CW_DAY_NONE || instance->expires_day > day ||
+		    instance->closed_day != CW_DAY_NONE)
 			continue;
 		instance->closed_day = instance->expires_day;
 		hold_from(sim, instance, instance->expires_day);
@@ -920,11 +1162,13 @@ static int32_t inspection_judged_day(const struct inspection *inspection, const 
 static void judge_knowledge(const struct sim *sim, int32_t day, struct knowledge *ret)
 {
 	const struct strand *ilacs = &sim->strand[STRAND_ILACS], *send = &sim->strand[STRAND_SEND];
-	struct knowledge k = { .judged_day = sim->judged_by_signal, .stale_day = CW_DAY_NONE, .send_stale_day = CW_DAY_NONE };
+	struct knowledge k = { .judged_day = sim->judged_by_signal,
+		               .stale_day = CW_DAY_NONE,
+		               .send_stale_day = CW_DAY_NONE };
 	bool settled = sim->judged_by_signal != CW_DAY_NONE;
 
 	if (ilacs->n) {
-		struct verdict verdict = inspection_verdict(CW_KIND_ILACS, &ilacs->inspections[ilacs->current]);
+		struct verdict verdict = inspection_verdict(STRAND_ILACS, &ilacs->inspections[ilacs->current]);
 		int32_t judged = inspection_judged_day(&ilacs->inspections[ilacs->current], &verdict);
 
 		if (k.judged_day == CW_DAY_NONE || judged >= k.judged_day) {
@@ -939,7 +1183,7 @@ static void judge_knowledge(const struct sim *sim, int32_t day, struct knowledge
 		k.ofsted = CW_STALE;
 	k.send = CW_UNKNOWN;
 	if (send->n) {
-		struct verdict verdict = inspection_verdict(CW_KIND_AREA_SEND, &send->inspections[send->current]);
+		struct verdict verdict = inspection_verdict(STRAND_SEND, &send->inspections[send->current]);
 
 		k.send_stale_day = cw_day_add_months(inspection_judged_day(&send->inspections[send->current], &verdict),
 		                                     sim->risk->stale_send_months);
@@ -950,12 +1194,28 @@ static void judge_knowledge(const struct sim *sim, int32_t day, struct knowledge
 	*ret = k;
 }
 
-static enum cw_level level_of(const struct sim *sim, const struct totals *t, int32_t day, bool *ret_held)
+static bool ruling_active(const struct sim *sim, int32_t day)
+{
+	return sim->ruling.fact && day <= sim->ruling.until_day;
+}
+
+/* What the evidence comes to, without a human ruling. */
+static enum cw_level model_level(const struct sim *sim, const struct totals *t, int32_t day, bool *ret_held)
 {
 	enum cw_level level = CW_MAX(sim->points_level, t->floor);
 
 	*ret_held = level < CW_LEVEL_WATCH && hold_until(sim, day) != CW_DAY_NONE;
 	return *ret_held ? CW_LEVEL_WATCH : level;
+}
+
+/* Domain 3.9: a ruling may raise to any level; it may lower, but not below a formal floor. */
+static enum cw_level level_of(const struct sim *sim, const struct totals *t, int32_t day, bool *ret_held)
+{
+	enum cw_level level = model_level(sim, t, day, ret_held);
+
+	if (!ruling_active(sim, day))
+		return level;
+	return CW_MAX(sim->ruling.level, CW_MIN(level, t->floor));
 }
 
 static void take_view(const struct sim *sim, int32_t day, struct view *ret)
@@ -1016,11 +1276,11 @@ static int32_t next_candidate(const struct sim *sim, int32_t until)
 	int32_t day = sim->day, next = CW_DAY_NONE;
 	struct knowledge k;
 
-#define CANDIDATE(d)                                                             \
-	do {                                                                     \
-		int32_t candidate_day = (d);                                     \
-		if (candidate_day > day && (next == CW_DAY_NONE || candidate_day < next)) \
-			next = candidate_day;                                    \
+#define CANDIDATE(d)                                                                                                   \
+	do {                                                                                                           \
+		int32_t candidate_day = (d);                                                                           \
+		if (candidate_day > day && (next == CW_DAY_NONE || candidate_day < next))                              \
+			next = candidate_day;                                                                          \
 	} while (0)
 
 	CANDIDATE(falls_under(sim, until));
@@ -1032,6 +1292,8 @@ static int32_t next_candidate(const struct sim *sim, int32_t until)
 			CANDIDATE(sim->hold_from[c] + sim->risk->hold_days);
 	if (sim->under_since != CW_DAY_NONE)
 		CANDIDATE(sim->under_since + sim->risk->step_down_days);
+	if (sim->ruling.fact)
+		CANDIDATE(sim->ruling.until_day + 1);
 	judge_knowledge(sim, day, &k);
 	CANDIDATE(k.stale_day);
 	CANDIDATE(k.send_stale_day);
@@ -1062,7 +1324,7 @@ static void settle_day(struct sim *sim, int32_t day)
 	expire(sim, day);
 	evaluate(sim, day, &sim->totals);
 	sim->totals_valid = true;
-	step_points_level(sim, sim->totals.points, day);
+	step_points_level(sim, &sim->totals, day);
 }
 
 typedef int step_fn(void *arg, struct sim *sim, const struct view *before, const struct view *after);
@@ -1104,21 +1366,46 @@ static int pass_days(struct sim *sim, int32_t until, step_fn *step, void *arg)
 static int enter(struct sim *sim, const struct entry *entry)
 {
 	int s = strand_of(entry->fact->evidence.kind);
-	int r;
 
 	sim->totals_valid = false;
 	if (s >= 0)
-		r = enter_inspection(sim, s, entry);
-	else if (entry->fact->evidence.kind == CW_KIND_SIGNAL)
-		r = enter_signal(sim, entry);
-	else
+		return enter_inspection(sim, s, entry);
+	if (entry->again && entry->fact->evidence.kind != CW_KIND_WORKFORCE &&
+	    entry->fact->evidence.kind != CW_KIND_EHCP_TIMELINESS)
 		return 0;
-	return r;
+	switch (entry->fact->evidence.kind) {
+	case CW_KIND_SIGNAL:
+		return enter_signal(sim, entry);
+	case CW_KIND_FOCUSED_VISIT:
+	case CW_KIND_MONITORING_VISIT:
+	case CW_KIND_JTAI:
+		return enter_visit(sim, entry);
+	case CW_KIND_SEND_2016:
+		return enter_send_2016(sim, entry);
+	case CW_KIND_AREA_SEND_MONITORING:
+		/* Effective action on all that was asked for. */
+		return value_is(entry, CW_VAL_PROGRESS, "good") ? state_signal(sim, entry, "send_outcome3", true) : 0;
+	case CW_KIND_WORKFORCE:
+		return enter_figures(sim, entry, FIGURES_WORKFORCE, "workforce_outlier");
+	case CW_KIND_EHCP_TIMELINESS:
+		return enter_figures(sim, entry, FIGURES_EHCP, "ehcp_outlier");
+	case CW_KIND_POLITICAL_CONTROL:
+		return enter_control(sim, entry);
+	case CW_KIND_INTERNAL_NOTE:
+		return enter_note(sim, entry);
+	case CW_KIND_OVERRIDE:
+		return enter_override(sim, entry);
+	default: /* kept for people to read, not scored */
+		return 0;
+	}
 }
 
 static void sim_init(struct sim *sim, const struct cw_risk *risk)
 {
-	*sim = (struct sim){ .risk = risk, .day = CW_DAY_NONE, .under_since = CW_DAY_NONE, .judged_by_signal = CW_DAY_NONE,
+	*sim = (struct sim){ .risk = risk,
+		             .day = CW_DAY_NONE,
+		             .under_since = CW_DAY_NONE,
+		             .judged_by_signal = CW_DAY_NONE,
 		             .apa_lapsed = CW_DAY_NONE };
 	for (int c = 0; c < CW_CRIT_COUNT; c++)
 		sim->hold_from[c] = CW_DAY_NONE;
@@ -1174,7 +1461,8 @@ static bool corrects(const struct cw_fact *fact, const struct cw_fact *other, in
 		return false;
 	return (other->known_at.ms < fact->known_at.ms || fact_published_day(other) < fact_published_day(fact)) &&
 	       same_inspection(other->evidence.event_day, other->evidence.url, other->evidence.published_at,
-	                       fact->evidence.event_day, fact->evidence.url, fact->evidence.published_at, cluster_days) &&
+	                       fact->evidence.event_day, fact->evidence.url, fact->evidence.published_at,
+	                       cluster_days) &&
 	       same_text(other->feed, fact->feed) && same_text(other->evidence.publisher, fact->evidence.publisher);
 }
 
@@ -1199,7 +1487,8 @@ static bool is_correction(const struct cw_fact *const *sorted, size_t n, size_t 
 				return true;
 		return false;
 	}
-	for (size_t i = at; i > n_undated && fact->evidence.event_day - sorted[i - 1]->evidence.event_day <= cluster_days; i--)
+	for (size_t i = at;
+	     i > n_undated && fact->evidence.event_day - sorted[i - 1]->evidence.event_day <= cluster_days; i--)
 		if (corrects(fact, sorted[i - 1], cluster_days))
 			return true;
 	for (size_t i = at + 1; i < n && sorted[i]->evidence.event_day - fact->evidence.event_day <= cluster_days; i++)
@@ -1235,8 +1524,8 @@ static int by_address(const void *a, const void *b)
 }
 
 /* Marks the facts, by their place among all, that put right what was said at the same address before. */
-static int mark_readdressed(const struct cw_fact *facts, const struct cw_fact *const *inspections, size_t n, bool *corrected,
-                            int cluster_days)
+static int mark_readdressed(const struct cw_fact *facts, const struct cw_fact *const *inspections, size_t n,
+                            bool *corrected, int cluster_days)
 {
 	CW_CLEANUP(cw_freep) const struct cw_fact **sorted = calloc(n + 1, sizeof(*sorted));
 
@@ -1248,6 +1537,15 @@ static int mark_readdressed(const struct cw_fact *facts, const struct cw_fact *c
 		if (corrects(sorted[i], sorted[i - 1], cluster_days))
 			corrected[sorted[i] - facts] = true;
 	return 0;
+}
+
+/* Who controls a council is public from the day of it, whenever the list of it was made. */
+static int32_t speaking_day(const struct cw_fact *fact)
+{
+	if (fact->evidence.kind == CW_KIND_POLITICAL_CONTROL && !cw_wall_known(fact->evidence.published_at) &&
+	    fact->evidence.event_day != CW_DAY_NONE)
+		return fact->evidence.event_day;
+	return fact_published_day(fact);
 }
 
 static void add_entries(struct entry *entries, size_t *n, const struct cw_fact *fact, int32_t day)
@@ -1277,11 +1575,11 @@ static int list_entries(const struct cw_risk *risk, const struct cw_fact *facts,
 		/* Unattributed: kept, never scored, and it closes nothing either. */
 		if (facts[i].evidence.tier == CW_TIER_D || facts[i].evidence.tier == CW_TIER_NONE)
 			continue;
-		if (facts[i].evidence.kind == CW_KIND_SIGNAL) {
-			add_entries(entries, &n, &facts[i], fact_published_day(&facts[i]));
-		} else if (strand_of(facts[i].evidence.kind) >= 0) {
+		if (strand_of(facts[i].evidence.kind) >= 0) {
 			inspections[n_inspections++] = &facts[i];
 			n_undated += facts[i].evidence.event_day == CW_DAY_NONE;
+		} else {
+			add_entries(entries, &n, &facts[i], speaking_day(&facts[i]));
 		}
 	}
 	if (mark_readdressed(facts, inspections, n_inspections, corrected, risk->cluster_days) < 0) {
@@ -1352,7 +1650,7 @@ static void find_leaders(const struct sim *sim, int32_t day, struct leaders *ret
 
 		if (!instance_counts(instance, day))
 			continue;
-		v = instance->def->state ? instance->def->weight : impulse_now(sim, instance, day);
+		v = instance->def->state ? instance->weight : impulse_now(sim, instance, day);
 		if (ret->at[s][instance->criterion] == SIZE_MAX || v > ret->value[s][instance->criterion]) {
 			ret->at[s][instance->criterion] = i;
 			ret->value[s][instance->criterion] = v;
@@ -1367,11 +1665,17 @@ static int add_contributor(const struct sim *sim, size_t at, int32_t day, const 
 	struct cw_contributor *c = &assessment->contributors[assessment->n_contributors];
 	bool leads = leaders->at[instance->def - sim->risk->signals][instance->criterion] == at;
 
-	*c = (struct cw_contributor){ .signal = instance->def, .criterion = instance->criterion, .confidence = 1,
-		                      .opened_day = instance->opened_day, .age_days = day - instance->opened_day,
-		                      .derived = instance->derived, .closes_day = instance->expires_day };
+	*c = (struct cw_contributor){ .signal = instance->def,
+		                      .criterion = instance->criterion,
+		                      .confidence = 1,
+		                      .opened_day = instance->opened_day,
+		                      .age_days = day - instance->opened_day,
+		                      .derived = instance->derived,
+		                      .closes_day = instance->expires_day,
+		                      .weight = instance->weight,
+		                      .steady = instance->steady };
 	if (instance->def->state) {
-		c->points = leads ? instance->def->weight : 0;
+		c->points = leads ? instance->weight : 0;
 		c->floor = instance_floor(instance);
 	} else {
 		double mine = impulse_now(sim, instance, day);
@@ -1408,7 +1712,10 @@ static int build(const struct sim *sim, int32_t day, struct cw_assessment *ret)
 
 	evaluate(sim, day, &t);
 	judge_knowledge(sim, day, &k);
+	a.model_level = model_level(sim, &t, day, &a.held);
 	a.level = level_of(sim, &t, day, &a.held);
+	if (ruling_active(sim, day))
+		a.ruling = sim->ruling;
 	a.floor_level = t.floor;
 	a.hold_until = hold_until(sim, day);
 	if (sim->under_since != CW_DAY_NONE)
@@ -1549,8 +1856,8 @@ struct teller {
 };
 
 /* The opened instance that explains a rise best: highest floor, then most points. */
-static const struct instance *newest_cause(const struct sim *sim, const struct teller *teller, const struct view *before,
-                                           bool floors_only)
+static const struct instance *newest_cause(const struct sim *sim, const struct teller *teller,
+                                           const struct view *before, bool floors_only)
 {
 	const struct instance *best = NULL;
 	double best_points = -1;
@@ -1560,7 +1867,7 @@ static const struct instance *newest_cause(const struct sim *sim, const struct t
 		bool floor = instance->def->state && instance_floor(instance) > CW_LEVEL_ROUTINE;
 		bool opened = floor ? !before->floors[instance->def - sim->risk->signals][instance->criterion]
 		                    : cw_wall_known(teller->at) && instance->latest_known == teller->at.ms;
-		double points = instance->def->state ? instance->def->weight : impulse_now(sim, instance, sim->day);
+		double points = instance->def->state ? instance->weight : impulse_now(sim, instance, sim->day);
 
 		if (!opened || !instance_live(instance, sim->day) || (floors_only && !floor))
 			continue;
@@ -1582,7 +1889,8 @@ static const struct instance *closed_cause(const struct sim *sim, const struct v
 		const struct instance *instance = &sim->instances[i];
 		size_t s = (size_t)(instance->def - sim->risk->signals);
 
-		if (instance->def->state && before->floors[s][instance->criterion] && !after->floors[s][instance->criterion] &&
+		if (instance->def->state && before->floors[s][instance->criterion] &&
+		    !after->floors[s][instance->criterion] &&
 		    (!best || instance->def->floor > best->def->floor ||
 		     (instance->def->floor == best->def->floor && instance->opened_day > best->opened_day)))
 			best = instance;
@@ -1626,7 +1934,8 @@ static enum family family_of(enum cw_alert_kind kind)
 }
 
 /* 1: tell it; 0: told lately; -ENOMEM. *ret_times: how often this has happened. */
-static int worth_telling(struct teller *teller, enum cw_alert_kind kind, const char *cause, int32_t day, unsigned *ret_times)
+static int worth_telling(struct teller *teller, enum cw_alert_kind kind, const char *cause, int32_t day,
+                         unsigned *ret_times)
 {
 	struct told *grown;
 
@@ -1659,7 +1968,8 @@ static size_t find_contributor(const struct cw_assessment *assessment, const str
 	for (size_t i = 0; instance && i < assessment->n_contributors; i++) {
 		const struct cw_contributor *c = &assessment->contributors[i];
 
-		if (c->signal == instance->def && c->criterion == instance->criterion && c->facts[0] == instance->facts[0])
+		if (c->signal == instance->def && c->criterion == instance->criterion &&
+		    c->facts[0] == instance->facts[0])
 			return i;
 	}
 	return SIZE_MAX;
@@ -1668,7 +1978,9 @@ static size_t find_contributor(const struct cw_assessment *assessment, const str
 static int tell(struct teller *teller, struct sim *sim, enum cw_alert_kind kind, const struct instance *why,
                 const char *cause, const struct view *before)
 {
-	struct cw_change change = { .kind = kind, .previous_level = before->level, .previous_knowledge = before->knowledge };
+	struct cw_change change = { .kind = kind,
+		                    .previous_level = before->level,
+		                    .previous_knowledge = before->knowledge };
 	/* A cause names its event; what became of the event goes before it. */
 	static const char *const prefixes[] = { "", "closed:", "", "" };
 	unsigned times;
@@ -1703,7 +2015,12 @@ static int compare_views(void *arg, struct sim *sim, const struct view *before, 
 		return 0;
 	opened = same_floors ? NULL : newest_cause(sim, teller, before, true);
 	closed = same_floors ? NULL : closed_cause(sim, before, after);
-	if (after->level > before->level) {
+	if (after->level != before->level && cw_wall_known(teller->at) && sim->ruling.fact &&
+	    sim->ruling.fact->known_at.ms == teller->at.ms) {
+		snprintf(cause, sizeof(cause), "override/%.16s", sim->ruling.fact->id);
+		r = tell(teller, sim, after->level > before->level ? CW_ALERT_LEVEL_UP : CW_ALERT_LEVEL_DOWN, NULL,
+		         cause, before);
+	} else if (after->level > before->level) {
 		const struct instance *why = opened ? opened : newest_cause(sim, teller, before, false);
 
 		if (why)
@@ -1711,7 +2028,8 @@ static int compare_views(void *arg, struct sim *sim, const struct view *before, 
 		else
 			snprintf(cause, sizeof(cause), "up/%s", cw_day_format(sim->day, day));
 		r = tell(teller, sim, CW_ALERT_LEVEL_UP, why, cause, before);
-	} else if (opened && !(closed && (after->level < before->level || closed->def->floor > instance_floor(opened)))) {
+	} else if (opened &&
+	           !(closed && (after->level < before->level || closed->def->floor > instance_floor(opened)))) {
 		name_instance(opened, cause, sizeof(cause));
 		r = tell(teller, sim, CW_ALERT_FLOOR_OPENED, opened, cause, before);
 	} else if (closed) {
@@ -1720,7 +2038,8 @@ static int compare_views(void *arg, struct sim *sim, const struct view *before, 
 	} else if (after->level < before->level) {
 		snprintf(cause, sizeof(cause), "down/%s", cw_day_format(sim->day, day));
 		r = tell(teller, sim, CW_ALERT_LEVEL_DOWN, NULL, cause, before);
-	} else if (cw_wall_known(teller->at) && after->points + EPSILON >= before->points + sim->risk->new_evidence_points) {
+	} else if (cw_wall_known(teller->at) &&
+	           after->points + EPSILON >= before->points + sim->risk->new_evidence_points) {
 		const struct instance *why = newest_cause(sim, teller, before, false);
 
 		if (why) {

@@ -82,6 +82,7 @@ static const char *const signal_words[][2] = {
 	{ "workforce_outlier", "workforce figures in the worst decile" },
 	{ "ehcp_outlier", "EHC plan timeliness in the worst decile" },
 	{ "news", "news" },
+	{ "internal_note", "internal note" },
 };
 
 const char *cw_render_signal(const char *signal)
@@ -101,12 +102,15 @@ static json_t *render_values(const struct cw_evidence *e)
 	for (size_t i = 0; values && i < e->n_values; i++) {
 		const struct cw_value_def *def = cw_value_def(e->value[i].id);
 		int64_t integer;
+		double number;
 		json_t *value;
 
 		if (!def)
 			continue;
 		if (def->type == CW_VALUE_INTEGER && cw_parse_integer(e->value[i].text, &integer) == 0)
 			value = json_integer(integer);
+		else if (def->type == CW_VALUE_NUMBER && cw_parse_double(e->value[i].text, &number) == 0)
+			value = json_real(number);
 		else
 			value = str_json(e->value[i].text);
 		json_object_set_new(values, def->name, value);
@@ -133,6 +137,34 @@ static const char *default_title(enum cw_kind kind)
 		return "Joint targeted area inspection";
 	case CW_KIND_YOUTH_JUSTICE:
 		return "Youth justice inspection";
+	case CW_KIND_SIF:
+		return "Inspection of services for children (before 2018)";
+	case CW_KIND_FOCUSED_VISIT:
+		return "Focused visit to local authority children's services";
+	case CW_KIND_MONITORING_VISIT:
+		return "Monitoring visit to local authority children's services";
+	case CW_KIND_BOARD_REVIEW:
+		return "Review of the local safeguarding children board";
+	case CW_KIND_SEND_2016:
+		return "Local area SEND inspection (2016 framework)";
+	case CW_KIND_AREA_SEND_MONITORING:
+		return "Area SEND monitoring inspection";
+	case CW_KIND_WORKFORCE:
+		return "Children's social work workforce";
+	case CW_KIND_EHCP_TIMELINESS:
+		return "Education, health and care plans: timeliness";
+	case CW_KIND_SEND_TRIBUNAL:
+		return "SEND tribunal appeals";
+	case CW_KIND_SEND_FINANCE:
+		return "Dedicated schools grant";
+	case CW_KIND_EARLY_YEARS:
+		return "Early years foundation stage profile";
+	case CW_KIND_POLITICAL_CONTROL:
+		return "Political control of the council";
+	case CW_KIND_INTERNAL_NOTE:
+		return "Internal note";
+	case CW_KIND_OVERRIDE:
+		return "Ruling on the level";
 	default:
 		return NULL;
 	}
@@ -240,8 +272,8 @@ static json_t *render_contributor(const struct cw_contributor *c)
 	object = json_pack("{s:s, s:s, s:s, s:s, s:f, s:f, s:f, s:o, s:o, s:i, s:o, s:b, s:o}", "signal", c->signal->name,
 	                   "text", cw_render_signal(c->signal->name), "criterion", cw_criterion_name(c->criterion), "kind",
 	                   c->signal->state ? "state" : "impulse", "points", cw_render_points(c->points), "weight",
-	                   c->signal->weight, "confidence", c->confidence, "half_life_days",
-	                   c->signal->state ? json_null() : json_real(c->signal->half_life), "floor",
+	                   c->weight, "confidence", c->confidence, "half_life_days",
+	                   c->signal->state || c->steady ? json_null() : json_real(c->signal->half_life), "floor",
 	                   c->floor > CW_LEVEL_ROUTINE ? json_string(cw_level_name(c->floor)) : json_null(), "age_days",
 	                   c->age_days, "opened", day_json(c->opened_day), "derived", c->derived, "evidence", evidence);
 	if (object && c->closes_day != CW_DAY_NONE)
@@ -258,6 +290,20 @@ json_t *cw_render_contributors(const struct cw_assessment *assessment)
 	for (size_t i = 0; array && i < CW_MIN(assessment->n_contributors, (size_t)CONTRIBUTORS_SHOWN); i++)
 		json_array_append_new(array, render_contributor(&assessment->contributors[i]));
 	return array;
+}
+
+json_t *cw_render_ruling(const struct cw_assessment *assessment)
+{
+	const struct cw_ruling *ruling = &assessment->ruling;
+	const struct cw_evidence *e;
+
+	if (!ruling->fact)
+		return json_null();
+	e = &ruling->fact->evidence;
+	return json_pack("{s:s, s:o, s:o, s:o, s:s, s:o}", "level", cw_level_name(ruling->level), "until",
+	                 day_json(ruling->until_day), "author", str_or_null(cw_evidence_value(e, CW_VAL_AUTHOR)), "reason",
+	                 str_or_null(cw_evidence_value(e, CW_VAL_REASON)), "model_level",
+	                 cw_level_name(assessment->model_level), "evidence", cw_render_fact(ruling->fact));
 }
 
 json_t *cw_render_council_level(const struct cw_council *council, const struct cw_assessment *assessment)
@@ -335,6 +381,22 @@ static const char *closed_signal(const char *cause, char *buf, size_t size)
 	return cw_render_signal(buf);
 }
 
+/* False when the change does not come from a person's ruling. */
+static bool put_ruling(struct cw_buf *out, const struct cw_council *council, const struct cw_change *change)
+{
+	const struct cw_assessment *a = &change->after;
+	struct cw_str author;
+	char day[CW_WALL_TEXT];
+
+	if (strncmp(change->cause, "override/", 9) != 0 || !a->ruling.fact)
+		return false;
+	author = cw_evidence_value(&a->ruling.fact->evidence, CW_VAL_AUTHOR);
+	cw_buf_printf(out, "%s: support level set from %s to %s by %.*s until %s; the model would say %s", council->short_name,
+	              cw_level_name(change->previous_level), cw_level_name(a->level), (int)author.len, author.at,
+	              cw_day_format(a->ruling.until_day, day), cw_level_name(a->model_level));
+	return true;
+}
+
 int cw_render_sentence(const struct cw_council *council, const struct cw_change *change, struct cw_buf *out)
 {
 	const struct cw_assessment *a = &change->after;
@@ -343,6 +405,8 @@ int cw_render_sentence(const struct cw_council *council, const struct cw_change 
 
 	switch (change->kind) {
 	case CW_ALERT_LEVEL_UP:
+		if (put_ruling(out, council, change))
+			break;
 		cw_buf_printf(out, "%s: flag for a conversation: support level up from %s to %s; evidence suggests: ",
 		              council->short_name, previous, level);
 		put_reason(out, change);
@@ -364,6 +428,8 @@ int cw_render_sentence(const struct cw_council *council, const struct cw_change 
 			cw_buf_printf(out, "; held at watch until %s", cw_day_format(a->hold_until, day));
 		break;
 	case CW_ALERT_LEVEL_DOWN:
+		if (put_ruling(out, council, change))
+			break;
 		cw_buf_printf(out, "%s: support level down from %s to %s, with time and no new adverse evidence", council->short_name,
 		              previous, level);
 		break;
@@ -425,6 +491,8 @@ json_t *cw_render_alert(const struct cw_config *config, const struct cw_council 
 	                 "points", cw_render_points(a->points), "criteria", cw_render_criteria(a), "contributors",
 	                 cw_render_contributors(a), "cause", change->cause, "text", cw_buf_str(&text), "model",
 	                 render_model(config));
+	if (data && a->ruling.fact)
+		json_object_set_new(data, "override", cw_render_ruling(a));
 	cw_buf_clear(&text);
 	return data ? envelope(config, change->kind, council->id, change->at, id, data) : NULL;
 }

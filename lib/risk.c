@@ -61,10 +61,10 @@ int cw_criterion_parse(struct cw_str text, enum cw_criterion *ret)
 		.closed_by_area_send = area_send                                                                       \
 	}
 #define STATE(id, crit, ...) STATE_OR(id, crit, crit, __VA_ARGS__)
-#define IMPULSE_OR(id, crit, may, points, days, replaced)                                                         \
+#define IMPULSE_OR(id, crit, may, points, days, replaced)                                                              \
 	{                                                                                                              \
 		.name = id, .criteria = BIT(crit) | BIT(may), .criterion = CW_CRIT_##crit, .weight = points,           \
-		.half_life = days, .replaced_by_next = replaced                                                       \
+		.half_life = days, .replaced_by_next = replaced                                                        \
 	}
 #define IMPULSE(id, crit, ...) IMPULSE_OR(id, crit, crit, __VA_ARGS__)
 
@@ -112,6 +112,12 @@ static const struct cw_signal_def defaults[] = {
 	IMPULSE("workforce_outlier", INTEL, 8, 365, true),
 	IMPULSE("ehcp_outlier", SEND, 8, 365, true),
 	IMPULSE("news", INTEL, 4, 45, false),
+	/* In full until the note expires; a note known only by a statement of kind signal fades in that time. */
+	{ .name = "internal_note",
+	  .criteria = (1u << CW_CRIT_COUNT) - 1,
+	  .criterion = CW_CRIT_INTEL,
+	  .weight = 5,
+	  .half_life = 90 },
 };
 _Static_assert(CW_ARRAY_LEN(defaults) <= CW_SIGNALS_MAX, "CW_SIGNALS_MAX is too small");
 
@@ -129,6 +135,8 @@ void cw_risk_defaults(struct cw_risk *risk)
 		.breadth_minimum = 10,
 		.line_watch = 25,
 		.line_priority = 50,
+		.note_medium = 15,
+		.note_high = 30,
 		.drop_below = 0.5,
 		.repeat_share = 0.25,
 		.confidence = { 0, 1.0, 0.8, 0.5, 0 },

@@ -1422,14 +1422,29 @@ static bool one_source(const struct cw_fact *a, const struct cw_fact *b)
 	return a->evidence.kind == b->evidence.kind && a->feed.len == b->feed.len && memcmp(a->feed.at, b->feed.at, a->feed.len) == 0;
 }
 
+static int by_text(struct cw_str x, struct cw_str y)
+{
+	if (x.len != y.len)
+		return x.len < y.len ? -1 : 1;
+	return x.len ? memcmp(x.at, y.at, x.len) : 0;
+}
+
 static int by_url(const void *a, const void *b)
 {
-	const struct cw_fact *x = *(const struct cw_fact *const *)a, *y = *(const struct cw_fact *const *)b;
-	size_t len = x->evidence.url.len;
+	return by_text((*(const struct cw_fact *const *)a)->evidence.url, (*(const struct cw_fact *const *)b)->evidence.url);
+}
 
-	if (len != y->evidence.url.len)
-		return len < y->evidence.url.len ? -1 : 1;
-	return len ? memcmp(x->evidence.url.at, y->evidence.url.at, len) : 0;
+/* Figures have a key and no address or date of their own. */
+static int by_key(const void *a, const void *b)
+{
+	return by_text((*(const struct cw_fact *const *)a)->evidence.key, (*(const struct cw_fact *const *)b)->evidence.key);
+}
+
+/* Those whose statements take each other's place, so that going back to an earlier one means something. */
+static bool takes_place(enum cw_kind kind)
+{
+	return kind == CW_KIND_ILACS || kind == CW_KIND_SIF || kind == CW_KIND_AREA_SEND || kind == CW_KIND_WORKFORCE ||
+	       kind == CW_KIND_EHCP_TIMELINESS;
 }
 
 /* The model decides what is one inspection; here a set may be too large, which costs only time. */
@@ -1452,6 +1467,10 @@ static int join_rivals(const struct cw_facts *facts, size_t *parent)
 	qsort(sorted, facts->n, sizeof(*sorted), by_url);
 	for (size_t i = 1; i < facts->n; i++)
 		if (sorted[i]->evidence.url.len && by_url(&sorted[i - 1], &sorted[i]) == 0 && one_source(sorted[i - 1], sorted[i]))
+			join(parent, (size_t)(sorted[i - 1] - facts->at), (size_t)(sorted[i] - facts->at));
+	qsort(sorted, facts->n, sizeof(*sorted), by_key);
+	for (size_t i = 1; i < facts->n; i++)
+		if (sorted[i]->evidence.key.len && by_key(&sorted[i - 1], &sorted[i]) == 0 && one_source(sorted[i - 1], sorted[i]))
 			join(parent, (size_t)(sorted[i - 1] - facts->at), (size_t)(sorted[i] - facts->at));
 	return 0;
 }
@@ -1483,7 +1502,7 @@ static int note_corrections(struct cw_store *store, struct cw_facts *facts, stru
 		size_t n = 0;
 		int r;
 
-		if (parent[i] != i || (fact->evidence.kind != CW_KIND_ILACS && fact->evidence.kind != CW_KIND_AREA_SEND))
+		if (parent[i] != i || !takes_place(fact->evidence.kind))
 			continue;
 		for (size_t j = i; j != SIZE_MAX; j = next[j])
 			rivals[n++] = j;

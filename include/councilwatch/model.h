@@ -36,6 +36,8 @@ struct cw_contributor {
 	int32_t opened_day;      /* published */
 	int age_days;
 	enum cw_level floor;     /* what it holds now */
+	double weight;           /* of the signal; of a note, by its severity */
+	bool steady;             /* an impulse that does not fade until closes_day */
 	bool derived;            /* rests on a derived headline */
 	int32_t closes_day;      /* when it ends by itself; CW_DAY_NONE = not by time alone */
 	size_t n_facts;
@@ -49,9 +51,18 @@ struct cw_criterion_state {
 	enum cw_knowledge knowledge;
 };
 
+/* A level that a person has set (domain 3.9). */
+struct cw_ruling {
+	const struct cw_fact *fact; /* kind override; NULL = none */
+	enum cw_level level;
+	int32_t until_day;          /* the last day on which it counts */
+};
+
 struct cw_assessment {
 	int32_t as_of;
 	enum cw_level level;
+	enum cw_level model_level;   /* what it would be without the ruling */
+	struct cw_ruling ruling;     /* the one in force */
 	enum cw_level points_level;  /* after the 60-day step-down rule */
 	enum cw_level floor_level;
 	bool held;                   /* watch only because of the hold */

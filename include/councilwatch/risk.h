@@ -45,6 +45,8 @@ struct cw_risk {
 	double breadth_minimum;          /* 10 */
 	double line_watch;               /* 25 */
 	double line_priority;            /* 50 */
+	double note_medium;              /* 15: weight of an internal note of that severity; low is the signal's own */
+	double note_high;                /* 30 */
 	double drop_below;               /* 0.5: an impulse smaller than this is nothing */
 	double repeat_share;             /* 0.25 */
 	double confidence[5];            /* by enum cw_tier: 0 1.0 0.8 0.5 0.0 */

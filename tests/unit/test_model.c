@@ -730,6 +730,279 @@ static void test_next_day(void **state)
 	cw_assessment_clear(&a);
 }
 
+static void set(struct cw_fact *fact, enum cw_value_id id, const char *text)
+{
+	assert_int_equal(cw_evidence_set(&fact->evidence, id, cw_str(text)), 0);
+}
+
+static struct cw_fact *add_values(struct history *h, enum cw_kind kind, const char *day, enum cw_value_id id, const char *text)
+{
+	struct cw_fact *fact = add_fact(h, kind, day_of(day), day_of(day), "some feed");
+
+	set(fact, id, text);
+	return fact;
+}
+
+/* Full inspections before 2018 and after follow each other; what the earlier one did not say is not worked out. */
+static void test_before_2018(void **state)
+{
+	struct history h = { 0 };
+	struct cw_fact *fact;
+
+	(void)state;
+	add_values(&h, CW_KIND_SIF, "160426", CW_VAL_OVERALL_EFFECTIVENESS, "requires_improvement");
+	expect(&h, "160426", 20, CW_LEVEL_WATCH);
+	add_ilacs(&h, CW_GRADE_INADEQUATE, "190729");
+	expect(&h, "190729", 60 + 15, CW_LEVEL_INTENSIVE);
+
+	h.n = 0;
+	fact = add_values(&h, CW_KIND_SIF, "160426", CW_VAL_HELP_AND_PROTECTION, "inadequate");
+	expect(&h, "160426", 0, CW_LEVEL_ROUTINE);
+	assert_int_equal(assess(&h, day_of("160426")).knowledge, CW_UNKNOWN);
+	set(fact, CW_VAL_OVERALL_EFFECTIVENESS, "requires_improvement");
+	set(fact, CW_VAL_LEADERSHIP_MANAGEMENT_GOVERNANCE, "inadequate");
+	expect(&h, "160426", 40, CW_LEVEL_PRIORITY);
+}
+
+/* A visit has no grade. Areas for priority action stand open until the next full inspection, or a visit that sees them addressed. */
+static void test_visits(void **state)
+{
+	struct history h = { 0 };
+
+	(void)state;
+	add_ilacs(&h, CW_GRADE_GOOD, "180101");
+	add_values(&h, CW_KIND_FOCUSED_VISIT, "190301", CW_VAL_PRIORITY_ACTIONS, "2");
+	expect(&h, "190228", 0, CW_LEVEL_ROUTINE);
+	expect(&h, "190301", 30, CW_LEVEL_PRIORITY);
+	add_values(&h, CW_KIND_FOCUSED_VISIT, "190601", CW_VAL_PRIORITY_ACTIONS, "0");
+	expect(&h, "190601", 30, CW_LEVEL_PRIORITY);
+	add_values(&h, CW_KIND_FOCUSED_VISIT, "190901", CW_VAL_PROGRESS, "good");
+	expect(&h, "190901", 0, CW_LEVEL_WATCH); /* held */
+	add_values(&h, CW_KIND_JTAI, "191201", CW_VAL_PRIORITY_ACTIONS, "1");
+	expect(&h, "191201", 30, CW_LEVEL_PRIORITY);
+	add_ilacs(&h, CW_GRADE_GOOD, "200601");
+	expect(&h, "200601", 0, CW_LEVEL_WATCH);
+	add_values(&h, CW_KIND_MONITORING_VISIT, "220101", CW_VAL_PROGRESS, "slow");
+	expect(&h, "220101", 12, CW_LEVEL_ROUTINE);
+	expect(&h, "220928", 6, CW_LEVEL_ROUTINE);
+	add_values(&h, CW_KIND_BOARD_REVIEW, "221101", CW_VAL_INSPECTION_TYPE, "review of the safeguarding board");
+	expect(&h, "221101", 5.5, CW_LEVEL_ROUTINE);
+}
+
+static void test_send_2016(void **state)
+{
+	struct history h = { 0 };
+	struct cw_fact *fact;
+
+	(void)state;
+	add_values(&h, CW_KIND_SEND_2016, "170301", CW_VAL_WSOA, "no");
+	expect(&h, "170301", 0, CW_LEVEL_ROUTINE);
+	add_values(&h, CW_KIND_SEND_2016, "180901", CW_VAL_WSOA, "yes");
+	expect(&h, "180901", 15, CW_LEVEL_WATCH);
+	fact = add_values(&h, CW_KIND_SEND_2016, "210501", CW_VAL_REVISIT, "some");
+	set(fact, CW_VAL_WSOA, "yes");
+	expect(&h, "210501", 30, CW_LEVEL_PRIORITY);
+	add_values(&h, CW_KIND_AREA_SEND, "240101", CW_VAL_OUTCOME, "3");
+	expect(&h, "240101", 35, CW_LEVEL_PRIORITY);
+	add_values(&h, CW_KIND_AREA_SEND_MONITORING, "250601", CW_VAL_PROGRESS, "some");
+	expect(&h, "250601", 35, CW_LEVEL_PRIORITY);
+	add_values(&h, CW_KIND_AREA_SEND_MONITORING, "250901", CW_VAL_PROGRESS, "good");
+	expect(&h, "250901", 0, CW_LEVEL_WATCH);
+
+	h.n = 0;
+	add_values(&h, CW_KIND_SEND_2016, "180901", CW_VAL_WSOA, "yes");
+	add_values(&h, CW_KIND_SEND_2016, "200501", CW_VAL_REVISIT, "sufficient");
+	expect(&h, "200501", 0, CW_LEVEL_ROUTINE);
+}
+
+static void add_figures(struct history *h, enum cw_kind kind, const char *period, const char *published, const char *outlier)
+{
+	struct cw_fact *fact = add_fact(h, kind, CW_DAY_NONE, day_of(published), "figures");
+
+	set(fact, CW_VAL_PERIOD, period);
+	if (outlier)
+		set(fact, CW_VAL_OUTLIER, outlier);
+}
+
+/* What stands out in the newest release counts, until one in which it does not. */
+static void test_figures(void **state)
+{
+	struct history h = { 0 };
+
+	(void)state;
+	add_figures(&h, CW_KIND_WORKFORCE, "2022", "230228", "agency_rate worst_decile");
+	expect(&h, "230228", 8, CW_LEVEL_ROUTINE);
+	expect(&h, "240228", 4, CW_LEVEL_ROUTINE);
+	/* The next release: its own year, and the years before once more. */
+	add_figures(&h, CW_KIND_WORKFORCE, "2021", "240301", NULL);
+	add_figures(&h, CW_KIND_WORKFORCE, "2023", "240301", "agency_rate worst_decile");
+	add_figures(&h, CW_KIND_WORKFORCE, "2022", "240301", NULL);
+	expect(&h, "240301", 8, CW_LEVEL_ROUTINE);
+	add_figures(&h, CW_KIND_EHCP_TIMELINESS, "2023", "240613", "ehcp_20_weeks worst_decile");
+	expect(&h, "240613", 8 + 6.6, CW_LEVEL_ROUTINE);
+	/* Revised: it does not stand out after all. */
+	add_figures(&h, CW_KIND_WORKFORCE, "2023", "240701", NULL);
+	expect(&h, "240701", 7.7, CW_LEVEL_ROUTINE);
+	add_figures(&h, CW_KIND_EHCP_TIMELINESS, "2024", "250612", NULL);
+	expect(&h, "250612", 0, CW_LEVEL_ROUTINE);
+}
+
+/* A revision taken back: the earlier words are known already, and count again. */
+static void test_figures_again(void **state)
+{
+	struct cw_wall again = cw_day_start(day_of("240901"));
+	struct history h = { 0 };
+
+	(void)state;
+	add_figures(&h, CW_KIND_WORKFORCE, "2023", "240301", "agency_rate worst_decile");
+	add_figures(&h, CW_KIND_WORKFORCE, "2023", "240601", NULL);
+	expect(&h, "240601", 0, CW_LEVEL_ROUTINE);
+	h.facts[0].again = &again;
+	h.facts[0].n_again = 1;
+	expect(&h, "240831", 0, CW_LEVEL_ROUTINE);
+	expect(&h, "240901", 8, CW_LEVEL_ROUTINE);
+}
+
+static void add_control(struct history *h, const char *control, const char *day, const char *listed)
+{
+	struct cw_fact *fact = add_fact(h, CW_KIND_POLITICAL_CONTROL, day_of(day), day_of(listed), "control");
+
+	fact->evidence.published_at = cw_wall_none();
+	set(fact, CW_VAL_CONTROL, control);
+}
+
+/* Only a change is an input, and it is as old as the change, however late the list of it came. */
+static void test_control(void **state)
+{
+	struct history h = { 0 };
+
+	(void)state;
+	add_control(&h, "con", "210506", "250601");
+	add_control(&h, "con", "220505", "250601");
+	add_control(&h, "lab", "230504", "250601");
+	add_control(&h, "lab", "230504", "250701"); /* a second list */
+	add_control(&h, "lab", "240502", "250601");
+	expect(&h, "220505", 0, CW_LEVEL_ROUTINE);
+	expect(&h, "230504", 8, CW_LEVEL_ROUTINE);
+	expect(&h, "240129", 4, CW_LEVEL_ROUTINE); /* 270 days */
+	expect(&h, "250801", 1, CW_LEVEL_ROUTINE);
+}
+
+static struct cw_fact *add_note(struct history *h, const char *severity, const char *criterion, const char *day, const char *expires)
+{
+	struct cw_fact *fact = add_values(h, CW_KIND_INTERNAL_NOTE, day, CW_VAL_SEVERITY, severity);
+
+	set(fact, CW_VAL_EXPIRES, expires);
+	if (criterion)
+		set(fact, CW_VAL_CRITERION, criterion);
+	return fact;
+}
+
+static void test_notes(void **state)
+{
+	struct history h = { 0 };
+	struct cw_assessment a;
+
+	(void)state;
+	add_note(&h, "high", NULL, "240101", "2024-03-31");
+	expect(&h, "240101", 25, CW_LEVEL_WATCH); /* the cap of intel */
+	expect(&h, "240331", 25, CW_LEVEL_WATCH);
+	expect(&h, "240401", 0, CW_LEVEL_WATCH); /* 60 days */
+	expect(&h, "240531", 0, CW_LEVEL_ROUTINE);
+	a = assess(&h, day_of("240101"));
+	assert_int_equal(a.next_day, day_of("240531"));
+	assert_int_equal(a.contributors[0].closes_day, day_of("240401"));
+	assert_true(a.contributors[0].steady && a.contributors[0].weight == 30);
+	cw_assessment_clear(&a);
+	/* Two criteria, 55 points: still only our own word. */
+	add_note(&h, "high", "ofsted", "240102", "2024-03-31");
+	expect(&h, "240102", 55, CW_LEVEL_WATCH);
+	/* With anything else beside them they are not alone. */
+	add_signal(&h, "leader_change", NULL, "occurred", "240103");
+	expect(&h, "240103", 60, CW_LEVEL_PRIORITY);
+
+	h.n = 0;
+	add_note(&h, "low", NULL, "240101", "2024-03-31");
+	add_note(&h, "medium", NULL, "240110", "2024-02-10");
+	expect(&h, "240110", 15 + 0.25 * 5, CW_LEVEL_ROUTINE);
+	expect(&h, "240211", 5, CW_LEVEL_ROUTINE);
+	add_note(&h, "high", NULL, "240215", "2024-02-01"); /* over before it began */
+	expect(&h, "240215", 5, CW_LEVEL_ROUTINE);
+}
+
+static void add_override(struct history *h, const char *level, const char *scope, const char *day, const char *expires)
+{
+	struct cw_fact *fact = add_values(h, CW_KIND_OVERRIDE, day, CW_VAL_LEVEL, level);
+
+	set(fact, CW_VAL_EXPIRES, expires);
+	set(fact, CW_VAL_AUTHOR, "regional adviser");
+	set(fact, CW_VAL_REASON, "seen on a visit");
+	if (scope)
+		set(fact, CW_VAL_SCOPE, scope);
+}
+
+struct overrides_heard {
+	enum cw_alert_kind kinds[8];
+	char causes[8][96];
+	size_t n;
+};
+
+static int hear_override(void *arg, const struct cw_change *change)
+{
+	struct overrides_heard *heard = arg;
+
+	assert_in_range(heard->n, 0, 7);
+	heard->kinds[heard->n] = change->kind;
+	snprintf(heard->causes[heard->n++], sizeof(heard->causes[0]), "%s", change->cause);
+	return 0;
+}
+
+/* Domain 3.9: up to any level, down to no less than a formal floor, and only until it expires. */
+static void test_overrides(void **state)
+{
+	struct overrides_heard heard = { 0 };
+	struct history h = { 0 };
+	struct cw_assessment a;
+	struct cw_risk risk;
+	struct cw_error err = { 0 };
+
+	(void)state;
+	add_ilacs(&h, CW_GRADE_GOOD, "230101");
+	add_override(&h, "intensive", NULL, "240101", "2024-03-31");
+	expect(&h, "231231", 0, CW_LEVEL_ROUTINE);
+	expect(&h, "240101", 0, CW_LEVEL_INTENSIVE);
+	expect(&h, "240331", 0, CW_LEVEL_INTENSIVE);
+	expect(&h, "240401", 0, CW_LEVEL_ROUTINE);
+	a = assess(&h, day_of("240201"));
+	assert_int_equal(a.model_level, CW_LEVEL_ROUTINE);
+	assert_ptr_equal(a.ruling.fact, &h.facts[1]);
+	assert_int_equal(a.ruling.until_day, day_of("240331"));
+	assert_int_equal(a.next_day, day_of("240401"));
+	cw_assessment_clear(&a);
+	cw_risk_defaults(&risk);
+	assert_int_equal(cw_model_changes(&risk, h.facts, h.n, cw_day_start(day_of("240501")), hear_override, &heard, NULL, &err), 0);
+	assert_int_equal(heard.n, 2);
+	assert_int_equal(heard.kinds[0], CW_ALERT_LEVEL_UP);
+	assert_int_equal(strncmp(heard.causes[0], "override/", 9), 0);
+	assert_int_equal(heard.kinds[1], CW_ALERT_LEVEL_DOWN);
+
+	/* A later ruling takes the place of the earlier; one about an event or a floor sets no level. */
+	add_override(&h, "watch", "level", "240201", "2024-02-20");
+	add_override(&h, "priority", "event", "240210", "2024-02-20");
+	expect(&h, "240201", 0, CW_LEVEL_WATCH);
+	expect(&h, "240210", 0, CW_LEVEL_WATCH);
+	expect(&h, "240221", 0, CW_LEVEL_ROUTINE);
+
+	h.n = 0;
+	add_ilacs(&h, CW_GRADE_REQUIRES_IMPROVEMENT, "230101");
+	add_signal(&h, "s114_notice", NULL, "occurred", "230201");
+	add_signal(&h, "dcs_change", NULL, "occurred", "230201");
+	expect(&h, "230201", 20 + 25 + 8, CW_LEVEL_PRIORITY);
+	add_override(&h, "routine", NULL, "230202", "2023-04-01");
+	expect(&h, "230202", -1, CW_LEVEL_WATCH); /* the floor of requires improvement */
+	expect(&h, "230402", -1, CW_LEVEL_PRIORITY);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -746,6 +1019,10 @@ int main(void)
 		cmocka_unit_test(test_leaders_inadequate),   cmocka_unit_test(test_derived_headline),
 		cmocka_unit_test(test_media_opens_no_floor), cmocka_unit_test(test_timestamp_only),
 		cmocka_unit_test(test_random_histories),     cmocka_unit_test(test_next_day),
+		cmocka_unit_test(test_before_2018),          cmocka_unit_test(test_visits),
+		cmocka_unit_test(test_send_2016),            cmocka_unit_test(test_figures),
+		cmocka_unit_test(test_control),              cmocka_unit_test(test_notes),
+		cmocka_unit_test(test_overrides),            cmocka_unit_test(test_figures_again),
 	};
 
 	return cmocka_run_group_tests_name("model", tests, NULL, NULL);

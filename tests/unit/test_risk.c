@@ -53,6 +53,7 @@ static const struct row rows[] = {
 	{ "workforce_outlier", "intel", 8, NULL, 365, 0, 1, "" },
 	{ "ehcp_outlier", "send", 8, NULL, 365, 0, 1, "" },
 	{ "news", "intel", 4, NULL, 45, 0, 0, "" },
+	{ "internal_note", "intel ofsted send leadership specific", 5, NULL, 90, 0, 0, "" },
 };
 
 static void test_row(void **state)

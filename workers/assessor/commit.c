@@ -458,7 +458,8 @@ static int take_reject(struct committer *committer, struct cw_cursor *cursor, st
 		return 0;
 	committer->quarantined++;
 	r = cw_store_put_reject(committer->store, &reject, &is_new, err);
-	if (r == 0 && is_new && (reject.reason == CW_REASON_UNKNOWN_COUNCIL || reject.reason == CW_REASON_AMBIGUOUS_COUNCIL))
+	if (r == 0 && is_new && (reject.reason == CW_REASON_UNKNOWN_COUNCIL || reject.reason == CW_REASON_AMBIGUOUS_COUNCIL ||
+	                             reject.reason == CW_REASON_UNRESOLVED_COUNCIL))
 		note_unresolved(committer, reject.text);
 	return r;
 }
