@@ -286,6 +286,7 @@ static int explain_json(const struct explanation *x)
 	cw_json_set(object, "breadth", json_boolean(now->breadth), &failed);
 	cw_json_set(object, "criteria", cw_render_criteria(now), &failed);
 	cw_json_set(object, "override", cw_render_ruling(now), &failed);
+	cw_json_set(object, "conflicts", cw_render_conflicts(now), &failed);
 	cw_json_set(object, "contributors", cw_render_contributors(now), &failed);
 	cw_json_set(object, "would_lower", lines_json(&x->lower), &failed);
 	cw_json_set(object, "unknown", lines_json(&x->unknown), &failed);
@@ -399,6 +400,15 @@ static void print_arithmetic(const struct explanation *x)
 	print_ruling(now);
 }
 
+static void print_conflicts(const struct cw_assessment *now)
+{
+	if (now->n_conflicts)
+		puts("\nWhere sources differ (the first is the one heard):");
+	for (size_t i = 0; i < now->n_conflicts; i++)
+		for (size_t k = 0; k < now->conflicts[i].n_facts; k++)
+			print_fact(now->conflicts[i].facts[k]);
+}
+
 static int explain_text(const struct explanation *x)
 {
 	const struct cw_assessment *now = &x->now;
@@ -432,6 +442,7 @@ static int explain_text(const struct explanation *x)
 		puts("\nWhat the evidence suggests, the weightiest first:");
 	for (size_t i = 0; i < now->n_contributors; i++)
 		print_contributor(x, &now->contributors[i]);
+	print_conflicts(now);
 	print_lines("What would lower it:", &x->lower);
 	print_lines("What is not known:", &x->unknown);
 	printf("\nModel %s, configuration %s.\n", CW_VERSION, x->cli->config->hash);

@@ -225,6 +225,8 @@ const struct conf_key conf_keys[] = {
 	RISK("stale_send_months", CONF_INTEGER, stale_send_months, 1, 600, "age at which an area SEND inspection is"),
 	RISK("outage_cadences", CONF_NUMBER, outage_cadences, 1, 1000, "intervals without success that make an outage"),
 	RISK("same_cause_days", CONF_INTEGER, same_cause_days, 0, 3660, "one alert per cause in so many days"),
+	RISK("override_notice_days", CONF_INTEGER, override_notice_days, 0, 3660,
+	     "so many days before a person's ruling expires it is told"),
 
 	SIGNAL("weight", CONF_NUMBER, weight, 0, 1000, "points"),
 	{ .section = "signal",

@@ -144,6 +144,7 @@ struct sim {
 	struct cw_str control; /* political control as last stated; at NULL = never */
 	int32_t control_day;
 	struct cw_ruling ruling; /* fact NULL = none */
+	int32_t ruling_day;       /* it was made */
 };
 
 /* What is compared to see a change. floors: bit per signal of the risk table and criterion, folded. */
@@ -151,6 +152,8 @@ struct view {
 	enum cw_level level;
 	enum cw_knowledge knowledge;
 	double points;
+	bool conflict[STRAND_COUNT];
+	bool ruling_ends; /* soon */
 	bool floors[CW_SIGNALS_MAX][CW_CRIT_COUNT];
 };
 
@@ -455,6 +458,29 @@ static struct verdict inspection_verdict(int strand, const struct inspection *in
 			worst.leaders_inadequate |= verdict.leaders_inadequate;
 	}
 	return worst;
+}
+
+/* Does this voice take part in a conflict: a source of tier A or B that says what the headline is? */
+static int contested_severity(int strand, const struct inspection *inspection, const struct voice *voice)
+{
+	return voice->fact->evidence.tier <= CW_TIER_B ? voice_verdict(strand, voice, inspection->event_day).severity : 0;
+}
+
+/* Do sources of tier A or B differ about the headline of the current inspection? */
+static bool strand_conflict(const struct sim *sim, int s)
+{
+	const struct strand *strand = &sim->strand[s];
+	const struct inspection *inspection = strand->n ? &strand->inspections[strand->current] : NULL;
+	int said = 0;
+
+	for (size_t i = 0; inspection && i < inspection->n_voices; i++) {
+		int severity = contested_severity(s, inspection, &inspection->voices[i]);
+
+		if (severity && said && severity != said)
+			return true;
+		said = severity ? severity : said;
+	}
+	return false;
 }
 
 /* Is a the later inspection? */
@@ -995,6 +1021,7 @@ static int enter_override(struct sim *sim, const struct entry *entry)
 	    (scope.len && !cw_str_eq(scope, "level")))
 		return 0;
 	sim->ruling = (struct cw_ruling){ entry->fact, level, expires };
+	sim->ruling_day = entry->day;
 	return 0;
 }
 
@@ -1199,6 +1226,12 @@ static bool ruling_active(const struct sim *sim, int32_t day)
 	return sim->ruling.fact && day <= sim->ruling.until_day;
 }
 
+/* The day on which it is time to say that the ruling will end: never on the day it was made. */
+static int32_t ruling_notice_day(const struct sim *sim)
+{
+	return CW_MAX(sim->ruling.until_day - sim->risk->override_notice_days, sim->ruling_day + 1);
+}
+
 /* What the evidence comes to, without a human ruling. */
 static enum cw_level model_level(const struct sim *sim, const struct totals *t, int32_t day, bool *ret_held)
 {
@@ -1233,6 +1266,9 @@ static void take_view(const struct sim *sim, int32_t day, struct view *ret)
 	ret->level = level_of(sim, &t, day, &held);
 	ret->knowledge = k.overall;
 	ret->points = t.points;
+	for (int s = 0; s < STRAND_COUNT; s++)
+		ret->conflict[s] = strand_conflict(sim, s);
+	ret->ruling_ends = ruling_active(sim, day) && day >= ruling_notice_day(sim);
 	for (size_t i = 0; i < sim->n_active; i++) {
 		const struct instance *instance = &sim->instances[sim->active[i]];
 
@@ -1292,8 +1328,10 @@ static int32_t next_candidate(const struct sim *sim, int32_t until)
 			CANDIDATE(sim->hold_from[c] + sim->risk->hold_days);
 	if (sim->under_since != CW_DAY_NONE)
 		CANDIDATE(sim->under_since + sim->risk->step_down_days);
-	if (sim->ruling.fact)
+	if (sim->ruling.fact) {
+		CANDIDATE(ruling_notice_day(sim));
 		CANDIDATE(sim->ruling.until_day + 1);
+	}
 	judge_knowledge(sim, day, &k);
 	CANDIDATE(k.stale_day);
 	CANDIDATE(k.send_stale_day);
@@ -1698,9 +1736,31 @@ void cw_assessment_clear(struct cw_assessment *assessment)
 {
 	for (size_t i = 0; i < assessment->n_contributors; i++)
 		free(assessment->contributors[i].facts);
+	for (size_t i = 0; i < assessment->n_conflicts; i++)
+		free(assessment->conflicts[i].facts);
+	assessment->n_conflicts = 0;
 	free(assessment->contributors);
 	assessment->contributors = NULL;
 	assessment->n_contributors = 0;
+}
+
+static int add_conflict(const struct sim *sim, int s, struct cw_assessment *assessment)
+{
+	const struct inspection *inspection = &sim->strand[s].inspections[sim->strand[s].current];
+	const struct voice *heard = inspection_verdict(s, inspection).voice;
+	struct cw_conflict *conflict = &assessment->conflicts[assessment->n_conflicts];
+
+	*conflict = (struct cw_conflict){ .kind = s == STRAND_ILACS ? CW_KIND_ILACS : CW_KIND_AREA_SEND,
+		                          .event_day = inspection->event_day };
+	conflict->facts = calloc(inspection->n_voices, sizeof(*conflict->facts));
+	if (!conflict->facts)
+		return -ENOMEM;
+	assessment->n_conflicts++;
+	conflict->facts[conflict->n_facts++] = heard->fact;
+	for (size_t i = 0; i < inspection->n_voices; i++)
+		if (&inspection->voices[i] != heard && contested_severity(s, inspection, &inspection->voices[i]))
+			conflict->facts[conflict->n_facts++] = inspection->voices[i].fact;
+	return 0;
 }
 
 static int build(const struct sim *sim, int32_t day, struct cw_assessment *ret)
@@ -1743,6 +1803,12 @@ static int build(const struct sim *sim, int32_t day, struct cw_assessment *ret)
 	a.contributors = calloc(sim->n_active ? sim->n_active : 1, sizeof(*a.contributors));
 	if (!a.contributors)
 		return -ENOMEM;
+	for (int s = 0; s < STRAND_COUNT; s++) {
+		if (strand_conflict(sim, s) && add_conflict(sim, s, &a) < 0) {
+			cw_assessment_clear(&a);
+			return -ENOMEM;
+		}
+	}
 	find_leaders(sim, day, &leaders);
 	for (size_t i = 0; i < sim->n_active; i++) {
 		if (!instance_counts(&sim->instances[sim->active[i]], day))
@@ -1762,6 +1828,7 @@ static int stop_at_change(void *arg, struct sim *sim, const struct view *before,
 	int32_t *day = arg;
 
 	if (before->level == after->level && before->knowledge == after->knowledge &&
+	    before->ruling_ends >= after->ruling_ends &&
 	    memcmp(before->floors, after->floors, sizeof(before->floors)) == 0)
 		return 0;
 	*day = sim->day;
@@ -1837,7 +1904,7 @@ void cw_change_clear(struct cw_change *change)
  * What was told already, so that one cause is told once (domain 3.4). Alerts that a risk rose are one family: when evidence
  * that arrives late turns "level_up" into "floor_opened", it is still the same event, and was told.
  */
-enum family { FAMILY_RISE, FAMILY_CLOSE, FAMILY_FALL, FAMILY_KNOWLEDGE };
+enum family { FAMILY_RISE, FAMILY_CLOSE, FAMILY_FALL, FAMILY_KNOWLEDGE, FAMILY_CONFLICT, FAMILY_RULING };
 
 struct told {
 	enum family family;
@@ -1928,6 +1995,10 @@ static enum family family_of(enum cw_alert_kind kind)
 		return FAMILY_FALL;
 	case CW_ALERT_KNOWLEDGE_LOST:
 		return FAMILY_KNOWLEDGE;
+	case CW_ALERT_CONFLICT:
+		return FAMILY_CONFLICT;
+	case CW_ALERT_OVERRIDE_EXPIRING:
+		return FAMILY_RULING;
 	default:
 		return FAMILY_RISE;
 	}
@@ -1982,7 +2053,7 @@ static int tell(struct teller *teller, struct sim *sim, enum cw_alert_kind kind,
 		                    .previous_level = before->level,
 		                    .previous_knowledge = before->knowledge };
 	/* A cause names its event; what became of the event goes before it. */
-	static const char *const prefixes[] = { "", "closed:", "", "" };
+	static const char *const prefixes[] = { "", "closed:", "", "", "", "" };
 	unsigned times;
 	int r;
 
@@ -2001,7 +2072,8 @@ static int tell(struct teller *teller, struct sim *sim, enum cw_alert_kind kind,
 	return r;
 }
 
-/* One moment gives at most one alert about the level, the weightiest, and one about knowledge. */
+/* One moment gives at most one alert about the level, the weightiest, and one each about knowledge, a conflict and a ruling
+ * that ends. */
 static int compare_views(void *arg, struct sim *sim, const struct view *before, const struct view *after)
 {
 	struct teller *teller = arg;
@@ -2011,6 +2083,7 @@ static int compare_views(void *arg, struct sim *sim, const struct view *before, 
 	int r = 0;
 
 	if (same_floors && before->level == after->level && before->knowledge == after->knowledge &&
+	    !memcmp(before->conflict, after->conflict, sizeof(before->conflict)) && before->ruling_ends >= after->ruling_ends &&
 	    (!cw_wall_known(teller->at) || after->points + EPSILON < before->points + sim->risk->new_evidence_points))
 		return 0;
 	opened = same_floors ? NULL : newest_cause(sim, teller, before, true);
@@ -2052,6 +2125,17 @@ static int compare_views(void *arg, struct sim *sim, const struct view *before, 
 	if (before->knowledge == CW_KNOWN && after->knowledge != CW_KNOWN) {
 		snprintf(cause, sizeof(cause), "stale/%s", cw_day_format(sim->day, day));
 		r = tell(teller, sim, CW_ALERT_KNOWLEDGE_LOST, NULL, cause, before);
+	}
+	for (int s = 0; s < STRAND_COUNT && r >= 0; s++) {
+		if (before->conflict[s] || !after->conflict[s])
+			continue;
+		snprintf(cause, sizeof(cause), "conflict/%s/%s", s == STRAND_ILACS ? "ilacs" : "area_send",
+		         cw_day_format(inspection_day(&sim->strand[s].inspections[sim->strand[s].current]), day));
+		r = tell(teller, sim, CW_ALERT_CONFLICT, NULL, cause, before);
+	}
+	if (r >= 0 && !before->ruling_ends && after->ruling_ends) {
+		snprintf(cause, sizeof(cause), "expiring/%.16s", sim->ruling.fact->id);
+		r = tell(teller, sim, CW_ALERT_OVERRIDE_EXPIRING, NULL, cause, before);
 	}
 	return r < 0 ? r : 0;
 }

@@ -292,6 +292,22 @@ json_t *cw_render_contributors(const struct cw_assessment *assessment)
 	return array;
 }
 
+json_t *cw_render_conflicts(const struct cw_assessment *assessment)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; array && i < assessment->n_conflicts; i++) {
+		const struct cw_conflict *conflict = &assessment->conflicts[i];
+		json_t *evidence = json_array();
+
+		for (size_t k = 0; evidence && k < conflict->n_facts; k++)
+			json_array_append_new(evidence, cw_render_fact(conflict->facts[k]));
+		json_array_append_new(array, json_pack("{s:s, s:o, s:o}", "kind", cw_kind_def(conflict->kind)->name, "event_date",
+		                                       day_json(conflict->event_day), "evidence", evidence));
+	}
+	return array;
+}
+
 json_t *cw_render_ruling(const struct cw_assessment *assessment)
 {
 	const struct cw_ruling *ruling = &assessment->ruling;
@@ -397,6 +413,20 @@ static bool put_ruling(struct cw_buf *out, const struct cw_council *council, con
 	return true;
 }
 
+/* "; Ofsted: overall effectiveness: good; Data to Insight: …" */
+static void put_conflicts(struct cw_buf *out, const struct cw_assessment *a)
+{
+	for (size_t i = 0; i < a->n_conflicts; i++) {
+		for (size_t k = 0; k < a->conflicts[i].n_facts; k++) {
+			const struct cw_evidence *e = &a->conflicts[i].facts[k]->evidence;
+
+			cw_buf_printf(out, "; %.*s says ", (int)e->publisher.len, e->publisher.at);
+			(void)table_quote(e, out);
+		}
+	}
+	cw_buf_puts(out, ": both are kept, the publisher of the fact is heard first, and among equals the more adverse");
+}
+
 int cw_render_sentence(const struct cw_council *council, const struct cw_change *change, struct cw_buf *out)
 {
 	const struct cw_assessment *a = &change->after;
@@ -449,6 +479,15 @@ int cw_render_sentence(const struct cw_council *council, const struct cw_change 
 			cw_buf_printf(out, " (last judged %s)", cw_day_format(a->last_judged_day, day));
 		cw_buf_puts(out, ": unknown is not low");
 		break;
+	case CW_ALERT_CONFLICT:
+		cw_buf_printf(out, "%s: sources differ about an inspection", council->short_name);
+		put_conflicts(out, a);
+		break;
+	case CW_ALERT_OVERRIDE_EXPIRING:
+		cw_buf_printf(out, "%s: the ruling that sets the level to %s ends on %s; the model would then say %s",
+		              council->short_name, cw_level_name(a->ruling.level), cw_day_format(a->ruling.until_day, day),
+		              cw_level_name(a->model_level));
+		break;
 	default:
 		cw_buf_printf(out, "%s: %s", council->short_name, cw_alert_kind_name(change->kind));
 	}
@@ -491,6 +530,8 @@ json_t *cw_render_alert(const struct cw_config *config, const struct cw_council 
 	                 "points", cw_render_points(a->points), "criteria", cw_render_criteria(a), "contributors",
 	                 cw_render_contributors(a), "cause", change->cause, "text", cw_buf_str(&text), "model",
 	                 render_model(config));
+	if (data && a->n_conflicts)
+		json_object_set_new(data, "conflicts", cw_render_conflicts(a));
 	if (data && a->ruling.fact)
 		json_object_set_new(data, "override", cw_render_ruling(a));
 	cw_buf_clear(&text);

@@ -150,6 +150,7 @@ void cw_risk_defaults(struct cw_risk *risk)
 		.stale_send_months = 66,
 		.outage_cadences = 3,
 		.same_cause_days = 30,
+		.override_notice_days = 14,
 	};
 	memcpy(risk->signals, defaults, sizeof(defaults));
 }

@@ -58,6 +58,15 @@ struct cw_ruling {
 	int32_t until_day;          /* the last day on which it counts */
 };
 
+/* Sources of tier A or B that differ about the headline of the current inspection (domain 3.7). */
+struct cw_conflict {
+	enum cw_kind kind;           /* ilacs or area_send, whatever the framework of the day was */
+	int32_t event_day;           /* of the inspection; CW_DAY_NONE = not stated */
+	size_t n_facts;
+	const struct cw_fact **facts; /* owned array of borrowed facts: one per source, who is heard first */
+};
+#define CW_CONFLICTS_MAX 2
+
 struct cw_assessment {
 	int32_t as_of;
 	enum cw_level level;
@@ -74,6 +83,8 @@ struct cw_assessment {
 	int32_t last_judged_day;     /* last full ILACS; CW_DAY_NONE = never */
 	int32_t stale_day;           /* when that becomes stale */
 	struct cw_criterion_state criteria[CW_CRIT_COUNT];
+	size_t n_conflicts;
+	struct cw_conflict conflicts[CW_CONFLICTS_MAX];
 	size_t n_contributors;
 	struct cw_contributor *contributors; /* owned; most points first */
 	int32_t next_day;            /* the next day on which anything changes through time alone; CW_DAY_NONE */

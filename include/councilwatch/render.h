@@ -19,6 +19,7 @@ json_t *cw_render_council(const struct cw_council *council);          /* id name
 json_t *cw_render_fact(const struct cw_fact *fact);                   /* the evidence object of design section 5 */
 json_t *cw_render_criteria(const struct cw_assessment *assessment);   /* {"ofsted":{"level":…,"points":…},…} */
 json_t *cw_render_contributors(const struct cw_assessment *assessment); /* with evidence[] */
+json_t *cw_render_conflicts(const struct cw_assessment *assessment);    /* kind event_date evidence[] of each */
 json_t *cw_render_ruling(const struct cw_assessment *assessment);       /* of a person, in force; null when there is none */
 /* One row of "councils --json": council_id name gss_code la_code urn region level knowledge points criteria{} */
 json_t *cw_render_council_level(const struct cw_council *council, const struct cw_assessment *assessment);

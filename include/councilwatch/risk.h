@@ -60,6 +60,7 @@ struct cw_risk {
 	int stale_send_months;           /* 66 */
 	double outage_cadences;          /* 3 */
 	int same_cause_days;             /* 30 */
+	int override_notice_days;        /* 14: so long before a ruling expires it is told */
 };
 
 void cw_risk_defaults(struct cw_risk *risk);

@@ -977,14 +977,15 @@ static void test_overrides(void **state)
 	assert_int_equal(a.model_level, CW_LEVEL_ROUTINE);
 	assert_ptr_equal(a.ruling.fact, &h.facts[1]);
 	assert_int_equal(a.ruling.until_day, day_of("240331"));
-	assert_int_equal(a.next_day, day_of("240401"));
+	assert_int_equal(a.next_day, day_of("240317")); /* it is told that it ends */
 	cw_assessment_clear(&a);
 	cw_risk_defaults(&risk);
 	assert_int_equal(cw_model_changes(&risk, h.facts, h.n, cw_day_start(day_of("240501")), hear_override, &heard, NULL, &err), 0);
-	assert_int_equal(heard.n, 2);
+	assert_int_equal(heard.n, 3);
 	assert_int_equal(heard.kinds[0], CW_ALERT_LEVEL_UP);
 	assert_int_equal(strncmp(heard.causes[0], "override/", 9), 0);
-	assert_int_equal(heard.kinds[1], CW_ALERT_LEVEL_DOWN);
+	assert_int_equal(heard.kinds[1], CW_ALERT_OVERRIDE_EXPIRING);
+	assert_int_equal(heard.kinds[2], CW_ALERT_LEVEL_DOWN);
 
 	/* A later ruling takes the place of the earlier; one about an event or a floor sets no level. */
 	add_override(&h, "watch", "level", "240201", "2024-02-20");
@@ -1001,6 +1002,44 @@ static void test_overrides(void **state)
 	add_override(&h, "routine", NULL, "230202", "2023-04-01");
 	expect(&h, "230202", -1, CW_LEVEL_WATCH); /* the floor of requires improvement */
 	expect(&h, "230402", -1, CW_LEVEL_PRIORITY);
+}
+
+/* Ofsted and those who compile its tables differ: Ofsted is heard, and somebody is told. */
+static void test_conflict(void **state)
+{
+	struct overrides_heard heard = { 0 };
+	struct history h = { 0 };
+	struct cw_assessment a;
+	struct cw_risk risk;
+	struct cw_error err = { 0 };
+	struct cw_fact *fact;
+
+	(void)state;
+	add_ilacs(&h, CW_GRADE_GOOD, "230101");
+	fact = add_fact(&h, CW_KIND_ILACS, day_of("230103"), day_of("230301"), "summary");
+	fact->evidence.publisher = cw_str("Data to Insight");
+	fact->evidence.tier = CW_TIER_B;
+	set(fact, CW_VAL_OVERALL_EFFECTIVENESS, "inadequate");
+	a = assess(&h, day_of("230228"));
+	assert_int_equal(a.n_conflicts, 0);
+	cw_assessment_clear(&a);
+	a = assess(&h, day_of("230301"));
+	assert_int_equal(a.level, CW_LEVEL_ROUTINE);
+	assert_int_equal(a.n_conflicts, 1);
+	assert_int_equal(a.conflicts[0].n_facts, 2);
+	assert_ptr_equal(a.conflicts[0].facts[0], &h.facts[0]);
+	cw_assessment_clear(&a);
+	cw_risk_defaults(&risk);
+	assert_int_equal(cw_model_changes(&risk, h.facts, h.n, cw_day_start(day_of("230501")), hear_override, &heard, NULL, &err), 0);
+	assert_int_equal(heard.n, 1);
+	assert_int_equal(heard.kinds[0], CW_ALERT_CONFLICT);
+	assert_string_equal(heard.causes[0], "conflict/ilacs/2023-01-03");
+
+	/* The media take no part. */
+	h.facts[1].evidence.tier = CW_TIER_C;
+	a = assess(&h, day_of("230301"));
+	assert_int_equal(a.n_conflicts, 0);
+	cw_assessment_clear(&a);
 }
 
 int main(void)
@@ -1023,6 +1062,7 @@ int main(void)
 		cmocka_unit_test(test_send_2016),            cmocka_unit_test(test_figures),
 		cmocka_unit_test(test_control),              cmocka_unit_test(test_notes),
 		cmocka_unit_test(test_overrides),            cmocka_unit_test(test_figures_again),
+		cmocka_unit_test(test_conflict),
 	};
 
 	return cmocka_run_group_tests_name("model", tests, NULL, NULL);
