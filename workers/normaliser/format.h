@@ -34,5 +34,7 @@ extern const struct cw_format_ops cw_format_evidence;
 extern const struct cw_format_ops cw_format_feed;
 
 const struct cw_format_ops *cw_format_ops(enum cw_format format); /* NULL when there is none */
+/* Adds a format that is not in the library; ops is kept. 0 or -ENOSPC. */
+int cw_format_register(const struct cw_format_ops *ops);
 
 #endif

@@ -1,0 +1,136 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <poppler.h>
+
+#include <councilwatch/limits.h>
+
+#include "report_pdf.h"
+
+struct cw_report_pdf {
+	PopplerDocument *document;
+	unsigned pages;
+};
+
+int cw_report_pdf_open(const void *data, size_t len, struct cw_report_pdf **ret)
+{
+	struct cw_report_pdf *pdf = calloc(1, sizeof(*pdf));
+	GError *error = NULL;
+	GBytes *bytes;
+	int pages;
+
+	if (!pdf)
+		return -ENOMEM;
+	bytes = g_bytes_new_static(data, len);
+	pdf->document = poppler_document_new_from_bytes(bytes, NULL, &error);
+	g_bytes_unref(bytes);
+	if (!pdf->document) {
+		int r = g_error_matches(error, POPPLER_ERROR, POPPLER_ERROR_ENCRYPTED) ? CW_REPORT_PDF_ENCRYPTED
+		                                                                       : CW_REPORT_PDF_DAMAGED;
+
+		g_clear_error(&error);
+		free(pdf);
+		return r;
+	}
+	pages = poppler_document_get_n_pages(pdf->document);
+	pdf->pages = pages > 0 ? (unsigned)pages : 0;
+	*ret = pdf;
+	return 0;
+}
+
+void cw_report_pdf_free(struct cw_report_pdf *pdf)
+{
+	if (!pdf)
+		return;
+	g_object_unref(pdf->document);
+	free(pdf);
+}
+
+unsigned cw_report_pdf_pages(const struct cw_report_pdf *pdf)
+{
+	return pdf->pages;
+}
+
+/* The box of some characters. */
+struct box {
+	double x0, y0, x1, y1;
+	bool any;
+};
+
+static void box_add(struct box *box, const PopplerRectangle *rectangle)
+{
+	if (!box->any) {
+		*box = (struct box){ rectangle->x1, rectangle->y1, rectangle->x2, rectangle->y2, true };
+		return;
+	}
+	box->x0 = CW_MIN(box->x0, rectangle->x1);
+	box->y0 = CW_MIN(box->y0, rectangle->y1);
+	box->x1 = CW_MAX(box->x1, rectangle->x2);
+	box->y1 = CW_MAX(box->y1, rectangle->y2);
+}
+
+static int add(struct cw_report_text *text, const struct box *box, const char *at, const char *end)
+{
+	if (!box->any || at == end)
+		return 0;
+	return cw_report_text_add(text, (float)box->x0, (float)box->y0, (float)box->x1, (float)box->y1,
+	                          (struct cw_str){ at, (size_t)(end - at) });
+}
+
+/* Poppler's lines are cut where the gap between two characters is wider than any between words: at columns. */
+static int add_page(struct cw_report_text *text, const char *chars, const PopplerRectangle *rectangles, unsigned n)
+{
+	struct box box = { 0 };
+	const char *start = chars;
+	int r = 0;
+
+	for (unsigned i = 0; i < n && *chars && r == 0; i++) {
+		const char *next = g_utf8_next_char(chars);
+		const PopplerRectangle *here = &rectangles[i];
+		bool blank = *chars == ' ';
+
+		if (*chars == '\n' || *chars == '\r') {
+			r = add(text, &box, start, chars);
+			box.any = false;
+			start = next;
+		} else if (!blank) {
+			double high = box.y1 - box.y0;
+
+			if (box.any && (here->x1 - box.x1 > high * 1.2 || here->x1 < box.x1 - high * 2)) {
+				r = add(text, &box, start, chars);
+				box.any = false;
+				start = chars;
+			}
+			box_add(&box, here);
+		}
+		chars = next;
+	}
+	return r < 0 ? r : add(text, &box, start, chars);
+}
+
+int cw_report_pdf_page(struct cw_report_pdf *pdf, unsigned page, struct cw_report_text *text)
+{
+	PopplerPage *drawn = poppler_document_get_page(pdf->document, (int)page);
+	PopplerRectangle *rectangles = NULL;
+	char *chars = NULL;
+	guint n = 0;
+	int r = 0;
+
+	if (drawn)
+		chars = poppler_page_get_text(drawn);
+	if (chars && strlen(chars) > CW_REPORT_PAGE_TEXT_MAX)
+		r = -EMSGSIZE;
+	else if (chars && *chars && poppler_page_get_text_layout(drawn, &rectangles, &n))
+		r = add_page(text, chars, rectangles, n);
+	g_free(rectangles);
+	g_free(chars);
+	if (drawn)
+		g_object_unref(drawn);
+	return r < 0 ? r : cw_report_text_end_page(text);
+}
+
+int cw_report_pdf_prepare(void)
+{
+	return 0;
+}
