@@ -70,6 +70,14 @@ static const struct memory_case cases[] = {
 	                "u</tr><tr><td>Bradford<td>x<td><td><td></table>" },
 	{ "json", "[{\"CODE\":380,\"grade\":\"good\",\"day\":\"2022-11-21\",\"key\":\"k\",\"title\":\"t  "
 	          "t\"},{\"name\":\"Nowhere\"},3]" },
+	{ "json-lists", "[{\"a\":[{\"code\":380},{\"code\":[1]}],\"grade\":\"good\",\"t\":[\"x\",\"y\"]}]" },
+	{ "feed", "<rss xmlns:x='x'><channel><item><category>Kent</category><category>x</category><title>A &amp;amp; "
+	          "B</title><pubDate>Mon, 29 Jun 2026 10:30:00 +0100</pubDate><guid>https://example.org/1</guid>"
+	          "<x:y>Leeds</x:y></item></channel></rss>" },
+	{ "feed",
+	  "<feed xmlns='http://www.w3.org/2005/Atom' xml:base='/a/'><entry xml:base='b/'><category term='Kent'/>"
+	  "<link href='c'/><title type='html'>&lt;p&gt;x</title><updated>2026-06-29T12:00:00Z</updated>"
+	  "</entry></feed>" },
 	{ "ndjson", "{\"code\":380,\"Grade\":\"good\"}\n{\"code\":[]}\nx\n" },
 	{ "evidence", "{\"kind\":\"signal\",\"council_id\":\"E08000032\",\"title\":\"a  "
 	              "b\",\"url\":\"https://example.org/\",\"values\":{\"signal\":\"apa_open\",\"status\":\"open\"}}\n"
@@ -81,6 +89,14 @@ static struct cw_config *config_of(const struct memory_case *c)
 	if (!strcmp(c->format, "evidence"))
 		return support_config_feeds(
 		    "feed \"test\" {\npublisher = \"P\"\ntier = \"B\"\nformat = \"evidence\"\n}\n");
+	if (!strcmp(c->format, "json-lists"))
+		return support_config("json", "",
+		                      "council = \"a[].code\"\ntitle = \"t[]\"\noverall_effectiveness = \"grade\"\n");
+	if (!strcmp(c->format, "feed"))
+		return support_config_feeds(
+		    "feed \"test\" {\npublisher = \"P\"\ntier = \"C\"\nformat = \"feed\"\nkind = \"news\"\n"
+		    "record {\ncouncil = { \"category\", \"x:y\" }\ntitle = \"title\"\nurl = \"link\"\n"
+		    "published_at = { \"published\", \"updated\" }\n}\n}\n");
 	return support_config(
 	    c->format, "url = \"https://example.org/a/\"",
 	    "council = { \"code\", \"name\" }\nevent_date = \"day\"\noverall_effectiveness = \"grade\"\n"

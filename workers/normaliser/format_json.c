@@ -1,6 +1,7 @@
 /*
  * JSON (an array of objects) and NDJSON (an object per line): members are columns. "a.b" is member b of member a, or a
- * member of that very name; names are compared folded, as headings are, when the exact one is not there.
+ * member of that very name; names are compared folded, as headings are, when the exact one is not there. "a[].b" is
+ * member b of every element of the array a, joined by "; ", and "a[0].b" that of the first.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -15,9 +16,13 @@
 
 #define NODES_DEEP 8u
 #define NUMBER_MAX 32
+#define NO_INDEX (-1)
+#define EVERY (-2)
 
 struct path {
 	size_t n;
+	bool every;              /* one of its steps goes to every element of an array */
+	int index[NODES_DEEP];   /* which element of the array that is there: NO_INDEX, EVERY, or from 0 */
 	char *names[NODES_DEEP]; /* owned; as configured */
 	char *folded[NODES_DEEP];
 	char *found[NODES_DEEP]; /* the spelling that the last row had, NULL = none yet */
@@ -32,19 +37,44 @@ struct members {
 	struct path *paths;
 	struct cw_cell *cells;
 	char (*numbers)[NUMBER_MAX];
+	struct cw_buf *joined; /* by slot; the texts of several elements */
 	struct cw_buf fold;
 };
+
+/* "name[]" and "name[3]": the length of the name alone, and which element is meant. */
+static size_t split_index(const char *text, size_t len, int *ret_index)
+{
+	const char *open = memchr(text, '[', len);
+	int index = 0;
+
+	*ret_index = NO_INDEX;
+	if (!open || open == text || text[len - 1] != ']')
+		return len;
+	if (open + 2 == text + len) {
+		*ret_index = EVERY;
+		return (size_t)(open - text);
+	}
+	for (const char *c = open + 1; c < text + len - 1; c++) {
+		if (*c < '0' || *c > '9' || index > 100000)
+			return len;
+		index = index * 10 + (*c - '0');
+	}
+	*ret_index = index;
+	return (size_t)(open - text);
+}
 
 static int begin_path(struct members *members, struct path *path, const char *text)
 {
 	while (*text && path->n < NODES_DEEP) {
-		size_t len = strcspn(text, ".");
+		size_t len = strcspn(text, "."), name_len;
 		int r;
 
-		r = cw_text_fold((struct cw_str){ text, len }, &members->fold);
+		name_len = split_index(text, len, &path->index[path->n]);
+		path->every = path->every || path->index[path->n] == EVERY;
+		r = cw_text_fold((struct cw_str){ text, name_len }, &members->fold);
 		if (r == -ENOMEM)
 			return r;
-		path->names[path->n] = strndup(text, len);
+		path->names[path->n] = strndup(text, name_len);
 		path->folded[path->n] = strdup(cw_buf_str(&members->fold));
 		path->n++;
 		if (!path->names[path->n - 1] || !path->folded[path->n - 1])
@@ -70,6 +100,9 @@ static void members_free(void *state)
 	free(members->paths);
 	free(members->cells);
 	free(members->numbers);
+	for (size_t i = 0; members->joined && i < members->n_slots; i++)
+		cw_buf_clear(&members->joined[i]);
+	free(members->joined);
 	cw_buf_clear(&members->fold);
 	cw_json_reader_free(members->reader);
 	free(members);
@@ -109,6 +142,18 @@ static const json_t *member(struct members *members, const json_t *object, struc
 	return NULL;
 }
 
+/* Member at of value, and the element of it that the path names; what is no array is its own first and only element. */
+static const json_t *step(struct members *members, const json_t *value, struct path *path, size_t at, int *r)
+{
+	value = member(members, value, path, at, r);
+	if (path->index[at] < 0)
+		return value;
+	if (!json_is_array(value))
+		return path->index[at] ? NULL : value;
+	return json_array_get(value, (size_t)path->index[at]);
+}
+
+/* A path that goes to every element of an array gives that array, when something is in it. */
 static const json_t *lookup(struct members *members, const json_t *object, size_t slot, int *r)
 {
 	struct path *path = &members->paths[slot];
@@ -117,8 +162,11 @@ static const json_t *lookup(struct members *members, const json_t *object, size_
 	if (value)
 		return value;
 	value = object;
-	for (size_t i = 0; i < path->n && value; i++)
-		value = member(members, value, path, i, r);
+	for (size_t i = 0; i < path->n && value; i++) {
+		value = step(members, value, path, i, r);
+		if (path->index[i] == EVERY && json_is_array(value))
+			return value;
+	}
 	return path->n ? value : NULL;
 }
 
@@ -155,6 +203,49 @@ static void cell_of(const json_t *value, char number[NUMBER_MAX], struct cw_cell
 	}
 }
 
+/* Adds what the path from its step at gives of value. *ret_problem: of a value that is no text. 0 or -ENOMEM. */
+static int join(struct members *members, const json_t *value, struct path *path, size_t at, struct cw_buf *out,
+                const char **ret_problem)
+{
+	char number[NUMBER_MAX];
+	struct cw_cell cell;
+	int r = 0;
+
+	for (; at < path->n && value; at++) {
+		value = step(members, value, path, at, &r);
+		if (r < 0)
+			return r;
+		if (path->index[at] != EVERY || !json_is_array(value))
+			continue;
+		for (size_t i = 0; i < json_array_size(value) && r == 0 && !out->failed; i++)
+			r = join(members, json_array_get(value, i), path, at + 1, out, ret_problem);
+		return r;
+	}
+	cell_of(value, number, &cell);
+	cell.text = cw_str_trim(cell.text);
+	if (cell.problem)
+		*ret_problem = cell.problem;
+	if (cell.text.len)
+		cw_buf_printf(out, "%s%.*s", out->len ? "; " : "", (int)cell.text.len, cell.text.at);
+	return out->failed == -ENOMEM ? -ENOMEM : 0;
+}
+
+/* The cell of a path that goes to every element of an array. */
+static int join_cell(struct members *members, const json_t *object, size_t slot)
+{
+	struct cw_buf *out = &members->joined[slot];
+	struct cw_cell *cell = &members->cells[slot];
+	int r;
+
+	cw_buf_reset(out);
+	*cell = (struct cw_cell){ { "", 0 }, { "", 0 }, NULL };
+	r = join(members, object, &members->paths[slot], 0, out, &cell->problem);
+	cell->text = (struct cw_str){ cw_buf_str(out), out->len };
+	if (out->failed == -EMSGSIZE)
+		cell->problem = "a list that is too long";
+	return r;
+}
+
 static int keep_names(struct members *members, const json_t *object)
 {
 	struct cw_str names[128];
@@ -189,7 +280,13 @@ static int row(void *arg, uint64_t number, const json_t *object)
 			return r;
 		if (value)
 			cw_record_seen(members->record, i);
-		cell_of(value, members->numbers[i], &members->cells[i]);
+		if (members->paths[i].every && value &&
+		    !json_object_get(object, cw_record_slot_name(members->record, i)))
+			r = join_cell(members, object, i);
+		else
+			cell_of(value, members->numbers[i], &members->cells[i]);
+		if (r < 0)
+			return r;
 		blank = blank && (!value || json_is_null(value));
 	}
 	if (blank && !json_object_size(object))
@@ -246,8 +343,11 @@ static int begin_either(struct cw_record *record, bool lines, void **ret)
 	members->paths = calloc(members->n_slots + 1, sizeof(*members->paths));
 	members->cells = calloc(members->n_slots + 1, sizeof(*members->cells));
 	members->numbers = calloc(members->n_slots + 1, sizeof(*members->numbers));
-	if (!members->paths || !members->cells || !members->numbers)
+	members->joined = calloc(members->n_slots + 1, sizeof(*members->joined));
+	if (!members->paths || !members->cells || !members->numbers || !members->joined)
 		return -ENOMEM;
+	for (size_t i = 0; i < members->n_slots; i++)
+		cw_buf_init(&members->joined[i], CW_FIELD_MAX);
 	for (size_t i = 0; i < members->n_slots; i++) {
 		r = begin_path(members, &members->paths[i], cw_record_slot_name(record, i));
 		if (r < 0)

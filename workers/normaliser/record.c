@@ -172,15 +172,22 @@ static int fold_copy(struct cw_record *record, const char *text, char **ret)
 	return *ret ? 0 : -ENOMEM;
 }
 
+/* Names that are paths differ by more than they are read as headings: "a/b" and "a/@b". */
+static bool names_are_paths(enum cw_format format)
+{
+	return format == CW_FORMAT_JSON || format == CW_FORMAT_NDJSON || format == CW_FORMAT_XML;
+}
+
 static int slot_of(struct cw_record *record, const char *name, size_t *ret)
 {
 	CW_CLEANUP(cw_freep) char *folded = NULL;
+	bool paths = names_are_paths(record->feed->format);
 	int r = fold_copy(record, name, &folded);
 
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < record->n_slots; i++) {
-		if (!strcmp(record->slots[i].folded, folded)) {
+		if (!strcmp(paths ? record->slots[i].name : record->slots[i].folded, paths ? name : folded)) {
 			*ret = i;
 			return 0;
 		}
