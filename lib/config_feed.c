@@ -650,17 +650,14 @@ static void read_kind(struct feed_reader *reader)
 	const char *name, *near;
 
 	if (!entry) {
-		if (!cw_format_names_kind(feed->format))
+		if (feed->format != CW_FORMAT_EVIDENCE)
 			COMPLAIN(reader, reader->section, "",
 			         "feed \"%s\" has no kind; add kind = \"ilacs\" or another", feed->name);
 		return;
 	}
-	if (cw_format_names_kind(feed->format)) {
+	if (feed->format == CW_FORMAT_EVIDENCE) {
 		conf_mistake(reader->mistakes, reader->section->file, entry->line,
-		             feed->format == CW_FORMAT_EVIDENCE ?
-		                 "format evidence takes the kind from each object; remove kind" :
-		                 "format %s finds the kind of each document; remove kind",
-		             cw_format_name(feed->format));
+		             "format evidence takes the kind from each object; remove kind");
 		return;
 	}
 	if (entry->n != 1) {
@@ -704,6 +701,35 @@ static void check_required_keys(struct feed_reader *reader)
 			             needed[i].mend);
 }
 
+/* Columns that the format cannot have. */
+static void check_columns(struct feed_reader *reader)
+{
+	const struct cw_feed *feed = reader->feed;
+	struct cw_buf why;
+
+	if (!conf_entry(reader->section, "format"))
+		return;
+	cw_buf_init(&why, 4096);
+	if (conf_rows_at_wrong(feed->format, feed->rows_at, &why))
+		COMPLAIN(reader, reader->section, "rows_at", "%s", cw_buf_str(&why));
+	for (size_t i = 0; reader->record && i < feed->n_fields; i++)
+		for (size_t k = 0; k < feed->fields[i].columns.n; k++)
+			if (conf_column_wrong(feed->format, feed->fields[i].columns.at[k], &why))
+				COMPLAIN(reader, reader->record, field_name(&feed->fields[i]), "%s", cw_buf_str(&why));
+	cw_buf_clear(&why);
+}
+
+static void check_licence(struct feed_reader *reader)
+{
+	const struct cw_feed *feed = reader->feed;
+
+	if (feed->enabled && feed->needs_licence && (!feed->licence_reference || !*feed->licence_reference))
+		COMPLAIN(reader, reader->section, "enabled",
+		         "feed \"%s\" needs a licence before it may be fetched; put the reference of yours into "
+		         "licence_reference, or set enabled = false",
+		         feed->name);
+}
+
 /* Keys that only make sense for some formats. */
 static void check_format_keys(struct feed_reader *reader)
 {
@@ -711,7 +737,7 @@ static void check_format_keys(struct feed_reader *reader)
 		const char *key, *formats;
 		unsigned of;
 	} only[] = { { "table", "html-table", 1u << CW_FORMAT_HTML_TABLE },
-		     { "rows_at", "json", 1u << CW_FORMAT_JSON },
+		     { "rows_at", "json or xml", 1u << CW_FORMAT_JSON | 1u << CW_FORMAT_XML },
 		     { "delimiter", "csv", 1u << CW_FORMAT_CSV } };
 
 	if (!conf_entry(reader->section, "format"))
@@ -742,16 +768,17 @@ static int read_sections(struct feed_reader *reader)
 		else
 			first = sub->line;
 	}
-	if (cw_format_names_kind(feed->format)) {
+	if (feed->format == CW_FORMAT_EVIDENCE) {
 		if (reader->record)
 			conf_mistake(reader->mistakes, reader->record->file, reader->record->line,
-			             "format %s names its own fields; remove the record", cw_format_name(feed->format));
+			             "format evidence names its own fields; remove the record");
 	} else if (reader->record) {
 		r = read_record(reader);
 	} else {
 		conf_mistake(reader->mistakes, section->file, section->line,
 		             "feed \"%s\" has no record; add record { council = { \"column\", … } … }", feed->name);
 	}
+	check_columns(reader);
 	for (size_t i = 0; r == 0 && i < section->n_sections; i++)
 		if (section->sections[i]->known && strcmp(section->sections[i]->name, "expect") == 0)
 			r = read_expect(reader, section->sections[i]);
@@ -792,6 +819,7 @@ int conf_feed_read(const struct conf_section *section, const struct cw_risk *ris
 		return r;
 	read_kind(&reader);
 	check_format_keys(&reader);
+	check_licence(&reader);
 	return read_sections(&reader);
 }
 
@@ -898,7 +926,7 @@ void conf_feed_print(const struct cw_feed *feed, struct cw_buf *out)
 	}
 	if (feed->kind != CW_KIND_NONE)
 		conf_print_text(out, 1, "kind", cw_kind_def(feed->kind)->name);
-	if (!cw_format_names_kind(feed->format))
+	if (feed->format != CW_FORMAT_EVIDENCE)
 		print_record(feed, out);
 	for (size_t i = 0; i < feed->n_expects; i++) {
 		const struct cw_expect *expect = &feed->expects[i];

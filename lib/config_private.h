@@ -159,6 +159,10 @@ void conf_feed_print(const struct cw_feed *feed, struct cw_buf *out);
 /* The part that decides what evidence a document gives. */
 void conf_feed_print_mapping(const struct cw_feed *feed, struct cw_buf *out);
 
+/* Columns and paths that the feed's format cannot have: true, with what is wrong and the mend in why (reset first). */
+bool conf_column_wrong(enum cw_format format, const char *column, struct cw_buf *why);
+bool conf_rows_at_wrong(enum cw_format format, const char *rows_at, struct cw_buf *why);
+
 int conf_risk_apply(const struct conf_section *section, struct cw_risk *risk, struct conf_mistakes *mistakes);
 void conf_risk_check(const struct cw_risk *risk, const struct conf_section *section, struct conf_mistakes *mistakes);
 void conf_risk_print(const struct cw_risk *risk, unsigned indent, struct cw_buf *out);

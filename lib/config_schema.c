@@ -27,25 +27,6 @@ const char *cw_format_name(enum cw_format format)
 	return (unsigned)format < CW_ARRAY_LEN(format_words) - 1 ? format_words[format] : "";
 }
 
-bool cw_format_names_kind(enum cw_format format)
-{
-	return format == CW_FORMAT_EVIDENCE || format == CW_FORMAT_ILACS_REPORT;
-}
-
-bool cw_feed_may_give(const struct cw_feed *feed, enum cw_kind kind)
-{
-	switch (feed->format) {
-	case CW_FORMAT_EVIDENCE:
-		return true;
-	case CW_FORMAT_ILACS_REPORT:
-		return kind == CW_KIND_ILACS || kind == CW_KIND_SIF || kind == CW_KIND_FOCUSED_VISIT ||
-		       kind == CW_KIND_MONITORING_VISIT || kind == CW_KIND_BOARD_REVIEW || kind == CW_KIND_JTAI ||
-		       kind == CW_KIND_AREA_SEND || kind == CW_KIND_AREA_SEND_MONITORING || kind == CW_KIND_SEND_2016;
-	default:
-		return kind == feed->kind;
-	}
-}
-
 #define SECOND 1000.0
 #define MINUTE (60 * SECOND)
 #define HOUR (60 * MINUTE)
@@ -169,6 +150,8 @@ const struct conf_key conf_keys[] = {
 	  .help = "how far to trust it: A official … D unattributed" },
 	FEED("licence", CONF_TEXT, licence, 0, 0, NULL, "terms of use of the content"),
 	FEED("attribution", CONF_TEXT, attribution, 0, 0, NULL, "the credit that the licence asks for"),
+	FEED("needs_licence", CONF_BOOL, needs_licence, 0, 0, "false", "a licence must be had before it may be enabled"),
+	FEED("licence_reference", CONF_TEXT, licence_reference, 0, 0, NULL, "reference of the licence that was had"),
 	{ .section = "feed",
 	  .name = "format",
 	  .type = CONF_WORD,
@@ -194,7 +177,7 @@ const struct conf_key conf_keys[] = {
 	FEED("credential", CONF_TEXT, credential, 0, 0, NULL, "systemd credential or file with the secret"),
 	FEED("allowed_hosts", CONF_LIST, allowed_hosts, 0, 0, NULL, "other hosts a redirect may lead to"),
 	FEED("table", CONF_COUNT, table, 0, 1000, "0", "which table of a page, from 1; 0 finds it by its headings"),
-	FEED("rows_at", CONF_TEXT, rows_at, 0, 0, NULL, "path of the array in a JSON document"),
+	FEED("rows_at", CONF_TEXT, rows_at, 0, 0, NULL, "path of the rows in a JSON or XML document"),
 	FEED("delimiter", CONF_CHAR, delimiter, 0, 0, ",", "between the fields of a CSV file"),
 
 	COLUMNS("record", "council", "columns that name the council, by code or name; all are used"),

@@ -28,7 +28,10 @@ static const char configuration[] =
         FEED("html-table", "html-table") FEED("json", "json") FEED("ndjson", "ndjson") NEWS(
             "feed", "feed", "", "\"category\", \"x:council\"", "\"published\", \"updated\"",
             "  url = \"link\"\n  title = \"title\"\n  quote = { \"summary\", \"content\" }\n"
-            "  key = \"id\"\n") "feed \"evidence\" {\n publisher = \"P\"\n tier = \"B\"\n format = \"evidence\"\n}\n";
+            "  key = \"id\"\n")
+            NEWS("xml", "xml", " rows_at = \"l/*/r[@k]\"\n", "\"c/n\", \"@c\"", "\"@d\"",
+                 " url = \"link[@rel=x]/@href\"\n title = \".\"\n quote = \"*\"\n key = { \"../@y\", \"../../@y\", "
+                 "\"@k\" }\n") "feed \"evidence\" {\n publisher = \"P\"\n tier = \"B\"\n format = \"evidence\"\n}\n";
 
 /* A broken rule is a crash, so that a fuzzer keeps the input. */
 static void must(int good, const char *what)

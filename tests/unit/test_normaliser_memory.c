@@ -78,6 +78,7 @@ static const struct memory_case cases[] = {
 	  "<feed xmlns='http://www.w3.org/2005/Atom' xml:base='/a/'><entry xml:base='b/'><category term='Kent'/>"
 	  "<link href='c'/><title type='html'>&lt;p&gt;x</title><updated>2026-06-29T12:00:00Z</updated>"
 	  "</entry></feed>" },
+	{ "xml", "<l y='1'><r k='1'><c>Kent</c><c>x</c><t>a<b>b</b></t><u href='x'/></r><r><c>Nowhere</c></r></l>" },
 	{ "ndjson", "{\"code\":380,\"Grade\":\"good\"}\n{\"code\":[]}\nx\n" },
 	{ "evidence", "{\"kind\":\"signal\",\"council_id\":\"E08000032\",\"title\":\"a  "
 	              "b\",\"url\":\"https://example.org/\",\"values\":{\"signal\":\"apa_open\",\"status\":\"open\"}}\n"
@@ -92,6 +93,11 @@ static struct cw_config *config_of(const struct memory_case *c)
 	if (!strcmp(c->format, "json-lists"))
 		return support_config("json", "",
 		                      "council = \"a[].code\"\ntitle = \"t[]\"\noverall_effectiveness = \"grade\"\n");
+	if (!strcmp(c->format, "xml"))
+		return support_config_feeds("feed \"test\" {\npublisher = \"P\"\ntier = \"C\"\nformat = \"xml\"\nkind "
+		                            "= \"news\"\nrows_at = \"l/r\"\n"
+		                            "record {\ncouncil = \"c\"\ntitle = \"t\"\nurl = \"u[@href]/@href\"\nkey = "
+		                            "{ \"../@y\", \"@k\" }\n}\n}\n");
 	if (!strcmp(c->format, "feed"))
 		return support_config_feeds(
 		    "feed \"test\" {\npublisher = \"P\"\ntier = \"C\"\nformat = \"feed\"\nkind = \"news\"\n"

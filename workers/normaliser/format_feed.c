@@ -209,26 +209,13 @@ static bool is(const char *a, const char *b)
 	return !strcmp(a, b);
 }
 
-/* Names under which feeds and their extensions put people. */
-static bool is_person(const char *name)
-{
-	static const char *const names[] = { "author",         "contributor",  "creator",   "credit", "owner",
-		                             "managingEditor", "editor",       "webMaster", "name",   "email",
-		                             "person",         "rightsHolder", NULL };
-
-	for (const char *const *each = names; *each; each++)
-		if (is(name, *each))
-			return true;
-	return false;
-}
-
 /* An element that the feed names itself, "prefix:name". -1: it does not. */
 static int extension(const struct feed *feed, const struct cw_xml_element *element)
 {
 	char name[CW_NAME_MAX * 2];
 	int n = snprintf(name, sizeof(name), "%s%s%s", element->prefix, *element->prefix ? ":" : "", element->name);
 
-	if (n < 0 || (size_t)n >= sizeof(name) || is_person(element->name))
+	if (n < 0 || (size_t)n >= sizeof(name) || cw_feed_element_is_person(element->name))
 		return -1;
 	for (size_t i = 0; i < feed->n_slots; i++)
 		if (feed->slot_columns[i] >= COLUMNS && is(cw_record_slot_name(feed->record, i), name))
