@@ -650,14 +650,17 @@ static void read_kind(struct feed_reader *reader)
 	const char *name, *near;
 
 	if (!entry) {
-		if (feed->format != CW_FORMAT_EVIDENCE)
+		if (!cw_format_names_kind(feed->format))
 			COMPLAIN(reader, reader->section, "",
 			         "feed \"%s\" has no kind; add kind = \"ilacs\" or another", feed->name);
 		return;
 	}
-	if (feed->format == CW_FORMAT_EVIDENCE) {
+	if (cw_format_names_kind(feed->format)) {
 		conf_mistake(reader->mistakes, reader->section->file, entry->line,
-		             "format evidence takes the kind from each object; remove kind");
+		             feed->format == CW_FORMAT_EVIDENCE ?
+		                 "format evidence takes the kind from each object; remove kind" :
+		                 "format %s finds the kind of each document; remove kind",
+		             cw_format_name(feed->format));
 		return;
 	}
 	if (entry->n != 1) {
@@ -768,10 +771,10 @@ static int read_sections(struct feed_reader *reader)
 		else
 			first = sub->line;
 	}
-	if (feed->format == CW_FORMAT_EVIDENCE) {
+	if (cw_format_names_kind(feed->format)) {
 		if (reader->record)
 			conf_mistake(reader->mistakes, reader->record->file, reader->record->line,
-			             "format evidence names its own fields; remove the record");
+			             "format %s names its own fields; remove the record", cw_format_name(feed->format));
 	} else if (reader->record) {
 		r = read_record(reader);
 	} else {
@@ -926,7 +929,7 @@ void conf_feed_print(const struct cw_feed *feed, struct cw_buf *out)
 	}
 	if (feed->kind != CW_KIND_NONE)
 		conf_print_text(out, 1, "kind", cw_kind_def(feed->kind)->name);
-	if (feed->format != CW_FORMAT_EVIDENCE)
+	if (!cw_format_names_kind(feed->format))
 		print_record(feed, out);
 	for (size_t i = 0; i < feed->n_expects; i++) {
 		const struct cw_expect *expect = &feed->expects[i];

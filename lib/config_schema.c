@@ -27,6 +27,25 @@ const char *cw_format_name(enum cw_format format)
 	return (unsigned)format < CW_ARRAY_LEN(format_words) - 1 ? format_words[format] : "";
 }
 
+bool cw_format_names_kind(enum cw_format format)
+{
+	return format == CW_FORMAT_EVIDENCE || format == CW_FORMAT_ILACS_REPORT;
+}
+
+bool cw_feed_may_give(const struct cw_feed *feed, enum cw_kind kind)
+{
+	switch (feed->format) {
+	case CW_FORMAT_EVIDENCE:
+		return true;
+	case CW_FORMAT_ILACS_REPORT:
+		return kind == CW_KIND_ILACS || kind == CW_KIND_SIF || kind == CW_KIND_FOCUSED_VISIT ||
+		       kind == CW_KIND_MONITORING_VISIT || kind == CW_KIND_BOARD_REVIEW || kind == CW_KIND_JTAI ||
+		       kind == CW_KIND_AREA_SEND || kind == CW_KIND_AREA_SEND_MONITORING || kind == CW_KIND_SEND_2016;
+	default:
+		return kind == feed->kind;
+	}
+}
+
 #define SECOND 1000.0
 #define MINUTE (60 * SECOND)
 #define HOUR (60 * MINUTE)

@@ -31,6 +31,8 @@ enum cw_format {
 	CW_FORMAT_AKOMA_NTOSO,   /* metadata of a judgment: one row */
 };
 const char *cw_format_name(enum cw_format format); /* "html-table" */
+/* Does the document itself say of what kind each statement is? Such a feed has no kind and no record. */
+bool cw_format_names_kind(enum cw_format format);
 /* The columns that a format gives whatever the document; ends with NULL. NULL: they are the document's. */
 const char *const *cw_format_columns(enum cw_format format);
 /* Is an element of an RSS or Atom entry with this local name about a person? Such are no columns. */
@@ -159,6 +161,8 @@ extern const char *const cw_config_default_file;
 int cw_config_load(const char *file, cw_report_fn *report, void *arg, struct cw_config **ret, struct cw_error *err);
 void cw_config_free(struct cw_config *config);
 const struct cw_feed *cw_config_feed(const struct cw_config *config, struct cw_str name);
+/* May a document of this feed give evidence of that kind? */
+bool cw_feed_may_give(const struct cw_feed *feed, enum cw_kind kind);
 /* The configuration as understood, defaults filled in, in its own syntax: it can be read back. */
 int cw_config_print(const struct cw_config *config, struct cw_buf *out);
 /* Every key of councilwatch.conf, feeds and risk.conf as "section.key\ttype\tdefault\thelp" lines, for the test

@@ -24,6 +24,12 @@
 /* Nesting of JSON and HTML. The HTML parser enforces its own (256) as well. */
 #define CW_DEPTH_MAX 128u
 
+/* An inspection report: the longest of ten years have 55 pages of 3 KB. */
+#define CW_REPORT_PAGES_MAX 300u
+#define CW_REPORT_PAGE_TEXT_MAX (256u * 1024u)
+#define CW_REPORT_TEXT_MAX (4u * 1024u * 1024u)
+#define CW_REPORT_WORDS_MAX 400000u
+
 /* Evidence batches: records and bytes, whichever comes first. */
 #define CW_BATCH_RECORDS 4096u
 #define CW_BATCH_BYTES (1024u * 1024u)

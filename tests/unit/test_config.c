@@ -1,5 +1,6 @@
 /* Reading the configuration: what is understood, every mistake in one run with its line, printing and reading back. */
 #include <errno.h>
+#include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -501,10 +502,20 @@ static const struct cw_field *field_of(const struct cw_feed *feed, enum cw_field
 	return NULL;
 }
 
+/* One file each. */
+static size_t shipped_files(void)
+{
+	size_t n = 0;
+	glob_t files;
+
+	assert_int_equal(glob(CW_SOURCE_DIR "/config/feeds.d/*.conf", 0, NULL, &files), 0);
+	n = files.gl_pathc;
+	globfree(&files);
+	return n;
+}
+
 static void test_shipped_feeds(void **state)
 {
-	static const char *const names[] = { "area-send-summary", "evidence", "jtai-summary", "ofsted-ilacs-summary",
-		                             "youth-justice-summary" };
 	const struct cw_field *field;
 	const struct cw_feed *feed;
 	struct place place;
@@ -514,11 +525,12 @@ static void test_shipped_feeds(void **state)
 	write_file(&place, "main.conf", "include_feeds = \"" CW_SOURCE_DIR "/config/feeds.d/*.conf\"\n");
 	load(&place, "main.conf");
 	assert_string_equal(cw_buf_str(&place.mistakes), "");
-	assert_int_equal(place.config->n_feeds, CW_ARRAY_LEN(names));
-	for (size_t i = 0; i < CW_ARRAY_LEN(names); i++) {
-		assert_string_equal(place.config->feeds[i].name, names[i]);
-		assert_non_null(place.config->feeds[i].why);
-		assert_true(place.config->feeds[i].n_expects > 0);
+	assert_int_equal(place.config->n_feeds, shipped_files());
+	for (size_t i = 0; i < place.config->n_feeds; i++) {
+		feed = &place.config->feeds[i];
+		assert_non_null(feed->why);
+		if (feed->n_expects == 0 && feed->format != CW_FORMAT_ILACS_REPORT)
+			fail_msg("feed %s has no examples", feed->name);
 	}
 
 	feed = cw_config_feed(place.config, cw_str("ofsted-ilacs-summary"));
@@ -654,7 +666,7 @@ static void test_print_reads_back(void **state)
 	           "include_feeds = \"" CW_SOURCE_DIR "/config/feeds.d/*.conf\"\nlog_level = debug\n");
 	load(&place, "main.conf");
 	read_back(&place);
-	assert_int_equal(place.config->n_feeds, 5);
+	assert_int_equal(place.config->n_feeds, shipped_files());
 	tear_down(&place);
 }
 

@@ -373,10 +373,11 @@ static int complete_evidence(struct committer *committer, const struct cw_feed *
 		return cw_error_set(err, -EBADMSG, "evidence of a feed that is not configured");
 	if (!council)
 		return cw_error_set(err, -EBADMSG, "evidence about a council that is not in councils.csv");
+	if (!cw_feed_may_give(feed, e->kind))
+		return cw_error_set(err, -EBADMSG, "evidence of kind %s from a feed of %s %s", cw_kind_def(e->kind)->name,
+		                    feed->kind == CW_KIND_NONE ? "format" : "kind",
+		                    feed->kind == CW_KIND_NONE ? cw_format_name(feed->format) : cw_kind_def(feed->kind)->name);
 	if (feed->format != CW_FORMAT_EVIDENCE) {
-		if (e->kind != feed->kind)
-			return cw_error_set(err, -EBADMSG, "evidence of kind %s from a feed of kind %s", cw_kind_def(e->kind)->name,
-			                    cw_kind_def(feed->kind)->name);
 		e->publisher = cw_str(feed->publisher);
 		e->tier = feed->tier;
 		e->fetched_at = fetched_at;

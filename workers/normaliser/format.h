@@ -35,5 +35,7 @@ extern const struct cw_format_ops cw_format_feed;
 extern const struct cw_format_ops cw_format_xml;
 
 const struct cw_format_ops *cw_format_ops(enum cw_format format); /* NULL when there is none */
+/* Adds a format that is not in the library; ops is kept. 0 or -ENOSPC. */
+int cw_format_register(const struct cw_format_ops *ops);
 
 #endif

@@ -24,6 +24,7 @@
 #include <councilwatch/paths.h>
 #include <councilwatch/sandbox.h>
 
+#include "format_report.h"
 #include "worker.h"
 
 #define PROGRAM "councilwatch-normaliser"
@@ -190,6 +191,11 @@ int main(int argc, char **argv)
 	cw_log_set_level((enum cw_log_level)config->log_level);
 
 	r = cw_normalise_prepare(config, report_encoding, NULL, &err);
+	if (r == 0) {
+		r = cw_format_report_register();
+		if (r < 0)
+			cw_error_set(&err, r, "format ilacs-report: %s", strerror(-r));
+	}
 	if (r == 0)
 		r = enter_sandbox(config, &options, &err);
 	if (r == 0)
