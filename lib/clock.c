@@ -259,6 +259,17 @@ int cw_date_parse(const char *text, size_t len, const char *format, int32_t *ret
 	int32_t day;
 
 	for (; *format; format++) {
+		/* "@09-30": the text names a period only, and this is its day. */
+		if (*format == '@') {
+			const char *rest = format + 1;
+			size_t left = strlen(rest);
+
+			if (!take_digits(&rest, &left, 2, 2, &month) || !take_char(&rest, &left, '-') ||
+			    !take_digits(&rest, &left, 2, 2, &mday) || left)
+				return -EINVAL;
+			have_month = have_mday = true;
+			break;
+		}
 		if (*format == ' ') {
 			if (!len || !isspace((unsigned char)*text))
 				return -EINVAL;
@@ -304,6 +315,7 @@ int cw_date_parse(const char *text, size_t len, const char *format, int32_t *ret
 		case 'H':
 		case 'M':
 		case 'S':
+		case '#':
 			if (!take_digits(&text, &len, 1, 2, &ignored))
 				return -EINVAL;
 			break;

@@ -270,17 +270,28 @@ static void check_date_formats(struct feed_reader *reader, const struct conf_ent
 	for (size_t i = 0; i < entry->n; i++) {
 		const char *text = entry->values[i].text;
 		bool day = false, month = false, year = false;
+		int32_t sample;
 
 		for (const char *c = text; *c; c++) {
+			if (*c == '@') { /* in a leap year, so that 29 February passes */
+				char first[16];
+
+				snprintf(first, sizeof(first), "2000-%.6s", c + 1);
+				if (cw_date_parse(first, strlen(first), "%Y-%m-%d", &sample) < 0 || strlen(c + 1) != 5)
+					conf_mistake(reader->mistakes, reader->record->file, entry->values[i].line,
+					             "date format '%s' ends in no day; write it as @MM-DD: %%Y@09-30", text);
+				day = month = true;
+				break;
+			}
 			if (*c != '%')
 				continue;
 			c++;
 			day = day || *c == 'd';
 			month = month || (*c && strchr("mbB", *c));
 			year = year || *c == 'y' || *c == 'Y';
-			if (!*c || !strchr("dmYybBHMS", *c)) {
+			if (!*c || !strchr("dmYybBHMS#", *c)) {
 				conf_mistake(reader->mistakes, reader->record->file, entry->values[i].line,
-				             "date format '%s' uses '%%%.1s'; use %%d %%m %%Y %%y %%b %%B %%H %%M %%S",
+				             "date format '%s' uses '%%%.1s'; use %%d %%m %%Y %%y %%b %%B %%H %%M %%S %%#",
 				             text, c);
 				day = month = year = true;
 				break;
@@ -380,23 +391,54 @@ static char *canonical(struct feed_reader *reader, enum cw_value_id id, const ch
 	return copy;
 }
 
+/* What a map of this field may translate into, owned; NULL after a mistake or out of memory. */
+static char *map_target(struct feed_reader *reader, const struct cw_field *field, const char *text, unsigned line)
+{
+	int32_t day;
+	char *copy;
+
+	if (field->role == CW_FIELD_VALUE)
+		return canonical(reader, field->value_id, text, line);
+	if (cw_date_parse(text, strlen(text), "%Y-%m-%d", &day) < 0) {
+		conf_mistake(reader->mistakes, reader->section->file, line,
+		             "'%s' is no date; write one as 2024-09-30", text);
+		return NULL;
+	}
+	copy = strdup(text);
+	if (!copy)
+		reader->mistakes->nomem = true;
+	return copy;
+}
+
+/* The field that the map of this title is for; NULL after a mistake. */
+static struct cw_field *map_field(struct feed_reader *reader, const struct conf_section *section)
+{
+	enum cw_field_role role = CW_FIELD_VALUE;
+	enum cw_value_id id = (enum cw_value_id)0;
+
+	if (strcmp(section->title, "event_date") == 0)
+		role = CW_FIELD_EVENT_DATE;
+	else if (strcmp(section->title, "published_at") == 0)
+		role = CW_FIELD_PUBLISHED_AT;
+	else if (!allowed(reader, section->title, section->line, &id))
+		return NULL;
+	for (size_t i = 0; i < reader->feed->n_fields; i++) {
+		struct cw_field *field = &reader->feed->fields[i];
+
+		if (field->role == role && (role != CW_FIELD_VALUE || field->value_id == id))
+			return field;
+	}
+	conf_mistake(reader->mistakes, section->file, section->line,
+	             "map \"%s\" has nothing to translate; add %s = \"column\" to the record", section->title,
+	             section->title);
+	return NULL;
+}
+
 static int read_map(struct feed_reader *reader, const struct conf_section *section)
 {
-	struct cw_field *field = NULL;
-	enum cw_value_id id;
+	struct cw_field *field = map_field(reader, section);
 
-	if (!allowed(reader, section->title, section->line, &id))
-		return 0;
-	for (size_t i = 0; i < reader->feed->n_fields; i++)
-		if (reader->feed->fields[i].role == CW_FIELD_VALUE && reader->feed->fields[i].value_id == id)
-			field = &reader->feed->fields[i];
-	if (!field) {
-		conf_mistake(reader->mistakes, section->file, section->line,
-		             "map \"%s\" has nothing to translate; add %s = \"column\" to the record", section->title,
-		             section->title);
-		return 0;
-	}
-	for (size_t i = 0; i < section->n_entries; i++) {
+	for (size_t i = 0; field && i < section->n_entries; i++) {
 		const struct conf_entry *entry = &section->entries[i];
 		struct cw_value_map *maps;
 		char *from, *to;
@@ -406,7 +448,7 @@ static int read_map(struct feed_reader *reader, const struct conf_section *secti
 			             entry->name);
 			continue;
 		}
-		to = canonical(reader, id, entry->values[0].text, entry->line);
+		to = map_target(reader, field, entry->values[0].text, entry->line);
 		if (!to)
 			continue;
 		from = strdup(entry->name);
@@ -448,6 +490,131 @@ static int read_constants(struct feed_reader *reader, const struct conf_section 
 		free(field->constant);
 		field->constant = canonical(reader, id, entry->values[0].text, entry->line);
 	}
+	return 0;
+}
+
+/* A pattern of where: a text, one with "*" at its end, or a comparison with a number. */
+static bool good_pattern(const char *text)
+{
+	size_t n = strspn(text, "<>=");
+	double number;
+
+	if (n && text[0] != '=')
+		return cw_parse_double(cw_str_trim(cw_str(text + n)), &number) == 0 &&
+		       (n == 1 || (n == 2 && text[1] == '='));
+	text = strchr(text, '*');
+	return !text || !text[1];
+}
+
+static void check_patterns(struct feed_reader *reader, const struct conf_section *section, const char *key)
+{
+	const struct conf_entry *entry = conf_entry(section, key);
+
+	for (size_t i = 0; entry && i < entry->n; i++)
+		if (!good_pattern(entry->values[i].text))
+			conf_mistake(reader->mistakes, section->file, entry->values[i].line,
+			             "'%s' is no pattern; write a text, the beginning of one with \"*\" after it, or >=, "
+			             ">, <= or < and a number",
+			             entry->values[i].text);
+}
+
+static int read_where(struct feed_reader *reader, const struct conf_section *section)
+{
+	struct cw_feed *feed = reader->feed;
+	struct cw_where *wheres = reallocarray(feed->wheres, feed->n_wheres + 1, sizeof(*wheres)), *where;
+
+	if (!wheres)
+		return -ENOMEM;
+	feed->wheres = wheres;
+	where = &wheres[feed->n_wheres++];
+	*where = (struct cw_where){ .column = strdup(section->title), .line = section->line };
+	if (!where->column)
+		return -ENOMEM;
+	if (!cw_str_trim(cw_str(section->title)).len)
+		conf_mistake(reader->mistakes, section->file, section->line, "where names an empty column");
+	if (!conf_entry(section, "is") && !conf_entry(section, "not"))
+		conf_mistake(reader->mistakes, section->file, section->line,
+		             "where \"%s\" says nothing of the cell; add is = { … } or not = { … }", section->title);
+	check_patterns(reader, section, "is");
+	check_patterns(reader, section, "not");
+	return conf_apply("where", section, where, reader->mistakes);
+}
+
+static bool names_column(const struct cw_feed *feed, const char *name)
+{
+	for (size_t i = 0; i < feed->n_fields; i++)
+		for (size_t k = 0; k < feed->fields[i].columns.n; k++)
+			if (strcmp(feed->fields[i].columns.at[k], name) == 0)
+				return true;
+	for (size_t i = 0; i < feed->n_wheres; i++)
+		if (strcmp(feed->wheres[i].column, name) == 0)
+			return true;
+	return false;
+}
+
+/* After all that names columns. */
+static int read_column(struct feed_reader *reader, const struct conf_section *section)
+{
+	struct cw_feed *feed = reader->feed;
+	struct cw_heading *columns = reallocarray(feed->columns, feed->n_columns + 1, sizeof(*columns)), *column;
+	const struct conf_entry *also = conf_entry(section, "also");
+
+	if (!columns)
+		return -ENOMEM;
+	feed->columns = columns;
+	column = &columns[feed->n_columns++];
+	*column = (struct cw_heading){ .name = strdup(section->title), .line = section->line };
+	if (!column->name)
+		return -ENOMEM;
+	if (!names_column(feed, section->title))
+		conf_mistake(reader->mistakes, section->file, section->line,
+		             "column \"%s\" is used nowhere in the record; name it there, written the same, or remove it",
+		             section->title);
+	if (!also || !also->n)
+		conf_mistake(reader->mistakes, section->file, section->line,
+		             "column \"%s\" has no other heading; add also = { … } or remove it", section->title);
+	for (size_t i = 0; also && i < also->n; i++)
+		if (!cw_str_trim(cw_str(also->values[i].text)).len)
+			conf_mistake(reader->mistakes, section->file, also->values[i].line,
+			             "column \"%s\" names an empty heading", section->title);
+	return conf_apply("column", section, column, reader->mistakes);
+}
+
+static int read_number(struct feed_reader *reader, const struct conf_section *section)
+{
+	enum cw_value_id id;
+
+	if (!allowed(reader, section->title, section->line, &id))
+		return 0;
+	if (cw_value_def(id)->type != CW_VALUE_NUMBER) {
+		conf_mistake(reader->mistakes, section->file, section->line, "%s is not a number", section->title);
+		return 0;
+	}
+	for (size_t i = 0; i < reader->feed->n_fields; i++) {
+		struct cw_field *field = &reader->feed->fields[i];
+
+		if (field->role == CW_FIELD_VALUE && field->value_id == id && field->columns.n)
+			return conf_apply("number", section, field, reader->mistakes);
+	}
+	conf_mistake(reader->mistakes, section->file, section->line,
+	             "number \"%s\" has nothing to read; add %s = \"column\" to the record", section->title,
+	             section->title);
+	return 0;
+}
+
+static int read_section(struct feed_reader *reader, const struct conf_section *section)
+{
+	static const struct {
+		const char *name;
+		int (*read)(struct feed_reader *reader, const struct conf_section *section);
+	} readers[] = { { "map", read_map },
+		        { "constants", read_constants },
+		        { "where", read_where },
+		        { "number", read_number } };
+
+	for (size_t i = 0; i < CW_ARRAY_LEN(readers); i++)
+		if (strcmp(section->name, readers[i].name) == 0)
+			return readers[i].read(reader, section);
 	return 0;
 }
 
@@ -519,11 +686,12 @@ static int read_record(struct feed_reader *reader)
 	for (size_t i = 0; r == 0 && absent && i < absent->n; i++)
 		r = conf_strings_add(&feed->absent, absent->values[i].text);
 	for (size_t i = 0; r == 0 && i < record->n_sections; i++) {
-		const struct conf_section *sub = record->sections[i];
-
-		if (sub->known)
-			r = strcmp(sub->name, "map") == 0 ? read_map(reader, sub) : read_constants(reader, sub);
+		if (record->sections[i]->known)
+			r = read_section(reader, record->sections[i]);
 	}
+	for (size_t i = 0; r == 0 && i < record->n_sections; i++)
+		if (record->sections[i]->known && strcmp(record->sections[i]->name, "column") == 0)
+			r = read_column(reader, record->sections[i]);
 	if (r == 0)
 		r = read_date_formats(reader);
 	if (r == 0)
@@ -841,6 +1009,16 @@ void conf_feed_clear(struct cw_feed *feed)
 		free(field->constant);
 	}
 	free(feed->fields);
+	for (size_t i = 0; i < feed->n_wheres; i++) {
+		conf_free("where", &feed->wheres[i]);
+		free(feed->wheres[i].column);
+	}
+	free(feed->wheres);
+	for (size_t i = 0; i < feed->n_columns; i++) {
+		conf_free("column", &feed->columns[i]);
+		free(feed->columns[i].name);
+	}
+	free(feed->columns);
 	for (size_t i = 0; i < feed->n_expects; i++) {
 		free(feed->expects[i].input);
 		free(feed->expects[i].input_file);
@@ -857,6 +1035,16 @@ void conf_feed_clear(struct cw_feed *feed)
 /*
  * Printing
  */
+
+/* A section of the record, all of whose keys are in the table. */
+static void print_titled(struct cw_buf *out, const char *name, const char *title, const void *object)
+{
+	cw_buf_printf(out, "        %s ", name);
+	conf_put_quoted(out, title);
+	cw_buf_puts(out, " {\n");
+	conf_print(name, object, 3, out);
+	cw_buf_puts(out, "        }\n");
+}
 
 static void print_record(const struct cw_feed *feed, struct cw_buf *out)
 {
@@ -904,6 +1092,13 @@ static void print_record(const struct cw_feed *feed, struct cw_buf *out)
 		}
 		cw_buf_puts(out, "        }\n");
 	}
+	for (size_t i = 0; i < feed->n_fields; i++)
+		if ((feed->fields[i].scale != 0 && feed->fields[i].scale != 1) || feed->fields[i].parentheses)
+			print_titled(out, "number", field_name(&feed->fields[i]), &feed->fields[i]);
+	for (size_t i = 0; i < feed->n_wheres; i++)
+		print_titled(out, "where", feed->wheres[i].column, &feed->wheres[i]);
+	for (size_t i = 0; i < feed->n_columns; i++)
+		print_titled(out, "column", feed->columns[i].name, &feed->columns[i]);
 	if (constants) {
 		cw_buf_puts(out, "        constants {\n");
 		for (size_t i = 0; i < feed->n_fields; i++)

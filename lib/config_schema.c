@@ -68,6 +68,11 @@ bool cw_feed_may_give(const struct cw_feed *feed, enum cw_kind kind)
 	{                                                                                                              \
 		.section = where, .name = key, .type = CONF_COLUMNS, .help = text                                      \
 	}
+#define WHERE(key, ktype, field, dflt, text)                                                                           \
+	{                                                                                                              \
+		.section = "where", .name = key, .type = ktype, .offset = offsetof(struct cw_where, field),            \
+		.def = dflt, .help = text                                                                              \
+	}
 #define RISK(key, ktype, field, low, high, text)                                                                       \
 	{                                                                                                              \
 		.section = "risk", .name = key, .type = ktype, .offset = offsetof(struct cw_risk, field), .min = low,  \
@@ -212,6 +217,29 @@ const struct conf_key conf_keys[] = {
 	COLUMNS("record", "absent", "texts that mean \"not stated\""),
 	COLUMNS("record", "required", "fields whose columns the document must have"),
 
+	WHERE("is", CONF_LIST, is, NULL, "texts of which the cell must be one"),
+	WHERE("not", CONF_LIST, not, NULL, "texts that it must not be"),
+	WHERE("optional", CONF_BOOL, optional, "false", "a document without the column is taken whole"),
+	{ .section = "column",
+	  .name = "also",
+	  .type = CONF_LIST,
+	  .offset = offsetof(struct cw_heading, also),
+	  .help = "other headings that the column has had" },
+	{ .section = "number",
+	  .name = "scale",
+	  .type = CONF_NUMBER,
+	  .offset = offsetof(struct cw_field, scale),
+	  .min = -1e12,
+	  .max = 1e12,
+	  .def = "1",
+	  .help = "what the figures are multiplied by" },
+	{ .section = "number",
+	  .name = "parentheses",
+	  .type = CONF_BOOL,
+	  .offset = offsetof(struct cw_field, parentheses),
+	  .def = "false",
+	  .help = "figures in parentheses are negative" },
+
 	{ .section = "expect", .name = "input", .type = CONF_NAME, .help = "a sample document" },
 	{ .section = "expect", .name = "input_file", .type = CONF_NAME, .help = "a file that holds one" },
 	COLUMNS("expect", "gives", "the evidence it must give"),
@@ -280,6 +308,9 @@ const char *conf_key_home(const char *name)
 	} homes[] = { { "main", "councilwatch.conf, outside any section" },
 		      { "feed", "a feed" },
 		      { "record", "the record of a feed" },
+		      { "where", "a where of a record" },
+		      { "column", "a column of a record" },
+		      { "number", "a number of a record" },
 		      { "expect", "an expect of a feed" },
 		      { "risk", "risk.conf" },
 		      { "signal", "a signal of risk.conf" } };
@@ -315,6 +346,9 @@ const char **conf_key_names(const char *section)
 
 static struct conf_grammar map_grammar = { .name = "map", .titled = true, .any_key = true };
 static struct conf_grammar constants_grammar = { .name = "constants" };
+static struct conf_grammar where_grammar = { .name = "where", .titled = true };
+static struct conf_grammar column_grammar = { .name = "column", .titled = true };
+static struct conf_grammar number_grammar = { .name = "number", .titled = true };
 static struct conf_grammar record_grammar = { .name = "record" };
 static struct conf_grammar expect_grammar = { .name = "expect" };
 static struct conf_grammar feed_grammar = { .name = "feed", .titled = true };
@@ -325,7 +359,8 @@ static struct conf_grammar feeds_grammar = { .name = "" };
 
 static bool build_grammar(void)
 {
-	static const struct conf_grammar *const in_record[] = { &map_grammar, &constants_grammar, NULL };
+	static const struct conf_grammar *const in_record[] = { &map_grammar,    &constants_grammar, &where_grammar,
+		                                                &column_grammar, &number_grammar,    NULL };
 	static const struct conf_grammar *const in_feed[] = { &record_grammar, &expect_grammar, NULL };
 	static const struct conf_grammar *const in_risk[] = { &signal_grammar, NULL };
 	static const struct conf_grammar *const in_main[] = { &feed_grammar, &risk_grammar, NULL };
@@ -333,7 +368,8 @@ static bool build_grammar(void)
 	static const struct {
 		struct conf_grammar *grammar;
 		const char *section;
-	} from[] = { { &record_grammar, "record" }, { &expect_grammar, "expect" }, { &feed_grammar, "feed" },
+	} from[] = { { &record_grammar, "record" }, { &where_grammar, "where" },
+		     { &column_grammar, "column" }, { &number_grammar, "number" }, { &expect_grammar, "expect" }, { &feed_grammar, "feed" },
 		     { &signal_grammar, "signal" }, { &risk_grammar, "risk" },     { &main_grammar, "main" } };
 
 	constants_grammar.keys = cw_value_names();

@@ -16,6 +16,9 @@ static const char *const revisit_words[] = { "sufficient", "insufficient", "some
 static const char *const severity_words[] = { "low", "medium", "high", NULL };
 static const char *const sensitivity_words[] = { "internal", "dfe_shareable", NULL };
 static const char *const scope_words[] = { "level", "event", "floor", NULL };
+/* Publishers' vocabularies differ and change; these do not, so that a change of words is no change of control. */
+static const char *const control_words[] = { "con", "lab", "ld", "green", "reform", "ukip", "nationalist", "independent",
+	                                     "other", "noc", NULL };
 static const char *const level_words[] = { "routine", "watch", "priority", "intensive", NULL };
 
 static const struct cw_value_def value_defs[CW_VAL_COUNT] = {
@@ -62,7 +65,7 @@ static const struct cw_value_def value_defs[CW_VAL_COUNT] = {
 	[CW_VAL_COUNT_OF] = { CW_VAL_COUNT_OF, "count", CW_VALUE_NUMBER, 0, 0, NULL },
 	[CW_VAL_RATE] = { CW_VAL_RATE, "rate", CW_VALUE_NUMBER, 0, 0, NULL },
 	[CW_VAL_AMOUNT] = { CW_VAL_AMOUNT, "amount", CW_VALUE_NUMBER, 0, 0, NULL },
-	[CW_VAL_CONTROL] = { CW_VAL_CONTROL, "control", CW_VALUE_TEXT, 0, 0, NULL },
+	[CW_VAL_CONTROL] = { CW_VAL_CONTROL, "control", CW_VALUE_WORD, 0, 0, control_words },
 	[CW_VAL_OUTLIER] = { CW_VAL_OUTLIER, "outlier", CW_VALUE_TEXT, 0, 0, NULL },
 	[CW_VAL_COMPARED] = { CW_VAL_COMPARED, "compared", CW_VALUE_TEXT, 0, 0, NULL },
 	[CW_VAL_SEVERITY] = { CW_VAL_SEVERITY, "severity", CW_VALUE_WORD, 0, 0, severity_words },
@@ -354,8 +357,8 @@ static int parse_day(struct cw_str text, struct cw_buf *out, struct cw_str *ret)
 int cw_value_parse(enum cw_value_id id, struct cw_str text, struct cw_buf *out, struct cw_str *ret)
 {
 	const struct cw_value_def *def = cw_value_def(id);
+	char figure[CW_NUMBER_TEXT];
 	int64_t integer;
-	double number;
 	enum cw_grade grade;
 	int r;
 
@@ -382,10 +385,13 @@ int cw_value_parse(enum cw_value_id id, struct cw_str text, struct cw_buf *out, 
 		*ret = (struct cw_str){ cw_buf_str(out), out->len };
 		return r;
 	case CW_VALUE_NUMBER:
-		r = cw_parse_double(text, &number);
+		r = cw_parse_figure(text, false, 1, figure);
 		if (r < 0)
 			return r;
-		break;
+		cw_buf_reset(out);
+		r = cw_buf_puts(out, figure);
+		*ret = (struct cw_str){ cw_buf_str(out), out->len };
+		return r;
 	case CW_VALUE_WORD:
 		for (const char *const *word = def->words; word; word++) {
 			if (!*word)
@@ -509,6 +515,9 @@ static const struct {
 	[CW_REASON_NOT_A_COUNCIL] = { "not_a_council", false, false,
 	                              "Nothing to do: it is a region, a nation, a district or another body without "
 	                              "children's services." },
+	[CW_REASON_SUPPRESSED] = { "suppressed", false, false,
+	                           "Nothing to do: the publisher gives no figure for it, to protect people or because "
+	                           "there is none." },
 };
 
 const char *cw_reason_name(enum cw_reason reason)
@@ -587,7 +596,7 @@ static bool wall_sane(int64_t ms)
 static bool value_canonical(enum cw_value_id id, struct cw_str text)
 {
 	const struct cw_value_def *def = cw_value_def(id);
-	char printed[24];
+	char printed[24], figure[CW_NUMBER_TEXT];
 	int64_t integer;
 
 	if (!text.len)
@@ -616,6 +625,7 @@ static bool value_canonical(enum cw_value_id id, struct cw_str text)
 		return text.len == 10 && cw_date_parse(text.at, text.len, "%Y-%m-%d", &day) == 0;
 	}
 	case CW_VALUE_NUMBER:
+		return cw_parse_figure(text, false, 1, figure) == 0 && cw_str_eq(text, figure);
 	case CW_VALUE_TEXT:
 		return true;
 	}

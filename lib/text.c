@@ -1,7 +1,10 @@
 #include <ctype.h>
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <openssl/evp.h>
 #include <utf8proc.h>
@@ -277,6 +280,125 @@ int cw_parse_double(struct cw_str text, double *ret)
 		return -ERANGE;
 	*ret = value;
 	return 0;
+}
+
+static bool take(struct cw_str *text, const char *word)
+{
+	size_t n = strlen(word);
+
+	if (text->len < n || strncasecmp(text->at, word, n) != 0)
+		return false;
+	text->at += n;
+	text->len -= n;
+	return true;
+}
+
+static bool take_end(struct cw_str *text, const char *word)
+{
+	size_t n = strlen(word);
+
+	if (text->len < n || strncasecmp(text->at + text->len - n, word, n) != 0)
+		return false;
+	text->len -= n;
+	*text = cw_str_trim(*text);
+	return true;
+}
+
+/* Digits without the commas between groups of three: "1,234,567.5". False when the commas part anything else. */
+static bool without_commas(struct cw_str text, char *ret, size_t size)
+{
+	size_t n = 0, digits = 0;
+	bool grouped = false, whole = true;
+
+	for (size_t i = 0; i < text.len; i++) {
+		char c = text.at[i];
+
+		if (c == ',') {
+			if (!whole || !digits || digits > 3 || (grouped && digits != 3))
+				return false;
+			grouped = true;
+			digits = 0;
+			continue;
+		}
+		if (whole && !isdigit((unsigned char)c)) {
+			if (grouped && digits != 3)
+				return false;
+			whole = false;
+		}
+		digits++;
+		if (n + 1 >= size)
+			return false;
+		ret[n++] = c;
+	}
+	if (grouped && whole && digits != 3)
+		return false;
+	ret[n] = '\0';
+	return n > 0;
+}
+
+static int put_figure(double value, char ret[CW_NUMBER_TEXT])
+{
+	int whole = 1, decimals;
+	size_t n;
+
+	if (!(fabs(value) <= 999999999999999.0))
+		return -ERANGE;
+	for (double left = fabs(value); left >= 10; left /= 10)
+		whole++;
+	decimals = CW_MIN(9, 15 - whole);
+	n = (size_t)snprintf(ret, CW_NUMBER_TEXT, "%.*f", CW_MAX(decimals, 0), value);
+	if (decimals > 0) {
+		while (ret[n - 1] == '0')
+			n--;
+		n -= ret[n - 1] == '.';
+		ret[n] = '\0';
+	}
+	if (strcmp(ret, "-0") == 0)
+		memcpy(ret, "0", 2);
+	return 0;
+}
+
+int cw_parse_figure(struct cw_str text, bool parentheses, double scale, char ret[CW_NUMBER_TEXT])
+{
+	static const struct {
+		const char *word;
+		double factor;
+	} units[] = { { "bn", 1e9 }, { "billion", 1e9 },  { "m", 1e6 },  { "million", 1e6 },
+		      { "k", 1e3 },  { "thousand", 1e3 }, { "%", 1.0 } };
+	bool has_sign = false, has_currency = false;
+	char digits[64];
+	double value;
+	int r;
+
+	text = cw_str_trim(text);
+	if (parentheses && text.len > 2 && text.at[0] == '(' && text.at[text.len - 1] == ')') {
+		text = cw_str_trim((struct cw_str){ text.at + 1, text.len - 2 });
+		scale = -scale;
+		has_sign = true; /* "(-5)" would be negative twice, or a mistake */
+	}
+	for (int twice = 0; twice < 2; twice++) { /* "-£5" and "£-5" */
+		if (!has_sign && (take(&text, "\xe2\x88\x92") || take(&text, "-"))) { /* a minus sign proper, or the keyboard's */
+			scale = -scale;
+			has_sign = true;
+		} else if (!has_sign && take(&text, "+")) {
+			has_sign = true;
+		}
+		if (!has_currency && take(&text, "\xc2\xa3")) { /* a pound sign */
+			text = cw_str_trim(text);
+			has_currency = true;
+		}
+	}
+	for (size_t i = 0; i < CW_ARRAY_LEN(units); i++) {
+		if (take_end(&text, units[i].word)) {
+			scale *= units[i].factor;
+			break;
+		}
+	}
+	if (!text.len || (!isdigit((unsigned char)text.at[0]) && text.at[0] != '.') ||
+	    !without_commas(text, digits, sizeof(digits)))
+		return -EINVAL;
+	r = cw_parse_double(cw_str(digits), &value);
+	return r < 0 ? r : put_figure(value * scale, ret);
 }
 
 /* Characters that could move the cursor, hide text or reorder it. */

@@ -53,6 +53,7 @@ enum cw_field_role {
 	CW_FIELD_QUOTE,
 	CW_FIELD_KEY,       /* natural key: the listed columns' texts, joined */
 	CW_FIELD_VALUE,     /* value_id says which */
+	CW_FIELD_WHERE,     /* of no evidence: it picks rows */
 };
 
 struct cw_value_map { /* "2.0" = 2: folded text from the source, canonical value */
@@ -69,7 +70,25 @@ struct cw_field {
 	size_t n_maps;
 	struct cw_value_map *maps;   /* looked up before cw_value_parse */
 	char *constant;              /* a fixed value instead of a column; NULL = none */
+	double scale;                /* numbers: multiplied by it; 0 = 1 */
+	bool parentheses;            /* numbers: "(12)" is -12 */
 	bool required;               /* without any of its columns the document is refused (MISSING_COLUMN) */
+};
+
+/* Rows that are to be used: those whose cell under this heading is one of "is" (when there is any) and none of "not".
+ * Folded; a "*" at the end stands for any rest; ">=2009" and ">", "<=", "<" compare numbers. */
+struct cw_where {
+	char *column;
+	struct cw_strings is, not;
+	bool optional;               /* a document without the column is taken whole */
+	unsigned line;
+};
+
+/* Other headings that the column has had: the document's first of name, then these in order, is the column. */
+struct cw_heading {
+	char *name;
+	struct cw_strings also;
+	unsigned line;
 };
 
 /* What it means that a row of an earlier document is not there any more. */
@@ -108,6 +127,10 @@ struct cw_feed {
 	struct cw_strings absent;    /* texts that mean "not stated" (folded when compared); always: "" */
 	size_t n_fields;
 	struct cw_field *fields;
+	size_t n_wheres;
+	struct cw_where *wheres;
+	size_t n_columns;
+	struct cw_heading *columns;
 	size_t n_expects;
 	struct cw_expect {
 		char *input;         /* a sample document as text, or NULL */

@@ -107,7 +107,7 @@ enum cw_value_id {
 	CW_VAL_COUNT_OF,
 	CW_VAL_RATE,
 	CW_VAL_AMOUNT,             /* pounds */
-	CW_VAL_CONTROL,            /* political control, in the words of the publisher's vocabulary made one */
+	CW_VAL_CONTROL,            /* political control: a party's majority, or noc */
 	CW_VAL_OUTLIER,            /* which figure stands out in its release, and how: "agency_rate worst_decile" */
 	CW_VAL_COMPARED,           /* the arithmetic of that, for a person */
 	CW_VAL_SEVERITY,
@@ -157,7 +157,7 @@ enum cw_tier cw_tier_by_name(struct cw_str name);
 
 struct cw_value {
 	enum cw_value_id id;
-	struct cw_str text; /* canonical: grade name, decimal integer, word, or text as published */
+	struct cw_str text; /* canonical: grade name, decimal integer or number, word, or text as published */
 };
 
 struct cw_evidence {
@@ -232,6 +232,7 @@ enum cw_reason {
 	CW_REASON_PERSONAL_DATA,        /* a note that seems to hold personal data: reword it */
 	CW_REASON_SERVER_REFUSED,       /* document: the server's answer says that the request was wrong (GOV.UK: 422) */
 	CW_REASON_NOT_A_COUNCIL,        /* a region, a nation, a district or another body: counted only */
+	CW_REASON_SUPPRESSED,           /* a row of figures that the publisher withholds or does not have; counted only */
 	CW_REASON_COUNT
 };
 const char *cw_reason_name(enum cw_reason reason);  /* "unknown_council" */

@@ -38,6 +38,15 @@ int cw_text_fold(struct cw_str text, struct cw_buf *out);
 int cw_parse_integer(struct cw_str text, int64_t *ret);
 int cw_parse_double(struct cw_str text, double *ret); /* C locale; thousands separators refused */
 
+/*
+ * A number as publications write them, to the one form in which it is kept and sent: "1,546" is 1546, "£7.737m" is
+ * 7737000, "12.50%" is 12.5. A currency or per cent sign says nothing that the field does not; k, m and bn (thousand,
+ * million, billion) multiply. Commas must part groups of three. parentheses: "(12)" is -12. scale multiplies the result.
+ * At most 15 significant digits and 9 decimals are kept, no zeros at the ends, no exponent. 0, -EINVAL or -ERANGE.
+ */
+#define CW_NUMBER_TEXT 32
+int cw_parse_figure(struct cw_str text, bool parentheses, double scale, char ret[CW_NUMBER_TEXT]);
+
 /* Appends text so that it is safe on a terminal and in a log line: control characters, escapes,
  * bidirectional overrides and invalid UTF-8 become \xNN. */
 int cw_text_escape(struct cw_str text, struct cw_buf *out);

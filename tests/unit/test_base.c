@@ -217,6 +217,77 @@ static void test_numbers(void **state)
 	assert_int_equal(cw_parse_double(cw_str("0x1p3"), &d), -EINVAL);
 }
 
+static void test_figures(void **state)
+{
+	static const struct {
+		const char *text;
+		bool parentheses;
+		double scale;
+		int r;
+		const char *figure;
+	} cases[] = {
+		{ "1,546", false, 1, 0, "1546" },
+		{ "1,234,567.50", false, 1, 0, "1234567.5" },
+		{ "\xc2\xa3" "7.737m", false, 1, 0, "7737000" },
+		{ "\xc2\xa3" "125m", false, 1, 0, "125000000" },
+		{ "\xc2\xa3 1.2bn", false, 1, 0, "1200000000" },
+		{ "3.1 million", false, 1, 0, "3100000" },
+		{ "250k", false, 1, 0, "250000" },
+		{ "12.5%", false, 1, 0, "12.5" },
+		{ "85.700000000000", false, 1, 0, "85.7" },
+		{ "0.30000000000000004", false, 1, 0, "0.3" },
+		{ "12.300000000000001", false, 1, 0, "12.3" },
+		{ "1.2E-2", false, 1, 0, "0.012" },
+		{ "0.00001", false, 1, 0, "0.00001" },
+		{ "-0.0", false, 1, 0, "0" },
+		{ "007", false, 1, 0, "7" },
+		{ "+5", false, 1, 0, "5" },
+		{ ".5", false, 1, 0, "0.5" },
+		{ "-29", false, 1, 0, "-29" },
+		{ "\xe2\x88\x92" "29", false, 1, 0, "-29" },
+		{ "-\xc2\xa3" "5m", false, 1, 0, "-5000000" },
+		{ "\xc2\xa3" "-5m", false, 1, 0, "-5000000" },
+		{ "(1,200)", true, 1, 0, "-1200" },
+		{ "(\xc2\xa3" "5)", true, 1, 0, "-5" },
+		{ "2,049,110", false, 1000, 0, "2049110000" },
+		{ "0.467", false, 100, 0, "46.7" },
+		{ "999999999999999", false, 1, 0, "999999999999999" },
+		{ "(1,200)", false, 1, -EINVAL, NULL },
+		{ "(-5)", true, 1, -EINVAL, NULL },
+		{ "--5", false, 1, -EINVAL, NULL },
+		{ "1,54", false, 1, -EINVAL, NULL },
+		{ "1,5467", false, 1, -EINVAL, NULL },
+		{ "1546,123", false, 1, -EINVAL, NULL },
+		{ "1,,546", false, 1, -EINVAL, NULL },
+		{ ",546", false, 1, -EINVAL, NULL },
+		{ "1.5,000", false, 1, -EINVAL, NULL },
+		{ "12.5.1", false, 1, -EINVAL, NULL },
+		{ "12 13", false, 1, -EINVAL, NULL },
+		{ "12.5 (r)", false, 1, -EINVAL, NULL },
+		{ "z", false, 1, -EINVAL, NULL },
+		{ "m", false, 1, -EINVAL, NULL },
+		{ "%", false, 1, -EINVAL, NULL },
+		{ "", false, 1, -EINVAL, NULL },
+		{ "0x12", false, 1, -EINVAL, NULL },
+		{ "1000000000000000", false, 1, -ERANGE, NULL },
+		{ "1e300", false, 1e300, -ERANGE, NULL },
+	};
+	char figure[CW_NUMBER_TEXT], again[CW_NUMBER_TEXT];
+
+	(void)state;
+	for (size_t i = 0; i < CW_ARRAY_LEN(cases); i++) {
+		int r = cw_parse_figure(cw_str(cases[i].text), cases[i].parentheses, cases[i].scale, figure);
+
+		if (r != cases[i].r)
+			fail_msg("'%s': %d", cases[i].text, r);
+		if (r < 0)
+			continue;
+		assert_string_equal(figure, cases[i].figure);
+		assert_int_equal(cw_parse_figure(cw_str(figure), false, 1, again), 0);
+		assert_string_equal(again, figure);
+	}
+}
+
 static void test_escape(void **state)
 {
 	struct cw_buf out;
@@ -355,6 +426,15 @@ static void test_dates(void **state)
 		{ "", "%d/%m/%Y", -EINVAL, NULL },
 		{ "10/2018", "%m/%Y", -EINVAL, NULL },
 		{ "01/01/1066", "%d/%m/%Y", -ERANGE, NULL },
+		{ "2024", "%Y@09-30", 0, "2024-09-30" },
+		{ "2020-21", "%Y-%y@03-31", 0, "2021-03-31" },
+		{ "1999-00", "%Y-%y@03-31", 0, "2000-03-31" },
+		{ "2020-21", "%Y-%#@04-01", 0, "2020-04-01" },
+		{ "202122", "%Y%y@07-31", 0, "2022-07-31" },
+		{ "2024", "%Y@02-30", -ERANGE, NULL },
+		{ "2024", "%Y@", -EINVAL, NULL },
+		{ "2024", "%Y@9-30", -EINVAL, NULL },
+		{ "2024x", "%Y@09-30", -EINVAL, NULL },
 	};
 	char buf[CW_WALL_TEXT];
 
@@ -386,7 +466,7 @@ int main(void)
 {
 	struct CMUnitTest tests[64] = {
 		cmocka_unit_test(test_buf_ceiling), cmocka_unit_test(test_numbers_on_the_wire),
-		cmocka_unit_test(test_fold_refuses_bad_utf8), cmocka_unit_test(test_utf8), cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_fold_refuses_bad_utf8), cmocka_unit_test(test_utf8), cmocka_unit_test(test_numbers), cmocka_unit_test(test_figures),
 		cmocka_unit_test(test_cut), cmocka_unit_test(test_text_in_messages),
 		cmocka_unit_test(test_escape), cmocka_unit_test(test_nearest), cmocka_unit_test(test_sha256),
 		cmocka_unit_test(test_days), cmocka_unit_test(test_wall), cmocka_unit_test(test_dates), cmocka_unit_test(test_errors),

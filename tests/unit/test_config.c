@@ -287,7 +287,7 @@ static const struct mistake_case mistake_cases[] = {
 	{ "date formats", "",
 	  FEED("record { council = la outcome = grade event_date = d\ndate_format = { \"%d/%m\",\n\"%Q\" } }"),
 	  "feeds.d/a.conf:7: date format '%d/%m' has no year; write one as %d/%m/%Y\n"
-	  "feeds.d/a.conf:8: date format '%Q' uses '%Q'; use %d %m %Y %y %b %B %H %M %S\n" },
+	  "feeds.d/a.conf:8: date format '%Q' uses '%Q'; use %d %m %Y %y %b %B %H %M %S %#\n" },
 	{ "date format without its date", "",
 	  FEED("record { council = la outcome = grade\npublished_at_format = \"%d/%m/%Y\" }"),
 	  "feeds.d/a.conf:7: published_at_format is of no use without published_at\n" },
@@ -301,6 +301,37 @@ static const struct mistake_case mistake_cases[] = {
 	  "feeds.d/a.conf:7: map \"inspection_type\" has nothing to translate; add inspection_type = \"column\" to the "
 	  "record\n"
 	  "feeds.d/a.conf:8: unknown value 'outcom'; did you mean 'outcome'?\n" },
+	{ "map of dates", "",
+	  FEED("record { council = la outcome = grade event_date = y\nmap \"event_date\" {\n\"2024\" = 2024-09-30\n"
+	       "\"2023\" = 2023-02-30\n}\nmap \"published_at\" { a = 2024-01-01 } }"),
+	  "feeds.d/a.conf:9: '2023-02-30' is no date; write one as 2024-09-30\n"
+	  "feeds.d/a.conf:11: map \"published_at\" has nothing to translate; add published_at = \"column\" to the "
+	  "record\n" },
+	{ "period without its day", "",
+	  FEED("record { council = la outcome = grade event_date = y\ndate_format = { \"%Y\", \"%Y@09-31\", \"%Y@9-3\" } }"),
+	  "feeds.d/a.conf:7: date format '%Y' has no day; write one as %d/%m/%Y\n"
+	  "feeds.d/a.conf:7: date format '%Y@09-31' ends in no day; write it as @MM-DD: %Y@09-30\n"
+	  "feeds.d/a.conf:7: date format '%Y@9-3' ends in no day; write it as @MM-DD: %Y@09-30\n" },
+	{ "where", "",
+	  FEED("record { council = la outcome = grade\nwhere \"level\" { }\nwhere \"a\" { is = { \"x*\",\n\"*x\", \">=\",\n"
+	       "\"=>2\", \"<=2009\" } }\nwhere \" \" { not = x wehre = 1 } }"),
+	  "feeds.d/a.conf:7: where \"level\" says nothing of the cell; add is = { … } or not = { … }\n"
+	  "feeds.d/a.conf:9: '*x' is no pattern; write a text, the beginning of one with \"*\" after it, or >=, >, <= or "
+	  "< and a number\n"
+	  "feeds.d/a.conf:9: '>=' is no pattern; write a text, the beginning of one with \"*\" after it, or >=, >, <= or "
+	  "< and a number\n"
+	  "feeds.d/a.conf:11: unknown key 'wehre' in where \" \" of record of feed \"f\"; see councilwatch.conf(5)\n"
+	  "feeds.d/a.conf:11: where names an empty column\n" },
+	{ "column", "",
+	  FEED("record { council = la outcome = grade\ncolumn \"la\" { }\ncolumn \"grad\" { also = x } }"),
+	  "feeds.d/a.conf:7: column \"la\" has no other heading; add also = { … } or remove it\n"
+	  "feeds.d/a.conf:8: column \"grad\" is used nowhere in the record; name it there, written the same, or remove "
+	  "it\n" },
+	{ "number", "",
+	  FEED("record { council = la outcome = grade\nnumber \"outcome\" { scale = 2 }\nnumber \"amount\" { scale = 2 } }"),
+	  "feeds.d/a.conf:7: outcome is not a number\n"
+	  "feeds.d/a.conf:8: evidence of kind area_send has no 'amount'; it has framework_id, "
+	  "inspection_type, inspection_start, inspection_end, outcome, organisation, combined_with, rule, page\n" },
 	{ "constants", "",
 	  FEED("record { council = la outcome = grade\nconstants { outcome = 2\ntheme = x\noutcom = 2 } }"),
 	  "feeds.d/a.conf:7: outcome comes from a column already; remove one of the two\n"
@@ -589,6 +620,9 @@ static void test_values(void **state)
 	    "        date_format = \"%d %B %Y\" published_at_format = { \"%Y-%m-%d\", \"%d/%m/%y\" }\n"
 	    "        signal = s absent = { \"n/a\", \"-\" } required = { event_date }\n"
 	    "        map \"signal\" { \"S114 'notice'\" = s114_notice }\n"
+	    "        amount = a number \"amount\" { scale = 1000 parentheses = yes }\n"
+	    "        where \"level\" { is = { \"Local authority\", \"LA*\" } not = \">=9\" optional = yes }\n"
+	    "        column \"A, b\" { also = \"B, \\\"a\\\"\" }\n"
 	    "        constants { status = occurred }\n"
 	    "    }\n"
 	    "    expect { input_file = \"sample.csv\" gives = {} }\n"
@@ -624,7 +658,18 @@ static void test_values(void **state)
 	assert_string_equal(field_of(feed, CW_FIELD_VALUE, CW_VAL_SIGNAL)->maps[0].from, "S114 'notice'");
 	snprintf(path, sizeof(path), "%s/feeds.d/sample.csv", place.directory);
 	assert_string_equal(feed->expects[0].input_file, path);
-	assert_int_equal(feed->expects[0].line, 12);
+	field = field_of(feed, CW_FIELD_VALUE, CW_VAL_AMOUNT);
+	assert_float_equal(field->scale, 1000, 0);
+	assert_true(field->parentheses);
+	assert_int_equal(feed->n_wheres, 1);
+	assert_string_equal(feed->wheres[0].column, "level");
+	assert_string_equal(feed->wheres[0].is.at[1], "LA*");
+	assert_string_equal(feed->wheres[0].not.at[0], ">=9");
+	assert_true(feed->wheres[0].optional);
+	assert_int_equal(feed->n_columns, 1);
+	assert_string_equal(feed->columns[0].name, "A, b");
+	assert_string_equal(feed->columns[0].also.at[0], "B, \"a\"");
+	assert_int_equal(feed->expects[0].line, 15);
 	assert_int_equal(feed->expects[0].gives.n, 0);
 	tear_down(&place);
 }
@@ -686,7 +731,12 @@ static void test_odd_texts_read_back(void **state)
 	    "  interval = 90061s url = \"https://example.org/\" max_size = 1000001\n"
 	    "  record { council = \"Caf\xc3\xa9 # no\" outcome = \"o\" map \"outcome\" { \"a { b } c\" = 1 }\n"
 	    "  required = {} }\n"
-	    "  expect { input = 'line one\nline \"two\"\n\\\\ ${three}\t' gives = { 'bradford \"quote=a b\"' } } }\n");
+	    "  expect { input = 'line one\nline \"two\"\n\\\\ ${three}\t' gives = { 'bradford \"quote=a b\"' } } }\n"
+	    "feed \"g\" { publisher = x tier = C format = csv kind = spend\n"
+	    "  record { council = la amount = \"net, \\\"all\\\"\" event_date = y date_format = \"%Y@03-31\"\n"
+	    "  number \"amount\" { scale = -0.001 parentheses = on } map \"event_date\" { \"2024 (r)\" = 2024-03-31 }\n"
+	    "  where \"$x \\\"y\\\"\" { is = { \"a*\", \"\" } not = \"<= 5\" optional = on }\n"
+	    "  column \"net, \\\"all\\\"\" { also = { \"a\", \"b\" } } } }\n");
 	load(&place, "main.conf");
 	assert_string_equal(cw_buf_str(&place.mistakes), "");
 	read_back(&place);

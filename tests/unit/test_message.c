@@ -101,7 +101,9 @@ static void test_values_are_checked(void **state)
 	static const struct {
 		const char *text;
 		int r;
-	} outcomes[] = { { "3", 0 }, { "03", -EBADMSG }, { "3.0", -EBADMSG }, { "+3", -EBADMSG }, { "4", -EBADMSG } };
+	} outcomes[] = { { "3", 0 }, { "03", -EBADMSG }, { "3.0", -EBADMSG }, { "+3", -EBADMSG }, { "4", -EBADMSG } },
+	  rates[] = { { "12.5", 0 },       { "-3", 0 },         { "0", 0 },         { "12.50", -EBADMSG }, { "-0", -EBADMSG },
+		      { "1e1", -EBADMSG }, { "1,546", -EBADMSG }, { "5%", -EBADMSG }, { "x", -EBADMSG } };
 	struct cw_evidence e = sample(), back;
 	struct cw_buf buf;
 	struct cw_cursor cursor;
@@ -133,6 +135,15 @@ static void test_values_are_checked(void **state)
 		cw_cursor_init(&cursor, buf.data, buf.len);
 		assert_int_equal(cw_evidence_get(&cursor, &back, NULL), outcomes[i].r);
 	}
+	e.kind = CW_KIND_WORKFORCE;
+	e.value[0].id = CW_VAL_AGENCY_RATE;
+	for (size_t i = 0; i < CW_ARRAY_LEN(rates); i++) {
+		cw_buf_reset(&buf);
+		e.value[0].text = cw_str(rates[i].text);
+		cw_evidence_put(&buf, &e);
+		cw_cursor_init(&cursor, buf.data, buf.len);
+		assert_int_equal(cw_evidence_get(&cursor, &back, NULL), rates[i].r);
+	}
 	cw_buf_clear(&buf);
 }
 
@@ -156,6 +167,11 @@ static void test_value_parse(void **state)
 		{ CW_VAL_OUTCOME, "two", -EINVAL, NULL },
 		{ CW_VAL_STATUS, "open", 0, "open" },
 		{ CW_VAL_STATUS, "opened", -EINVAL, NULL },
+		{ CW_VAL_AGENCY_RATE, " 12.50% ", 0, "12.5" },
+		{ CW_VAL_AMOUNT, "1,546", 0, "1546" },
+		{ CW_VAL_AMOUNT, "Category discontinued", -EINVAL, NULL },
+		{ CW_VAL_CONTROL, "noc", 0, "noc" },
+		{ CW_VAL_CONTROL, "Lab plurality", -EINVAL, NULL },
 	};
 	struct cw_buf out;
 	struct cw_str ret;

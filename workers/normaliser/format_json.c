@@ -33,8 +33,9 @@ struct members {
 	struct cw_json_reader *reader;
 	bool lines;
 	bool named; /* the names of the first row are kept, for a message */
-	size_t n_slots;
-	struct path *paths;
+	size_t n_slots, n_paths;
+	struct path *paths;   /* of each slot one, then those of its other headings */
+	size_t *first_path;   /* of each slot, and of the one after the last */
 	struct cw_cell *cells;
 	char (*numbers)[NUMBER_MAX];
 	struct cw_buf *joined; /* by slot; the texts of several elements */
@@ -90,7 +91,7 @@ static void members_free(void *state)
 
 	if (!members)
 		return;
-	for (size_t i = 0; members->paths && i < members->n_slots; i++) {
+	for (size_t i = 0; members->paths && i < members->n_paths; i++) {
 		for (size_t k = 0; k < members->paths[i].n; k++) {
 			free(members->paths[i].names[k]);
 			free(members->paths[i].folded[k]);
@@ -98,6 +99,7 @@ static void members_free(void *state)
 		}
 	}
 	free(members->paths);
+	free(members->first_path);
 	free(members->cells);
 	free(members->numbers);
 	for (size_t i = 0; members->joined && i < members->n_slots; i++)
@@ -154,10 +156,10 @@ static const json_t *step(struct members *members, const json_t *value, struct p
 }
 
 /* A path that goes to every element of an array gives that array, when something is in it. */
-static const json_t *lookup(struct members *members, const json_t *object, size_t slot, int *r)
+static const json_t *lookup_path(struct members *members, const json_t *object, const char *name, struct path *path,
+                                 int *r)
 {
-	struct path *path = &members->paths[slot];
-	const json_t *value = json_object_get(object, cw_record_slot_name(members->record, slot));
+	const json_t *value = json_object_get(object, name);
 
 	if (value)
 		return value;
@@ -168,6 +170,23 @@ static const json_t *lookup(struct members *members, const json_t *object, size_
 			return value;
 	}
 	return path->n ? value : NULL;
+}
+
+/* Under the first of the slot's names that there is; *ret_path is set when the value is to be joined along its path. */
+static const json_t *lookup(struct members *members, const json_t *object, size_t slot, struct path **ret_path, int *r)
+{
+	const json_t *value = NULL;
+
+	*ret_path = NULL;
+	for (size_t at = members->first_path[slot], i = 0; at < members->first_path[slot + 1] && !value; at++, i++) {
+		const char *name = i ? cw_record_slot_also(members->record, slot, i - 1)
+		                     : cw_record_slot_name(members->record, slot);
+
+		value = lookup_path(members, object, name, &members->paths[at], r);
+		if (value && members->paths[at].every && !json_object_get(object, name))
+			*ret_path = &members->paths[at];
+	}
+	return value;
 }
 
 /* number: room for the digits of a number, as long as the cell lasts. */
@@ -231,7 +250,7 @@ static int join(struct members *members, const json_t *value, struct path *path,
 }
 
 /* The cell of a path that goes to every element of an array. */
-static int join_cell(struct members *members, const json_t *object, size_t slot)
+static int join_cell(struct members *members, const json_t *object, struct path *path, size_t slot)
 {
 	struct cw_buf *out = &members->joined[slot];
 	struct cw_cell *cell = &members->cells[slot];
@@ -239,7 +258,7 @@ static int join_cell(struct members *members, const json_t *object, size_t slot)
 
 	cw_buf_reset(out);
 	*cell = (struct cw_cell){ { "", 0 }, { "", 0 }, NULL };
-	r = join(members, object, &members->paths[slot], 0, out, &cell->problem);
+	r = join(members, object, path, 0, out, &cell->problem);
 	cell->text = (struct cw_str){ cw_buf_str(out), out->len };
 	if (out->failed == -EMSGSIZE)
 		cell->problem = "a list that is too long";
@@ -274,15 +293,15 @@ static int row(void *arg, uint64_t number, const json_t *object)
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < members->n_slots; i++) {
-		const json_t *value = lookup(members, object, i, &r);
+		struct path *path;
+		const json_t *value = lookup(members, object, i, &path, &r);
 
 		if (r < 0)
 			return r;
 		if (value)
 			cw_record_seen(members->record, i);
-		if (members->paths[i].every && value &&
-		    !json_object_get(object, cw_record_slot_name(members->record, i)))
-			r = join_cell(members, object, i);
+		if (path)
+			r = join_cell(members, object, path, i);
 		else
 			cell_of(value, members->numbers[i], &members->cells[i]);
 		if (r < 0)
@@ -309,7 +328,9 @@ static int rows(void *arg, const json_t *array)
 			continue;
 		r = keep_names(members, object);
 		for (size_t k = 0; k < members->n_slots && r == 0; k++) {
-			if (lookup(members, object, k, &r))
+			struct path *path;
+
+			if (lookup(members, object, k, &path, &r))
 				cw_record_seen(members->record, k);
 			else
 				unseen++;
@@ -340,7 +361,15 @@ static int begin_either(struct cw_record *record, bool lines, void **ret)
 	if (options.rows_at && !*options.rows_at)
 		options.rows_at = NULL;
 	members->n_slots = cw_record_slots(record);
-	members->paths = calloc(members->n_slots + 1, sizeof(*members->paths));
+	members->first_path = calloc(members->n_slots + 1, sizeof(*members->first_path));
+	if (!members->first_path)
+		return -ENOMEM;
+	for (size_t i = 0, n; i < members->n_slots; i++) {
+		for (n = 1; cw_record_slot_also(record, i, n - 1);)
+			n++;
+		members->first_path[i + 1] = members->first_path[i] + n;
+	}
+	members->paths = calloc(members->first_path[members->n_slots] + 1, sizeof(*members->paths));
 	members->cells = calloc(members->n_slots + 1, sizeof(*members->cells));
 	members->numbers = calloc(members->n_slots + 1, sizeof(*members->numbers));
 	members->joined = calloc(members->n_slots + 1, sizeof(*members->joined));
@@ -349,9 +378,13 @@ static int begin_either(struct cw_record *record, bool lines, void **ret)
 	for (size_t i = 0; i < members->n_slots; i++)
 		cw_buf_init(&members->joined[i], CW_FIELD_MAX);
 	for (size_t i = 0; i < members->n_slots; i++) {
-		r = begin_path(members, &members->paths[i], cw_record_slot_name(record, i));
-		if (r < 0)
-			return r;
+		const char *name = cw_record_slot_name(record, i);
+
+		for (size_t n = 0; name; name = cw_record_slot_also(record, i, n++)) {
+			r = begin_path(members, &members->paths[members->n_paths++], name);
+			if (r < 0)
+				return r;
+		}
 	}
 	return cw_json_reader_new(record, &options, &members->reader);
 }

@@ -59,8 +59,26 @@ struct field {
 struct slot {
 	const char *name; /* borrowed from the configuration */
 	char *folded;     /* owned */
+	const struct cw_heading *column; /* its other headings; borrowed; NULL = none */
+	char **also;                    /* owned; those folded */
 	int place;
 	bool seen;
+};
+
+/* One pattern of a where. */
+struct pattern {
+	char *folded;  /* owned; NULL: a comparison */
+	bool prefix;
+	char compare; /* '<' or '>' */
+	bool equal;   /* … or equal to */
+	double number;
+};
+
+struct where {
+	const struct cw_where *config;
+	struct field column; /* it takes part in finding the headings as a field does */
+	size_t n_is, n_not;
+	struct pattern *is, *not; /* owned */
 };
 
 struct council_entry {
@@ -83,8 +101,11 @@ struct cw_record {
 	size_t n_fields;
 	struct field *fields;
 	struct field *event, *published;
+	size_t n_wheres;
+	struct where *wheres;
 	size_t n_slots;
 	struct slot *slots;
+	unsigned *ranks; /* owned; which of a slot's headings the one found is */
 	int *trial; /* owned; one place per slot, for a row that may be the headings */
 	size_t last_column;
 
@@ -92,6 +113,7 @@ struct cw_record {
 	char **absent;          /* folded */
 	bool absent_first[256]; /* first characters of those */
 	struct cw_buf fold;
+	bool figures; /* its rows are figures: one without any is withheld by the publisher, not a mistake */
 
 	struct council_entry *councils;
 	size_t n_councils;
@@ -178,6 +200,33 @@ static bool names_are_paths(enum cw_format format)
 	return format == CW_FORMAT_JSON || format == CW_FORMAT_NDJSON || format == CW_FORMAT_XML;
 }
 
+static int set_up_slot(struct cw_record *record, struct slot *slot)
+{
+	bool paths = names_are_paths(record->feed->format);
+
+	for (size_t i = 0; i < record->feed->n_columns && !slot->column; i++) {
+		CW_CLEANUP(cw_freep) char *folded = NULL;
+		int r = fold_copy(record, record->feed->columns[i].name, &folded);
+
+		if (r < 0)
+			return r;
+		if (!strcmp(paths ? slot->name : slot->folded, paths ? record->feed->columns[i].name : folded))
+			slot->column = &record->feed->columns[i];
+	}
+	if (!slot->column)
+		return 0;
+	slot->also = calloc(slot->column->also.n + 1, sizeof(*slot->also));
+	if (!slot->also)
+		return -ENOMEM;
+	for (size_t i = 0; i < slot->column->also.n; i++) {
+		int r = fold_copy(record, slot->column->also.at[i], &slot->also[i]);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 static int slot_of(struct cw_record *record, const char *name, size_t *ret)
 {
 	CW_CLEANUP(cw_freep) char *folded = NULL;
@@ -194,7 +243,7 @@ static int slot_of(struct cw_record *record, const char *name, size_t *ret)
 	}
 	*ret = record->n_slots++;
 	record->slots[*ret] = (struct slot){ .name = name, .folded = cw_steal(folded), .place = -1 };
-	return 0;
+	return set_up_slot(record, &record->slots[*ret]);
 }
 
 static bool is_outcome(const struct cw_kind_def *kind, enum cw_value_id id)
@@ -203,6 +252,15 @@ static bool is_outcome(const struct cw_kind_def *kind, enum cw_value_id id)
 		if (kind->outcome[i] == id)
 			return true;
 	return false;
+}
+
+/* Is all that such a row can say a number? */
+static bool is_figures(const struct cw_kind_def *kind)
+{
+	for (size_t i = 0; kind && kind->outcome && kind->outcome[i]; i++)
+		if (cw_value_def(kind->outcome[i])->type != CW_VALUE_NUMBER)
+			return false;
+	return kind && kind->outcome && kind->outcome[0];
 }
 
 static int set_up_field(struct cw_record *record, const struct cw_field *config, struct field *field)
@@ -243,6 +301,55 @@ static int set_up_field(struct cw_record *record, const struct cw_field *config,
 	else if (config->role == CW_FIELD_PUBLISHED_AT)
 		record->published = field;
 	return 0;
+}
+
+static int set_up_patterns(struct cw_record *record, const struct cw_strings *texts, struct pattern **ret, size_t *ret_n)
+{
+	*ret = calloc(texts->n + 1, sizeof(**ret));
+	if (!*ret)
+		return -ENOMEM;
+	for (size_t i = 0; i < texts->n; i++) {
+		struct pattern *pattern = &(*ret)[i];
+		const char *text = texts->at[i];
+		size_t len = strlen(text);
+		int r;
+
+		*ret_n = i + 1;
+		if (text[0] == '<' || text[0] == '>') {
+			pattern->compare = text[0];
+			pattern->equal = text[1] == '=';
+			r = cw_parse_double(cw_str_trim(cw_str(text + 1 + pattern->equal)), &pattern->number);
+			if (r < 0)
+				return r; /* the configuration was checked */
+			continue;
+		}
+		pattern->prefix = len && text[len - 1] == '*';
+		r = fold_copy(record, text, &pattern->folded); /* "*" folds to nothing */
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int set_up_where(struct cw_record *record, const struct cw_where *config, struct where *where)
+{
+	static const struct cw_field no_field = { .role = CW_FIELD_WHERE };
+	int r;
+
+	where->config = config;
+	where->column.config = &no_field;
+	where->column.needed = !config->optional;
+	where->column.n_memo = 256;
+	where->column.memo = calloc(where->column.n_memo, sizeof(*where->column.memo));
+	where->column.slots = calloc(1, sizeof(*where->column.slots));
+	if (!where->column.memo || !where->column.slots)
+		return -ENOMEM;
+	r = slot_of(record, config->column, &where->column.slots[0]);
+	if (r < 0)
+		return r;
+	where->column.n_slots = 1;
+	r = set_up_patterns(record, &config->is, &where->is, &where->n_is);
+	return r < 0 ? r : set_up_patterns(record, &config->not, &where->not, &where->n_not);
 }
 
 static int set_up_info(struct cw_record *record, const struct cw_document_info *info)
@@ -297,16 +404,26 @@ static int set_up(struct cw_record *record, const struct cw_document_info *info)
 		return r;
 	for (size_t i = 0; i < feed->n_fields; i++)
 		n_columns += feed->fields[i].columns.n;
+	n_columns += feed->n_wheres;
 	record->slots = calloc(n_columns + 1, sizeof(*record->slots));
 	record->trial = calloc(n_columns + 1, sizeof(*record->trial));
+	record->ranks = calloc(n_columns + 1, sizeof(*record->ranks));
 	record->fields = calloc(feed->n_fields + 1, sizeof(*record->fields));
+	record->wheres = calloc(feed->n_wheres + 1, sizeof(*record->wheres));
 	record->absent = calloc(feed->absent.n + 1, sizeof(*record->absent));
 	record->councils = calloc(COUNCILS_CACHED, sizeof(*record->councils));
-	if (!record->slots || !record->trial || !record->fields || !record->absent || !record->councils)
+	if (!record->slots || !record->trial || !record->ranks || !record->fields || !record->wheres || !record->absent ||
+	    !record->councils)
 		return -ENOMEM;
 	for (size_t i = 0; i < feed->n_fields; i++) {
 		record->n_fields++;
 		r = set_up_field(record, &feed->fields[i], &record->fields[i]);
+		if (r < 0)
+			return r;
+	}
+	for (size_t i = 0; i < feed->n_wheres; i++) {
+		record->n_wheres++;
+		r = set_up_where(record, &feed->wheres[i], &record->wheres[i]);
 		if (r < 0)
 			return r;
 	}
@@ -331,6 +448,7 @@ int cw_record_new(const struct cw_config *config, const struct cw_feed *feed, co
 	record->config = config;
 	record->feed = feed;
 	record->kind = cw_kind_def(feed->kind);
+	record->figures = is_figures(record->kind);
 	record->sink = *sink;
 	cw_buf_init(&record->fold, 4u * CW_FIELD_MAX);
 	cw_buf_init(&record->council_keys, COUNCIL_KEYS_MAX);
@@ -346,10 +464,25 @@ int cw_record_new(const struct cw_config *config, const struct cw_feed *feed, co
 	return 0;
 }
 
+static void patterns_free(struct pattern *patterns, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		free(patterns[i].folded);
+	free(patterns);
+}
+
 void cw_record_free(struct cw_record *record)
 {
 	if (!record)
 		return;
+	for (size_t i = 0; i < record->n_wheres; i++) {
+		patterns_free(record->wheres[i].is, record->wheres[i].n_is);
+		patterns_free(record->wheres[i].not, record->wheres[i].n_not);
+		free(record->wheres[i].column.slots);
+		free(record->wheres[i].column.memo);
+	}
+	free(record->wheres);
+	free(record->ranks);
 	for (size_t i = 0; i < record->n_fields; i++) {
 		for (size_t k = 0; k < record->fields[i].n_maps; k++)
 			free(record->fields[i].maps[k]);
@@ -358,8 +491,12 @@ void cw_record_free(struct cw_record *record)
 		free(record->fields[i].memo);
 	}
 	free(record->fields);
-	for (size_t i = 0; i < record->n_slots; i++)
+	for (size_t i = 0; i < record->n_slots; i++) {
+		for (size_t k = 0; record->slots[i].also && k < record->slots[i].column->also.n; k++)
+			free(record->slots[i].also[k]);
+		free(record->slots[i].also);
 		free(record->slots[i].folded);
+	}
 	free(record->slots);
 	free(record->trial);
 	for (size_t i = 0; i < record->n_absent; i++)
@@ -404,6 +541,13 @@ const char *cw_record_slot_name(const struct cw_record *record, size_t slot)
 	return record->slots[slot].name;
 }
 
+const char *cw_record_slot_also(const struct cw_record *record, size_t slot, size_t i)
+{
+	const struct cw_heading *column = record->slots[slot].column;
+
+	return column && i < column->also.n ? column->also.at[i] : NULL;
+}
+
 int cw_record_place(const struct cw_record *record, size_t slot)
 {
 	return record->slots[slot].place;
@@ -421,6 +565,17 @@ int32_t cw_record_too_late(const struct cw_record *record)
 
 /* --- headings --- */
 
+/* Which of the slot's headings this folded text is: 0 for its name, then the others in order; or -1. */
+static int rank_of(const struct slot *slot, const char *folded)
+{
+	if (!strcmp(slot->folded, folded))
+		return 0;
+	for (size_t i = 0; slot->also && i < slot->column->also.n; i++)
+		if (!strcmp(slot->also[i], folded))
+			return (int)i + 1;
+	return -1;
+}
+
 /* Is this that slot's heading? 1 yes, 0 no, or -ENOMEM. */
 static int slot_is(struct cw_record *record, size_t slot, struct cw_str heading)
 {
@@ -430,13 +585,13 @@ static int slot_is(struct cw_record *record, size_t slot, struct cw_str heading)
 	/* Most are told apart by their first letter. */
 	if (c >= 'A' && c <= 'Z')
 		c = (unsigned char)(c - 'A' + 'a');
-	if (((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')) && (char)c != record->slots[slot].folded[0])
+	if (((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')) && !record->slots[slot].also &&
+	    (char)c != record->slots[slot].folded[0])
 		return 0;
 	r = cw_text_fold(heading, &record->fold);
 	if (r == -ENOMEM)
 		return r;
-	return r == 0 &&
-	       cw_str_eq((struct cw_str){ cw_buf_str(&record->fold), record->fold.len }, record->slots[slot].folded);
+	return r == 0 && record->fold.len && rank_of(&record->slots[slot], cw_buf_str(&record->fold)) >= 0;
 }
 
 /* Has this field a column among those whose slot is marked? */
@@ -465,7 +620,12 @@ static const struct field *lacking(const struct cw_record *record, const int *pl
 		says = says || field->config->constant || has_column(field, places);
 		outcome = outcome ? outcome : field;
 	}
-	return says ? NULL : outcome;
+	if (!says && outcome)
+		return outcome;
+	for (size_t i = 0; i < record->n_wheres; i++)
+		if (record->wheres[i].column.needed && !has_column(&record->wheres[i].column, places))
+			return &record->wheres[i].column;
+	return NULL;
 }
 
 static int keep_best(struct cw_record *record, const struct cw_str *cells, size_t n, const int *places)
@@ -511,13 +671,17 @@ int cw_record_headings(struct cw_record *record, const struct cw_str *cells, siz
 		if (r < 0 || !record->fold.len)
 			continue;
 		for (size_t k = 0; k < record->n_slots; k++) {
+			int rank = rank_of(&record->slots[k], cw_buf_str(&record->fold));
+
 			/* Of two columns with one heading the first counts. */
-			if (places[k] < 0 && !strcmp(record->slots[k].folded, cw_buf_str(&record->fold))) {
-				places[k] = (int)i;
-				last = i;
-			}
+			if (rank < 0 || (places[k] >= 0 && record->ranks[k] <= (unsigned)rank))
+				continue;
+			places[k] = (int)i;
+			record->ranks[k] = (unsigned)rank;
 		}
 	}
+	for (size_t k = 0; k < record->n_slots; k++)
+		last = CW_MAX(last, places[k] >= 0 ? (size_t)places[k] : 0);
 	if (lacking(record, places)) {
 		int r = keep_best(record, cells, n, places);
 
@@ -621,8 +785,8 @@ static const struct field *first_needed(const struct cw_record *record)
 			struct cw_buf fold;
 
 			cw_buf_init(&fold, CW_FIELD_MAX);
-			if (cw_text_fold(cw_str(name), &fold) == 0 &&
-			    !strcmp(cw_buf_str(&fold), record->slots[i].folded))
+			if (cw_text_fold(cw_str(name), &fold) == 0 && fold.len &&
+			    rank_of(&record->slots[i], cw_buf_str(&fold)) >= 0)
 				places[i] = 0;
 			cw_buf_clear(&fold);
 		}
@@ -1000,11 +1164,40 @@ static int pick(struct cw_record *record, struct field *field, const struct cw_c
 	return 0;
 }
 
-static int parse_date(const struct field *field, struct cw_str text, int32_t *ret_day, int64_t *ret_ms)
+/* What the field's map makes of a text; left alone when it has none for it. 0 or -ENOMEM. */
+static int translate(struct cw_record *record, const struct field *field, struct cw_str *text)
 {
+	int r;
+
+	if (!field->n_maps)
+		return 0;
+	r = cw_text_fold(*text, &record->fold);
+	if (r == -ENOMEM)
+		return r;
+	for (size_t i = 0; r == 0 && i < field->n_maps; i++) {
+		if (strcmp(field->maps[i], cw_buf_str(&record->fold)) != 0)
+			continue;
+		*text = cw_str(field->config->maps[i].to);
+		break;
+	}
+	return 0;
+}
+
+static int parse_date(struct cw_record *record, const struct field *field, struct cw_str text, int32_t *ret_day,
+                      int64_t *ret_ms)
+{
+	struct cw_str translated = text;
 	struct cw_wall wall;
 	int r, range = 0;
 
+	r = translate(record, field, &translated);
+	if (r < 0)
+		return r;
+	if (translated.at != text.at) { /* maps give ISO 8601 */
+		r = cw_date_parse(translated.at, translated.len, "%Y-%m-%d", ret_day);
+		*ret_ms = cw_day_start(*ret_day).ms;
+		return r;
+	}
 	for (size_t i = 0; i < field->config->date_format.n; i++) {
 		r = cw_date_parse(text.at, text.len, field->config->date_format.at[i], ret_day);
 		if (r == 0) {
@@ -1044,7 +1237,9 @@ static int take_date(struct cw_record *record, struct field *field, const struct
 		memo->state = MEMO_NOTHING;
 	}
 	if (memo->state == MEMO_NOTHING) {
-		memo->why = parse_date(field, text, &memo->day, &memo->ms);
+		memo->why = parse_date(record, field, text, &memo->day, &memo->ms);
+		if (memo->why == -ENOMEM)
+			return memo->why;
 		memo->state = memo->why < 0 ? MEMO_BAD : MEMO_GOOD;
 	}
 	if (memo->state == MEMO_BAD) {
@@ -1062,6 +1257,71 @@ static int take_date(struct cw_record *record, struct field *field, const struct
 	*ret_day = memo->day;
 	*ret_ms = memo->ms;
 	return 0;
+}
+
+/* --- which rows --- */
+
+/* Comparisons take the cell as a number, and a cell that is none is on neither side. */
+static int one_matches(struct cw_record *record, const struct pattern *patterns, size_t n, struct cw_str text)
+{
+	const char *folded;
+	double number;
+	int r;
+
+	r = cw_text_fold(text, &record->fold);
+	if (r == -ENOMEM)
+		return r;
+	folded = r == 0 ? cw_buf_str(&record->fold) : NULL;
+	for (size_t i = 0; i < n; i++) {
+		const struct pattern *pattern = &patterns[i];
+
+		if (pattern->compare) {
+			char figure[CW_NUMBER_TEXT];
+
+			if (cw_parse_figure(text, false, 1, figure) < 0 || cw_parse_double(cw_str(figure), &number) < 0)
+				continue;
+			if (number == pattern->number ? pattern->equal
+			                              : (number > pattern->number) == (pattern->compare == '>'))
+				return 1;
+		} else if (folded && (pattern->prefix ? !strncmp(folded, pattern->folded, strlen(pattern->folded))
+		                                      : !strcmp(folded, pattern->folded))) {
+			return 1;
+		}
+	}
+	return 0;
+}
+
+/* Is the row one of those that the feed uses? 1, 0 or -ENOMEM. */
+static int is_wanted(struct cw_record *record, const struct cw_cell *cells)
+{
+	for (size_t i = 0; i < record->n_wheres; i++) {
+		struct where *where = &record->wheres[i];
+		size_t slot = where->column.slots[0];
+		struct cw_str text = trim(cells[slot].text);
+		struct memo *memo;
+		int r;
+
+		/* A document that lacks an optional column is taken whole; a row of JSON that lacks it has an empty cell. */
+		if (!where->column.needed && record->slots[slot].place < 0 && !record->slots[slot].seen)
+			continue;
+		memo = memo_of(&where->column, text);
+		if (!memo || memo->state == MEMO_NOTHING) {
+			r = where->n_is ? one_matches(record, where->is, where->n_is, text) : 1;
+			if (r > 0) {
+				r = one_matches(record, where->not, where->n_not, text);
+				r = r < 0 ? r : !r;
+			}
+			if (r < 0)
+				return r;
+			if (memo)
+				memo->state = r ? MEMO_GOOD : MEMO_BAD;
+		} else {
+			r = memo->state == MEMO_GOOD;
+		}
+		if (!r)
+			return 0;
+	}
+	return 1;
 }
 
 /* --- councils --- */
@@ -1289,21 +1549,20 @@ static int parse_value(struct cw_record *record, struct field *field, struct cw_
 	struct cw_str value;
 	int r;
 
-	if (field->n_maps) {
-		r = cw_text_fold(text, &record->fold);
-		if (r == -ENOMEM)
-			return r;
-		for (size_t i = 0; r == 0 && i < field->n_maps; i++) {
-			if (strcmp(field->maps[i], cw_buf_str(&record->fold)) != 0)
-				continue;
-			text = cw_str(field->config->maps[i].to);
-			break;
-		}
-	}
+	r = translate(record, field, &text);
+	if (r < 0)
+		return r;
 	if (id == CW_VAL_SIGNAL) {
 		if (!cw_risk_signal(&record->config->risk, text))
 			return -EINVAL;
 		return keep(record, text.at, text.len, ret);
+	}
+	if (cw_value_def(id)->type == CW_VALUE_NUMBER) {
+		char figure[CW_NUMBER_TEXT];
+
+		r = cw_parse_figure(text, field->config->parentheses, field->config->scale != 0 ? field->config->scale : 1,
+		                    figure);
+		return r < 0 ? r : keep(record, figure, strlen(figure), ret);
 	}
 	cw_buf_init(&out, CW_FIELD_MAX);
 	r = cw_value_parse(id, text, &out, &value);
@@ -1326,7 +1585,9 @@ static int take_value(struct cw_record *record, struct field *field, const struc
 	if (r <= 0)
 		return r;
 	if (cw_value_def(id) && cw_value_def(id)->type == CW_VALUE_TEXT) {
-		r = cw_record_text(record, text, TEXT_CHARACTERS, &text);
+		r = translate(record, field, &text);
+		if (r == 0)
+			r = cw_record_text(record, text, TEXT_CHARACTERS, &text);
 		return r < 0 ? r : cw_evidence_set(evidence, id, text);
 	}
 	if (memo && memo->state == MEMO_GOOD)
@@ -1444,16 +1705,22 @@ static int take_field(struct cw_record *record, struct field *field, const struc
 	}
 }
 
-/* Does it say anything of what its kind is about? 1; 0 and rejected; -errno. */
-static int says_something(struct cw_record *record, const struct cw_evidence *evidence)
+static bool says_something(const struct cw_evidence *evidence)
 {
 	const struct cw_kind_def *kind = cw_kind_def(evidence->kind);
 	bool says = !kind || !kind->outcome || !kind->outcome[0];
-	int r;
 
 	for (size_t i = 0; !says && kind->outcome[i]; i++)
 		says = cw_evidence_value(evidence, kind->outcome[i]).len > 0;
-	if (says)
+	return says;
+}
+
+/* Does it say anything of what its kind is about? 1; 0 and rejected; -errno. */
+static int must_say_something(struct cw_record *record, const struct cw_evidence *evidence)
+{
+	int r;
+
+	if (says_something(evidence))
 		return 1;
 	r = reject(record, CW_REASON_NO_OUTCOME, cw_str(""), evidence->council_id,
 	           "the row names a council and says nothing about it");
@@ -1476,7 +1743,7 @@ static int give(struct cw_record *record, struct cw_evidence *evidence)
 
 int cw_record_evidence(struct cw_record *record, struct cw_evidence *evidence)
 {
-	int r = says_something(record, evidence);
+	int r = must_say_something(record, evidence);
 
 	return r <= 0 ? r : give(record, evidence);
 }
@@ -1513,7 +1780,7 @@ int cw_record_evidence_for(struct cw_record *record, struct cw_evidence *evidenc
 	int r;
 
 	evidence->council_id = cw_str(set->at[0]->id);
-	r = says_something(record, evidence);
+	r = must_say_something(record, evidence);
 	if (r <= 0)
 		return r;
 	r = 0;
@@ -1560,6 +1827,7 @@ static void evidence_start(struct cw_evidence *evidence, enum cw_kind kind)
 
 int cw_record_row(struct cw_record *record, uint64_t row, const struct cw_cell *cells)
 {
+	uint64_t bad = record->tally.reasons[CW_REASON_BAD_VALUE];
 	struct cw_record_councils councils;
 	struct cw_evidence evidence;
 	int32_t published_day;
@@ -1571,6 +1839,11 @@ int cw_record_row(struct cw_record *record, uint64_t row, const struct cw_cell *
 			return cw_record_bad_row(record, row, cells[i].text, "\"%s\" is over %u bytes long",
 			                         record->slots[i].name, CW_FIELD_MAX);
 	cw_record_start_row(record, row);
+	r = is_wanted(record, cells);
+	if (r < 0)
+		return r;
+	if (!r)
+		return reject(record, CW_REASON_IGNORED, cw_str(""), cw_str(""), NULL);
 	evidence_start(&evidence, record->feed->kind);
 
 	r = take_date(record, record->event, cells, &evidence.event_day, &ms);
@@ -1583,5 +1856,11 @@ int cw_record_row(struct cw_record *record, uint64_t row, const struct cw_cell *
 		r = take_field(record, &record->fields[i], cells, &evidence);
 	if (r)
 		return r < 0 ? r : 0;
+	if (record->figures && !says_something(&evidence)) {
+		/* A figure that cannot be read has been set aside for that. */
+		if (record->tally.reasons[CW_REASON_BAD_VALUE] != bad)
+			return 0;
+		return reject(record, CW_REASON_SUPPRESSED, cw_str(""), cw_str(""), NULL);
+	}
 	return cw_record_evidence_for(record, &evidence, &councils);
 }

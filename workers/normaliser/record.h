@@ -35,6 +35,8 @@ const struct cw_document_info *cw_record_info(const struct cw_record *record);
 /* The distinct headings that the feed names: one slot each. */
 size_t cw_record_slots(const struct cw_record *record);
 const char *cw_record_slot_name(const struct cw_record *record, size_t slot);
+/* Other headings it may have, from i = 0; NULL after the last. */
+const char *cw_record_slot_also(const struct cw_record *record, size_t slot, size_t i);
 
 /* Are these the headings? 1 yes, 0 no (the nearest miss is kept for cw_record_no_headings), or -errno. */
 int cw_record_headings(struct cw_record *record, const struct cw_str *cells, size_t n);
