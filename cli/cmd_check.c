@@ -4,9 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include <councilwatch/normalise.h>
-
 #include "command.h"
+#include "examples.h"
 #include "output.h"
 
 /* Printed back, a configuration with its feeds. */
@@ -127,10 +126,7 @@ int cw_cmd_check(struct cw_cli *cli)
 	} else {
 		for (size_t i = 0; i < config->n_feeds; i++)
 			passed += config->feeds[i].n_expects;
-		r = cw_normalise_prepare(config, take_mistake, &check, &err);
-		if (r < 0 && !check.n)
-			take_mistake(&check, &err);
-		r = cw_expect_run(config, NULL, take_mistake, &check, &err);
+		r = cw_examples_run(config, file, take_mistake, &check, &err);
 		if (r < 0)
 			take_mistake(&check, &err);
 		else

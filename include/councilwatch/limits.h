@@ -30,6 +30,10 @@
 #define CW_REPORT_TEXT_MAX (4u * 1024u * 1024u)
 #define CW_REPORT_WORDS_MAX 400000u
 
+/* A sample of an example (expect), and those of all feeds together: they are read before files are shut out. Bytes. */
+#define CW_SAMPLE_MAX (8u * 1024u * 1024u)
+#define CW_SAMPLES_MAX (64u * 1024u * 1024u)
+
 /* Evidence batches: records and bytes, whichever comes first. */
 #define CW_BATCH_RECORDS 4096u
 #define CW_BATCH_BYTES (1024u * 1024u)

@@ -56,10 +56,14 @@ int cw_normalise_prepare(const struct cw_config *config, cw_report_fn *report, v
  *     "quarantine unknown_council row=2"
  *     "quarantine no_rows"             (the document as a whole)
  * A value with blanks stands in double quotes; an empty one means "not stated". What an example does not name
- * is not compared. Differences go to report with the place of the example. Returns the number of
- * examples that failed, or -errno.
+ * is not compared. Differences go to report with the place of the example. A sample may be binary (input_file); samples
+ * are those that cw_samples_load() read, for a process that has shut files out since; NULL reads them now.
+ * Returns the number of examples that failed, or -errno.
  */
-int cw_expect_run(const struct cw_config *config, const struct cw_feed *feed, cw_report_fn *report, void *arg,
-                  struct cw_error *err);
+struct cw_samples;
+int cw_samples_load(const struct cw_config *config, struct cw_samples **ret, struct cw_error *err);
+void cw_samples_free(struct cw_samples *samples); /* NULL is fine */
+int cw_expect_run(const struct cw_config *config, const struct cw_feed *feed, const struct cw_samples *samples,
+                  cw_report_fn *report, void *arg, struct cw_error *err);
 
 #endif

@@ -7,6 +7,8 @@
 
 #include <cmocka.h>
 
+#include <format_report.h>
+
 #include "normaliser_support.h"
 
 #define INPUT                                                                                                          \
@@ -65,13 +67,13 @@ static void test_case(void **state)
 	         support_record, c->input, c->gives);
 	config = support_config_feeds(more);
 	cw_buf_init(&said, 65536);
-	assert_int_equal(cw_expect_run(config, NULL, gather, &said, &err), c->failures);
+	assert_int_equal(cw_expect_run(config, NULL, NULL, gather, &said, &err), c->failures);
 	if (c->said)
 		assert_string_equal(cw_buf_str(&said), c->said);
 	else
 		assert_true(said.len > 0);
 	/* Another feed has no examples. */
-	assert_int_equal(cw_expect_run(config, config->feeds + config->n_feeds, gather, &said, &err), 0);
+	assert_int_equal(cw_expect_run(config, config->feeds + config->n_feeds, NULL, gather, &said, &err), 0);
 	cw_buf_clear(&said);
 	cw_config_free(config);
 }
@@ -92,7 +94,7 @@ static void test_shipped(void **state)
 
 	(void)state;
 	config = support_config_feeds("include_feeds = \"" CW_SOURCE_DIR "/config/feeds.d/*.conf\"\n");
-	assert_int_equal(cw_expect_run(config, NULL, print_mistake, NULL, &err), 0);
+	assert_int_equal(cw_expect_run(config, NULL, NULL, print_mistake, NULL, &err), 0);
 	cw_config_free(config);
 }
 
@@ -101,6 +103,8 @@ int main(void)
 	struct CMUnitTest tests[CW_ARRAY_LEN(cases) + 1];
 	size_t n = 0;
 
+	if (cw_format_report_register() < 0)
+		return 1;
 	for (; n < CW_ARRAY_LEN(cases); n++)
 		tests[n] = (struct CMUnitTest){ .name = cases[n].name,
 			                        .test_func = test_case,

@@ -10,7 +10,6 @@
 
 #define RESULTS_MAX 1000u
 #define WORDS_MAX 32u
-#define SAMPLE_MAX (8u << 20)
 
 /* One thing that the sample gave, as "name=value" texts that an expectation may name. */
 struct result {
@@ -256,25 +255,82 @@ static FILE *open_sample(const struct cw_feed *feed, const char *name)
 	return fopen(path, "re");
 }
 
-static int read_sample(struct run *run, const char *name, struct cw_buf *out)
+/* One sample: of the configuration, or from its file. */
+struct sample {
+	const struct cw_expect *expect;
+	struct cw_buf bytes;
+	int error; /* why the file could not be read, -errno; -EMSGSIZE: over CW_SAMPLE_MAX */
+};
+
+struct cw_samples {
+	size_t n;
+	struct sample at[];
+};
+
+/* 0 with the sample's bytes or its error in it; -ENOMEM. */
+static int read_sample(const struct cw_feed *feed, const struct cw_expect *expect, struct sample *ret)
 {
-	FILE *file = open_sample(run->feed, name);
 	char block[16384];
+	FILE *file;
 	size_t n;
 	int r = 0;
 
+	ret->expect = expect;
+	cw_buf_init(&ret->bytes, CW_SAMPLE_MAX);
+	if (expect->input)
+		return cw_buf_puts(&ret->bytes, expect->input);
+	if (!expect->input_file)
+		return 0;
+	file = open_sample(feed, expect->input_file);
 	if (!file) {
-		complain(run, "cannot read %s: %s", name, strerror(errno));
-		return 1;
+		ret->error = -errno;
+		return 0;
 	}
 	while (r == 0 && (n = fread(block, 1, sizeof(block), file)) > 0)
-		r = cw_buf_append(out, block, n);
+		r = cw_buf_append(&ret->bytes, block, n);
 	fclose(file);
-	if (r == -EMSGSIZE) {
-		complain(run, "%s is over %u bytes", name, SAMPLE_MAX);
-		return 1;
+	if (r != -EMSGSIZE)
+		return r;
+	ret->error = r;
+	return 0;
+}
+
+int cw_samples_load(const struct cw_config *config, struct cw_samples **ret, struct cw_error *err)
+{
+	struct cw_samples *samples;
+	size_t n = 0, bytes = 0;
+
+	for (size_t i = 0; i < config->n_feeds; i++)
+		n += config->feeds[i].n_expects;
+	samples = calloc(1, sizeof(*samples) + n * sizeof(samples->at[0]));
+	if (!samples)
+		return cw_error_nomem(err);
+	for (size_t i = 0; i < config->n_feeds; i++) {
+		for (size_t k = 0; k < config->feeds[i].n_expects; k++) {
+			struct sample *sample = &samples->at[samples->n++];
+			int r = read_sample(&config->feeds[i], &config->feeds[i].expects[k], sample);
+
+			bytes += sample->bytes.len;
+			if (r == 0 && bytes > CW_SAMPLES_MAX)
+				r = -EMSGSIZE;
+			if (r < 0) {
+				cw_samples_free(samples);
+				return cw_error_set(err, r, "feed %s: cannot read the samples: %s", config->feeds[i].name,
+				                    r == -EMSGSIZE ? "all of them are too large" : strerror(-r));
+			}
+		}
 	}
-	return r;
+	*ret = samples;
+	return 0;
+}
+
+void cw_samples_free(struct cw_samples *samples)
+{
+	if (!samples)
+		return;
+	for (size_t i = 0; i < samples->n; i++)
+		cw_buf_clear(&samples->at[i].bytes);
+	free(samples);
 }
 
 static int normalise(struct run *run, const struct cw_config *config, const struct cw_buf *sample,
@@ -307,38 +363,57 @@ static int normalise(struct run *run, const struct cw_config *config, const stru
 	return r;
 }
 
-static int run_example(struct run *run, const struct cw_config *config, const struct cw_expect *expect,
-                       struct cw_error *err)
+static int run_sample(struct run *run, const struct cw_config *config, const struct sample *sample, struct cw_error *err)
 {
-	struct results *results = calloc(1, sizeof(*results));
-	struct cw_buf sample;
-	int r = 0;
+	const struct cw_expect *expect = sample->expect;
+	struct results *results;
+	int r;
 
+	if (!expect->input && !expect->input_file) {
+		complain(run, "neither input nor input_file");
+		return 0;
+	}
+	if (sample->error == -EMSGSIZE) {
+		complain(run, "%s is over %u bytes", expect->input_file, CW_SAMPLE_MAX);
+		return 0;
+	}
+	if (sample->error) {
+		complain(run, "cannot read %s: %s", expect->input_file, strerror(-sample->error));
+		return 0;
+	}
+	results = calloc(1, sizeof(*results));
 	if (!results)
 		return cw_error_nomem(err);
-	cw_buf_init(&sample, SAMPLE_MAX);
-	run->line = expect->line;
-	if (expect->input)
-		r = cw_buf_puts(&sample, expect->input);
-	else if (expect->input_file)
-		r = read_sample(run, expect->input_file, &sample);
-	else
-		complain(run, "neither input nor input_file");
-	if (r == 0 && (expect->input || expect->input_file))
-		r = normalise(run, config, &sample, results, err);
-	else if (r < 0)
-		cw_error_set(err, r, "feed %s: cannot read the sample: %s", run->feed->name, strerror(-r));
-	if (r == 0 && (expect->input || expect->input_file))
+	r = normalise(run, config, &sample->bytes, results, err);
+	if (r == 0)
 		r = compare(run, results, &expect->gives);
 	for (size_t i = 0; i < results->n; i++)
 		cw_buf_clear(&results->at[i].words);
 	free(results);
-	cw_buf_clear(&sample);
-	return r < 0 ? r : 0;
+	return r;
 }
 
-int cw_expect_run(const struct cw_config *config, const struct cw_feed *feed, cw_report_fn *report, void *arg,
-                  struct cw_error *err)
+static int run_example(struct run *run, const struct cw_config *config, const struct cw_expect *expect,
+                       const struct cw_samples *samples, struct cw_error *err)
+{
+	struct sample own = { 0 };
+	int r;
+
+	run->line = expect->line;
+	for (size_t i = 0; samples && i < samples->n; i++)
+		if (samples->at[i].expect == expect)
+			return run_sample(run, config, &samples->at[i], err);
+	r = read_sample(run->feed, expect, &own);
+	if (r < 0)
+		cw_error_set(err, r, "feed %s: cannot read the sample: %s", run->feed->name, strerror(-r));
+	else
+		r = run_sample(run, config, &own, err);
+	cw_buf_clear(&own.bytes);
+	return r;
+}
+
+int cw_expect_run(const struct cw_config *config, const struct cw_feed *feed, const struct cw_samples *samples,
+                  cw_report_fn *report, void *arg, struct cw_error *err)
 {
 	int failed = 0;
 
@@ -347,7 +422,7 @@ int cw_expect_run(const struct cw_config *config, const struct cw_feed *feed, cw
 			continue;
 		for (size_t k = 0; k < config->feeds[i].n_expects; k++) {
 			struct run run = { .feed = &config->feeds[i], .report = report, .arg = arg };
-			int r = run_example(&run, config, &config->feeds[i].expects[k], err);
+			int r = run_example(&run, config, &config->feeds[i].expects[k], samples, err);
 
 			if (r < 0)
 				return r;

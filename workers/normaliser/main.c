@@ -5,6 +5,9 @@
  * of every row what became of it. It reads its configuration, shuts itself in, and from then on
  * has no files, no network and no database: only its two sockets, to the daemon and to the assessor. The
  * daemon starts it, hands it one document at a time, and replaces it when the configuration changes.
+ *
+ * "councilwatch check" runs it with --expect: then it tries the examples of the feeds, as shut in as ever, says on standard
+ * output what it found, one JSON object a line, and ends.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -14,7 +17,10 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
+
+#include <jansson.h>
 
 #include <councilwatch/clock.h>
 #include <councilwatch/config.h>
@@ -29,16 +35,20 @@
 
 #define PROGRAM "councilwatch-normaliser"
 #define EXIT_USAGE 2
+/* Seconds of work that all examples together may take: a sample that makes a parser go round for ever ends here. */
+#define EXPECT_SECONDS 300
 
 struct options {
 	const char *config, *work, *evidence;
 	const char *index;
+	bool expect;
 };
 
 static void usage(FILE *out)
 {
 	fputs("usage: " PROGRAM " [-c FILE] --work ENDPOINT --evidence ENDPOINT [--index N]\n"
-	      "Started by councilwatchd; see councilwatch-normaliser(8).\n",
+	      "       " PROGRAM " [-c FILE] --expect\n"
+	      "Started by councilwatchd and by \"councilwatch check\"; see councilwatch-normaliser(8).\n",
 	      out);
 }
 
@@ -50,6 +60,7 @@ static int read_options(int argc, char **argv, struct options *options)
 		{ "work", required_argument, NULL, 'w' },
 		{ "evidence", required_argument, NULL, 'e' },
 		{ "index", required_argument, NULL, 'i' },
+		{ "expect", no_argument, NULL, 'x' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
 		{ NULL, 0, NULL, 0 },
@@ -70,6 +81,9 @@ static int read_options(int argc, char **argv, struct options *options)
 		case 'i':
 			options->index = optarg;
 			break;
+		case 'x':
+			options->expect = true;
+			break;
 		case 'h':
 			usage(stdout);
 			return 0;
@@ -81,7 +95,7 @@ static int read_options(int argc, char **argv, struct options *options)
 			return EXIT_USAGE;
 		}
 	}
-	if (optind == argc && options->work && options->evidence)
+	if (optind == argc && (options->expect ? !options->work && !options->evidence : options->work && options->evidence))
 		return -1;
 	usage(stderr);
 	return EXIT_USAGE;
@@ -111,7 +125,7 @@ static int enter_sandbox(const struct cw_config *config, const struct options *o
 {
 	char missing[64] = "";
 	struct cw_sandbox_options sandbox = {
-		.tcp = !strncmp(options->work, "tcp:", 4) || !strncmp(options->evidence, "tcp:", 4),
+		.tcp = !options->expect && (!strncmp(options->work, "tcp:", 4) || !strncmp(options->evidence, "tcp:", 4)),
 #ifndef CW_SANITIZED
 		.memory_max = config->worker_memory,
 #endif
@@ -126,6 +140,42 @@ static int enter_sandbox(const struct cw_config *config, const struct options *o
 	if (r == 0 && missing[0])
 		cw_log(CW_LOG_NOTICE, "sandbox.partial", "missing=%s", missing);
 	return r;
+}
+
+/* --- the examples --- */
+
+static void print_json(json_t *object)
+{
+	if (!object || json_dumpf(object, stdout, JSON_COMPACT) < 0 || putchar('\n') == EOF)
+		exit(EXIT_FAILURE);
+	json_decref(object);
+}
+
+/* Read by cli/examples.c. */
+static void print_mistake(void *arg, const struct cw_error *err)
+{
+	json_t *text = json_string(err->text);
+
+	(void)arg;
+	/* What a sample gives is escaped already; a message of the system may still not be UTF-8. */
+	print_json(json_pack("{s:s, s:i, s:o}", "file", err->source, "line", (int)err->line, "text",
+	                     text ? text : json_string("a message that is not UTF-8")));
+}
+
+static int try_examples(const struct cw_config *config, const struct cw_samples *samples, struct cw_error *err)
+{
+	int r = cw_expect_run(config, NULL, samples, print_mistake, NULL, err);
+
+	if (r >= 0)
+		print_json(json_pack("{s:i}", "failed", r));
+	return r < 0 ? r : 0;
+}
+
+static void limit_work(void)
+{
+	struct rlimit limit = { EXPECT_SECONDS, EXPECT_SECONDS };
+
+	(void)setrlimit(RLIMIT_CPU, &limit);
 }
 
 static void on_signal(void *arg, int signo)
@@ -162,6 +212,7 @@ int main(int argc, char **argv)
 {
 	struct options options = { .config = cw_config_default_file };
 	struct cw_config *config = NULL;
+	struct cw_samples *samples = NULL;
 	struct cw_error err = { 0 };
 	sigset_t term;
 	int r;
@@ -179,7 +230,8 @@ int main(int argc, char **argv)
 	(void)signal(SIGPIPE, SIG_IGN);
 	sigemptyset(&term);
 	sigaddset(&term, SIGTERM);
-	(void)sigprocmask(SIG_BLOCK, &term, NULL);
+	if (!options.expect)
+		(void)sigprocmask(SIG_BLOCK, &term, NULL);
 	/* Each arena of the C library reserves 64 MiB of the address space that the sandbox limits. */
 	(void)mallopt(M_ARENA_MAX, 1);
 
@@ -188,20 +240,26 @@ int main(int argc, char **argv)
 		cw_log_error(CW_LOG_ERROR, "config.refused", &err, "file=%s", options.config);
 		return EXIT_USAGE;
 	}
-	cw_log_set_level((enum cw_log_level)config->log_level);
+	/* What becomes of examples is said on standard output; the rest is the command's to say. */
+	cw_log_set_level(options.expect ? CW_LOG_ERROR : (enum cw_log_level)config->log_level);
 
-	r = cw_normalise_prepare(config, report_encoding, NULL, &err);
+	r = cw_normalise_prepare(config, options.expect ? print_mistake : report_encoding, NULL, &err);
 	if (r == 0) {
 		r = cw_format_report_register();
 		if (r < 0)
 			cw_error_set(&err, r, "format ilacs-report: %s", strerror(-r));
 	}
+	if (r == 0 && options.expect) {
+		limit_work();
+		r = cw_samples_load(config, &samples, &err);
+	}
 	if (r == 0)
 		r = enter_sandbox(config, &options, &err);
 	if (r == 0)
-		r = run(config, &options, &err);
+		r = options.expect ? try_examples(config, samples, &err) : run(config, &options, &err);
 	if (r < 0)
 		cw_log_error(CW_LOG_ERROR, "normaliser.failed", &err, "index=%s", options.index ? options.index : "0");
+	cw_samples_free(samples);
 	cw_config_free(config);
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
