@@ -9,10 +9,24 @@ const char *const *cw_format_columns(enum cw_format format)
 {
 	static const char *const feed[] = { "id",      "guid",      "title",   "link",     "summary",
 		                            "content", "published", "updated", "category", NULL };
+	static const char *const govuk[] = { "title",
+		                             "base_path",
+		                             "url",
+		                             "note",
+		                             "public_timestamp",
+		                             "first_published_at",
+		                             "public_updated_at",
+		                             "document_type",
+		                             "withdrawn",
+		                             "description",
+		                             "organisation",
+		                             NULL };
 
 	switch (format) {
 	case CW_FORMAT_FEED:
 		return feed;
+	case CW_FORMAT_GOVUK_CONTENT:
+		return govuk;
 	default:
 		return NULL;
 	}

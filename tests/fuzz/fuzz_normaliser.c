@@ -25,13 +25,17 @@
 static const char configuration[] =
     "state_dir = \"/nonexistent\"\nruntime_dir = \"/nonexistent\"\n"
     "councils_file = \"%s/config/councils.csv\"\naliases_file = \"%s/config/aliases.csv\"\n" FEED("csv", "csv")
-        FEED("html-table", "html-table") FEED("json", "json") FEED("ndjson", "ndjson") NEWS(
-            "feed", "feed", "", "\"category\", \"x:council\"", "\"published\", \"updated\"",
-            "  url = \"link\"\n  title = \"title\"\n  quote = { \"summary\", \"content\" }\n"
-            "  key = \"id\"\n")
-            NEWS("xml", "xml", " rows_at = \"l/*/r[@k]\"\n", "\"c/n\", \"@c\"", "\"@d\"",
-                 " url = \"link[@rel=x]/@href\"\n title = \".\"\n quote = \"*\"\n key = { \"../@y\", \"../../@y\", "
-                 "\"@k\" }\n") "feed \"evidence\" {\n publisher = \"P\"\n tier = \"B\"\n format = \"evidence\"\n}\n";
+        FEED("html-table", "html-table") FEED("json", "json") FEED("ndjson", "ndjson")
+            NEWS("feed", "feed", "", "\"category\", \"x:council\"", "\"published\", \"updated\"",
+                 "  url = \"link\"\n  title = \"title\"\n  quote = { \"summary\", \"content\" }\n"
+                 "  key = \"id\"\n")
+                NEWS("xml", "xml", " rows_at = \"l/*/r[@k]\"\n", "\"c/n\", \"@c\"", "\"@d\"",
+                     " url = \"link[@rel=x]/@href\"\n title = \".\"\n quote = \"*\"\n key = { \"../@y\", \"../../@y\", "
+                     "\"@k\" }\n")
+                    NEWS("govuk-content", "govuk-content", "", "\"title\"", "\"public_timestamp\"",
+                         " url = \"url\"\n title = \"note\"\n quote = \"withdrawn\"\n key = { \"base_path\", "
+                         "\"organisation\" }\n") "feed \"evidence\" {\n publisher = \"P\"\n tier = \"B\"\n format = "
+                                                 "\"evidence\"\n}\n";
 
 /* A broken rule is a crash, so that a fuzzer keeps the input. */
 static void must(int good, const char *what)

@@ -79,6 +79,12 @@ static const struct memory_case cases[] = {
 	  "<link href='c'/><title type='html'>&lt;p&gt;x</title><updated>2026-06-29T12:00:00Z</updated>"
 	  "</entry></feed>" },
 	{ "xml", "<l y='1'><r k='1'><c>Kent</c><c>x</c><t>a<b>b</b></t><u href='x'/></r><r><c>Nowhere</c></r></l>" },
+	{ "govuk-content",
+	  "{\"base_path\":\"/"
+	  "a\",\"title\":\"Kent\",\"first_published_at\":\"2021-12-21\",\"withdrawn_notice\":{\"explanation\":"
+	  "\"<p>x</"
+	  "p>\",\"withdrawn_at\":\"2022-01-01\"},\"details\":{\"change_history\":[{\"public_timestamp\":\"2021-12-24\","
+	  "\"note\":\"n\"}]},\"links\":{\"organisations\":[{\"title\":\"o\"}]}}" },
 	{ "ndjson", "{\"code\":380,\"Grade\":\"good\"}\n{\"code\":[]}\nx\n" },
 	{ "evidence", "{\"kind\":\"signal\",\"council_id\":\"E08000032\",\"title\":\"a  "
 	              "b\",\"url\":\"https://example.org/\",\"values\":{\"signal\":\"apa_open\",\"status\":\"open\"}}\n"
@@ -93,6 +99,11 @@ static struct cw_config *config_of(const struct memory_case *c)
 	if (!strcmp(c->format, "json-lists"))
 		return support_config("json", "",
 		                      "council = \"a[].code\"\ntitle = \"t[]\"\noverall_effectiveness = \"grade\"\n");
+	if (!strcmp(c->format, "govuk-content"))
+		return support_config_feeds(
+		    "feed \"test\" {\npublisher = \"P\"\ntier = \"A\"\nformat = \"govuk-content\"\nkind = \"news\"\n"
+		    "record {\ncouncil = \"title\"\ntitle = \"note\"\nurl = \"url\"\npublished_at = "
+		    "\"public_timestamp\"\n}\n}\n");
 	if (!strcmp(c->format, "xml"))
 		return support_config_feeds("feed \"test\" {\npublisher = \"P\"\ntier = \"C\"\nformat = \"xml\"\nkind "
 		                            "= \"news\"\nrows_at = \"l/r\"\n"
