@@ -907,7 +907,10 @@ static void check_format_keys(struct feed_reader *reader)
 	static const struct {
 		const char *key, *formats;
 		unsigned of;
-	} only[] = { { "table", "html-table", 1u << CW_FORMAT_HTML_TABLE },
+	} only[] = { { "table", "html-table, xlsx or ods",
+		       1u << CW_FORMAT_HTML_TABLE | 1u << CW_FORMAT_XLSX | 1u << CW_FORMAT_ODS },
+		     { "sheet", "xlsx or ods", 1u << CW_FORMAT_XLSX | 1u << CW_FORMAT_ODS },
+		     { "heading_rows", "xlsx or ods", 1u << CW_FORMAT_XLSX | 1u << CW_FORMAT_ODS },
 		     { "rows_at", "json or xml", 1u << CW_FORMAT_JSON | 1u << CW_FORMAT_XML },
 		     { "delimiter", "csv", 1u << CW_FORMAT_CSV } };
 
@@ -1116,7 +1119,9 @@ void conf_feed_print(const struct cw_feed *feed, struct cw_buf *out)
 	cw_buf_puts(out, " {\n");
 	for (size_t i = 0; i < conf_keys_n; i++) {
 		const struct conf_key *key = &conf_keys[i];
-		bool foreign = (strcmp(key->name, "table") == 0 && feed->format != CW_FORMAT_HTML_TABLE) ||
+		bool sheets = feed->format == CW_FORMAT_XLSX || feed->format == CW_FORMAT_ODS;
+		bool foreign = (strcmp(key->name, "table") == 0 && feed->format != CW_FORMAT_HTML_TABLE && !sheets) ||
+		               (strcmp(key->name, "heading_rows") == 0 && !sheets) ||
 		               (strcmp(key->name, "delimiter") == 0 && feed->format != CW_FORMAT_CSV);
 
 		if (strcmp(key->section, "feed") == 0 && !foreign)
@@ -1142,8 +1147,8 @@ void conf_feed_print(const struct cw_feed *feed, struct cw_buf *out)
 
 void conf_feed_print_mapping(const struct cw_feed *feed, struct cw_buf *out)
 {
-	static const char *const keys[] = { "publisher", "tier",  "format",  "required",
-		                            "encoding",  "table", "rows_at", "delimiter" };
+	static const char *const keys[] = { "publisher", "tier",         "format",  "required", "encoding",
+		                            "table",     "sheet",        "heading_rows", "rows_at",  "delimiter" };
 
 	cw_buf_printf(out, "feed %s %s\n", feed->name, feed->kind != CW_KIND_NONE ? cw_kind_def(feed->kind)->name : "");
 	for (size_t i = 0; i < conf_keys_n; i++)

@@ -201,6 +201,8 @@ const struct conf_key conf_keys[] = {
 	FEED("credential", CONF_TEXT, credential, 0, 0, NULL, "systemd credential or file with the secret"),
 	FEED("allowed_hosts", CONF_LIST, allowed_hosts, 0, 0, NULL, "other hosts a redirect may lead to"),
 	FEED("table", CONF_COUNT, table, 0, 1000, "0", "which table of a page, from 1; 0 finds it by its headings"),
+	FEED("sheet", CONF_TEXT, sheet, 0, 0, NULL, "names of a spreadsheet's sheets, as a shell pattern"),
+	FEED("heading_rows", CONF_COUNT, heading_rows, 1, CW_HEADING_ROWS_MAX, "1", "stacked rows that make the headings"),
 	FEED("rows_at", CONF_TEXT, rows_at, 0, 0, NULL, "path of the rows in a JSON or XML document"),
 	FEED("delimiter", CONF_CHAR, delimiter, 0, 0, ",", "between the fields of a CSV file"),
 

@@ -7,7 +7,7 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 BUILD_PACKAGES=(
 	ca-certificates cmake gcc libc6-dev ninja-build pkg-config
 	libconfuse-dev libcurl4-openssl-dev libjansson-dev libpoppler-glib-dev libseccomp-dev libsqlite3-dev libssl-dev libutf8proc-dev libxml2-dev
-	libzmq3-dev libzstd-dev
+	libzip-dev libzmq3-dev libzstd-dev
 )
 # To show them: a web server for the recorded pages, and a subscriber that is not ours.
 DEMO_PACKAGES=(nginx-light python3 python3-zmq)

@@ -121,7 +121,10 @@ struct cw_feed {
 	struct cw_strings headers;   /* "Name: value" */
 	char *credential;            /* systemd credential or file that holds "user:password" or a bearer token; NULL = none */
 	struct cw_strings allowed_hosts; /* besides the URL's own, for redirects */
-	unsigned table;              /* HTML: which table from 1; 0 = the first that has the wanted headings */
+	unsigned table;              /* HTML: which table from 1; 0 = the first that has the wanted headings. Spreadsheets: which
+	                                of the tables in a sheet that have them; 0 = all */
+	char *sheet;                 /* spreadsheets: shell pattern of sheets' names; NULL = the first that has the headings */
+	unsigned heading_rows;       /* spreadsheets: stacked rows that make the headings; 1 */
 	char *rows_at;               /* JSON: path of the array ("results.items"), NULL = the top; XML: of the rows ("list/row") */
 	char delimiter;              /* CSV; ',' */
 	struct cw_strings absent;    /* texts that mean "not stated" (folded when compared); always: "" */

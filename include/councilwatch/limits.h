@@ -29,6 +29,20 @@
 #define CW_REPORT_PAGE_TEXT_MAX (256u * 1024u)
 #define CW_REPORT_TEXT_MAX (4u * 1024u * 1024u)
 #define CW_REPORT_WORDS_MAX 400000u
+/* Spreadsheets. Parts of the archive that a document is: a workbook of a hundred sheets with their pictures has some hundreds. */
+#define CW_ZIP_ENTRIES_MAX 4096u
+/* What is unpacked of an archive, bytes: RO3, the largest real one, has 35 MB. Beyond CW_UNPACKED_FREE also in proportion to the
+ * document: empty cells with their formats pack 1:40, bombs 1:1000. */
+#define CW_UNPACKED_MAX (512u * 1024u * 1024u)
+#define CW_UNPACKED_FREE (16u * 1024u * 1024u)
+#define CW_UNPACKED_RATIO 200u
+/* Rows of all sheets that are read, as many as one sheet of a spreadsheet program has. More rows are a database. */
+#define CW_SHEET_ROWS_MAX 1048576u
+/* Stacked rows that make the headings (feed setting heading_rows). */
+#define CW_HEADING_ROWS_MAX 8u
+/* Texts that cells of a workbook share: number and bytes. */
+#define CW_SHARED_STRINGS_MAX (4u * 1024u * 1024u)
+#define CW_SHARED_BYTES_MAX (64u * 1024u * 1024u)
 
 /* A sample of an example (expect), and those of all feeds together: they are read before files are shut out. Bytes. */
 #define CW_SAMPLE_MAX (8u * 1024u * 1024u)

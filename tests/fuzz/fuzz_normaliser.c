@@ -14,18 +14,25 @@
 	"  url = \"Inspection Link\"\n  title = \"Title\"\n  quote = \"Quote\"\n"                                      \
 	"  overall_effectiveness = { \"Overall Effectiveness Grade\", \"grade\" }\n"                                   \
 	"  absent = { \"NaN\" }\n  required = { \"council\" }\n }\n"
-#define FEED(name, format)                                                                                             \
-	"feed \"" name "\" {\n publisher = \"P\"\n tier = \"B\"\n format = \"" format "\"\n kind = \"ilacs\"\n" RECORD \
-	"}\n"
+#define FEED(name, format) KEYS(name, format, "")
+#define KEYS(name, format, keys)                                                                                       \
+	"feed \"" name "\" {\n publisher = \"P\"\n tier = \"B\"\n format = \"" format "\"\n kind = \"ilacs\"\n" keys    \
+	RECORD "}\n"
 
 #define NEWS(name, format, keys, council, published, rest)                                                             \
 	"feed \"" name "\" {\n publisher = \"P\"\n tier = \"C\"\n format = \"" format "\"\n kind = \"news\"\n" keys    \
 	" record {\n  council = { " council " }\n  published_at = { " published " }\n" rest " }\n}\n"
 
+#define SHEETS                                                                                                         \
+	FEED("ods", "ods")                                                                                             \
+	FEED("xlsx", "xlsx")                                                                                           \
+	KEYS("ods-stacked", "ods", " sheet = \"*\"\n heading_rows = 3\n")                                             \
+	KEYS("xlsx-stacked", "xlsx", " sheet = \"*\"\n heading_rows = 3\n table = 1\n")
+
 static const char configuration[] =
     "state_dir = \"/nonexistent\"\nruntime_dir = \"/nonexistent\"\n"
     "councils_file = \"%s/config/councils.csv\"\naliases_file = \"%s/config/aliases.csv\"\n" FEED("csv", "csv")
-        FEED("html-table", "html-table") FEED("json", "json") FEED("ndjson", "ndjson")
+        SHEETS FEED("html-table", "html-table") FEED("json", "json") FEED("ndjson", "ndjson")
             NEWS("feed", "feed", "", "\"category\", \"x:council\"", "\"published\", \"updated\"",
                  "  url = \"link\"\n  title = \"title\"\n  quote = { \"summary\", \"content\" }\n"
                  "  key = \"id\"\n")

@@ -236,7 +236,7 @@ static const struct mistake_case mistake_cases[] = {
 	{ "allowed host", "", RECORDED("allowed_hosts = \"https://example.org\""),
 	  "feeds.d/a.conf:7: 'https://example.org' is not the name of a host; write it without scheme and path\n" },
 	{ "key of another format", "", RECORDED("table = 2"),
-	  "feeds.d/a.conf:7: table is for format html-table; remove it or correct format\n" },
+	  "feeds.d/a.conf:7: table is for format html-table, xlsx or ods; remove it or correct format\n" },
 	{ "licence", "", RECORDED("needs_licence = true\nlicence = x"),
 	  "feeds.d/a.conf:1: feed \"f\" needs a licence before it may be fetched; put the reference of yours into "
 	  "licence_reference, or set enabled = false\n" },

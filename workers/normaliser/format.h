@@ -34,6 +34,8 @@ extern const struct cw_format_ops cw_format_evidence;
 extern const struct cw_format_ops cw_format_feed;
 extern const struct cw_format_ops cw_format_xml;
 extern const struct cw_format_ops cw_format_govuk_content;
+extern const struct cw_format_ops cw_format_ods;
+extern const struct cw_format_ops cw_format_xlsx;
 
 const struct cw_format_ops *cw_format_ops(enum cw_format format); /* NULL when there is none */
 /* Adds a format that is not in the library; ops is kept. 0 or -ENOSPC. */

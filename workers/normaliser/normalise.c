@@ -35,6 +35,9 @@ static const struct {
 	{ "PK\x03\x04", "a ZIP archive or a spreadsheet" },
 	{ "\x1f\xc2\x8b", "compressed with gzip" }, /* 0x8b as the decoder read it */
 	{ "\xc3\x90\xc3\x8f\x11\xc3\xa0", "an old Word or Excel document" },
+	/* The same as formats that are fed bytes see them. */
+	{ "\x1f\x8b", "compressed with gzip" },
+	{ "\xd0\xcf\x11\xe0", "encrypted with a password, or an old Excel document (xls)" },
 };
 
 static bool starts_like_html(const char *text, size_t len)

@@ -921,6 +921,12 @@ int cw_record_blank(struct cw_record *record)
 	return 0;
 }
 
+void cw_record_count(struct cw_record *record, enum cw_reason reason, uint64_t rows)
+{
+	record->tally.rows += rows;
+	record->tally.reasons[reason] += rows;
+}
+
 int cw_record_bad_row(struct cw_record *record, uint64_t row, struct cw_str text, const char *fmt, ...)
 {
 	va_list args;
@@ -1183,8 +1189,8 @@ static int translate(struct cw_record *record, const struct field *field, struct
 	return 0;
 }
 
-static int parse_date(struct cw_record *record, const struct field *field, struct cw_str text, int32_t *ret_day,
-                      int64_t *ret_ms)
+static int parse_date(struct cw_record *record, const struct field *field, struct cw_str text, bool iso,
+                      int32_t *ret_day, int64_t *ret_ms)
 {
 	struct cw_str translated = text;
 	struct cw_wall wall;
@@ -1198,7 +1204,7 @@ static int parse_date(struct cw_record *record, const struct field *field, struc
 		*ret_ms = cw_day_start(*ret_day).ms;
 		return r;
 	}
-	for (size_t i = 0; i < field->config->date_format.n; i++) {
+	for (size_t i = 0; i < field->config->date_format.n && !iso; i++) {
 		r = cw_date_parse(text.at, text.len, field->config->date_format.at[i], ret_day);
 		if (r == 0) {
 			*ret_ms = cw_day_start(*ret_day).ms;
@@ -1206,7 +1212,7 @@ static int parse_date(struct cw_record *record, const struct field *field, struc
 		}
 		range = r == -ERANGE ? r : range;
 	}
-	if (field->config->date_format.n)
+	if (field->config->date_format.n && !iso)
 		return range ? range : -EINVAL;
 	r = cw_wall_parse(text.at, text.len, &wall, NULL);
 	if (r < 0)
@@ -1223,6 +1229,7 @@ static int take_date(struct cw_record *record, struct field *field, const struct
 	struct memo spare, *memo;
 	struct cw_str text;
 	size_t slot;
+	bool iso;
 	int r;
 
 	*ret_day = CW_DAY_NONE;
@@ -1232,12 +1239,14 @@ static int take_date(struct cw_record *record, struct field *field, const struct
 	r = pick(record, field, cells, &text, &slot, &memo);
 	if (r <= 0)
 		return r;
-	if (!memo) {
+	iso = slot != SIZE_MAX && cells[slot].iso;
+	/* What is known of a text holds for that text in the feed's own form. */
+	if (!memo || iso) {
 		memo = &spare;
 		memo->state = MEMO_NOTHING;
 	}
 	if (memo->state == MEMO_NOTHING) {
-		memo->why = parse_date(record, field, text, &memo->day, &memo->ms);
+		memo->why = parse_date(record, field, text, iso, &memo->day, &memo->ms);
 		if (memo->why == -ENOMEM)
 			return memo->why;
 		memo->state = memo->why < 0 ? MEMO_BAD : MEMO_GOOD;

@@ -23,6 +23,7 @@ struct cw_cell {
 	struct cw_str text;
 	struct cw_str href;  /* HTML: of the first link in it; else empty */
 	const char *problem; /* it is there but is not text (JSON: "an array"); NULL = fine */
+	bool iso;            /* a date as such, written as ISO 8601 whatever the feed's date_format says */
 };
 
 int cw_record_new(const struct cw_config *config, const struct cw_feed *feed, const struct cw_document_info *info,
@@ -59,6 +60,8 @@ int cw_record_repeats(struct cw_record *record, const struct cw_cell *cells);
 int cw_record_row(struct cw_record *record, uint64_t row, const struct cw_cell *cells);
 /* A row with nothing in any of its cells. */
 int cw_record_blank(struct cw_record *record);
+/* Rows that are left out for a reason that is only counted. */
+void cw_record_count(struct cw_record *record, enum cw_reason reason, uint64_t rows);
 /* A row that is none, counted as a row. fmt makes the detail. */
 int cw_record_bad_row(struct cw_record *record, uint64_t row, struct cw_str text, const char *fmt, ...) CW_PRINTF(4, 5);
 
