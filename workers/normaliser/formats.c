@@ -7,6 +7,20 @@ static const struct cw_format_ops *const formats[] = {
 	&cw_format_feed, &cw_format_xml,        &cw_format_govuk_content, &cw_format_ods,    &cw_format_xlsx,
 };
 
+/* Formats whose libraries not every program may link. */
+static const struct cw_format_ops *registered[4];
+
+int cw_format_register(const struct cw_format_ops *ops)
+{
+	for (size_t i = 0; i < CW_ARRAY_LEN(registered); i++) {
+		if (registered[i] && registered[i] != ops)
+			continue;
+		registered[i] = ops;
+		return 0;
+	}
+	return -ENOSPC;
+}
+
 const struct cw_format_ops *cw_format_ops(enum cw_format format)
 {
 	for (size_t i = 0; i < CW_ARRAY_LEN(registered) && registered[i]; i++)
