@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include <councilwatch/paths.h>
+#include <councilwatch/history.h>
 #include <councilwatch/store.h>
 #include <councilwatch/text.h>
 
@@ -486,16 +487,16 @@ bool cw_cli_council_existed(const struct cw_council *council, int32_t day)
 }
 
 int cw_cli_assess(const struct cw_cli *cli, struct cw_store *store, const struct cw_council *council, int32_t day,
-                  bool outage, struct cw_facts *facts, struct cw_assessment *ret, struct cw_error *err)
+                  bool outage, struct cw_history *facts, struct cw_assessment *ret, struct cw_error *err)
 {
 	int r;
 
-	r = cw_store_council_facts(store, council->id, facts, err);
+	r = cw_history_load(store, cli->config->councils, &cli->config->risk, council, facts, err);
 	if (r < 0)
 		return r;
 	r = cw_model_assess(&cli->config->risk, facts->at, facts->n, day, ret, err);
 	if (r < 0) {
-		cw_facts_free(facts);
+		cw_history_free(facts);
 		return r;
 	}
 	/* A required source that is silent hides changes: nothing may read as calm (domain 3.5). */

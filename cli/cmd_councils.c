@@ -96,7 +96,7 @@ static int add_row(struct cw_cli *cli, struct cw_store *store, const struct cw_c
 {
 	struct row *row = &rows->at[rows->n];
 	struct cw_assessment assessment;
-	struct cw_facts facts;
+	struct cw_history facts;
 	struct cw_buf shown;
 	int r;
 
@@ -122,7 +122,7 @@ static int add_row(struct cw_cli *cli, struct cw_store *store, const struct cw_c
 			rows->n++;
 	}
 	cw_assessment_clear(&assessment);
-	cw_facts_free(&facts);
+	cw_history_free(&facts);
 	return r;
 }
 

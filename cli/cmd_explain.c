@@ -111,7 +111,7 @@ static void lower_by_contributor(struct explanation *x, const struct cw_contribu
 }
 
 /* The day on which the level falls if nothing else is published. */
-static int lower_by_time(struct explanation *x, const struct cw_facts *facts, struct cw_error *err)
+static int lower_by_time(struct explanation *x, const struct cw_history *facts, struct cw_error *err)
 {
 	int32_t day = x->now.next_day;
 	char text[CW_WALL_TEXT];
@@ -131,7 +131,7 @@ static int lower_by_time(struct explanation *x, const struct cw_facts *facts, st
 	return 0;
 }
 
-static int find_lower(struct explanation *x, const struct cw_facts *facts, struct cw_error *err)
+static int find_lower(struct explanation *x, const struct cw_history *facts, struct cw_error *err)
 {
 	char day[CW_WALL_TEXT];
 
@@ -166,7 +166,7 @@ static bool criterion_of(const struct cw_cli *cli, const struct cw_evidence *evi
 	return signal != NULL;
 }
 
-static void find_unknown(struct explanation *x, const struct cw_facts *facts)
+static void find_unknown(struct explanation *x, const struct cw_history *facts)
 {
 	static const char *const subjects[CW_CRIT_COUNT] = {
 		"inspection of children's services",
@@ -330,8 +330,9 @@ static void print_contributor(const struct explanation *x, const struct cw_contr
 
 	printf("\n  %5.1f  ", cw_render_points(c->points));
 	cw_out_text(stdout, cw_render_signal(signal->name));
-	printf(" (%s, %s)%s\n", signal->name, cw_criterion_name(c->criterion),
-	       c->derived ? ", derived from the single judgements: no overall one was given" : "");
+	printf(" (%s, %s)%s%s\n", signal->name, cw_criterion_name(c->criterion),
+	       c->derived ? ", derived from the single judgements: no overall one was given" : "",
+	       c->inherited ? ", inherited from the council before" : "");
 	printf("         known since %s, %d day%s; weight %.4g", cw_day_format(c->opened_day, opened), c->age_days,
 	       c->age_days == 1 ? "" : "s", c->weight);
 	if (signal->state) {
@@ -454,7 +455,7 @@ int cw_cmd_explain(struct cw_cli *cli)
 	CW_CLEANUP(cw_cli_store_close) struct cw_store *store = NULL;
 	struct explanation x = { .cli = cli };
 	struct cw_error err = { 0 };
-	struct cw_facts facts;
+	struct cw_history facts;
 	char day[CW_WALL_TEXT], other[CW_WALL_TEXT];
 	int r;
 
@@ -488,6 +489,6 @@ int cw_cmd_explain(struct cw_cli *cli)
 	lines_clear(&x.lower);
 	lines_clear(&x.unknown);
 	cw_assessment_clear(&x.now);
-	cw_facts_free(&facts);
+	cw_history_free(&facts);
 	return r < 0 ? cw_cli_fail_error(CW_EXIT_NO, &err, "cannot explain %s", x.council->name) : CW_EXIT_DONE;
 }

@@ -112,7 +112,7 @@ int cw_cmd_history(struct cw_cli *cli)
 	struct history h = { .cli = cli };
 	struct cw_wall until = cw_wall_now();
 	struct cw_assessment last;
-	struct cw_facts facts;
+	struct cw_history facts;
 	struct cw_error err = { 0 };
 	int r;
 
@@ -126,7 +126,7 @@ int cw_cmd_history(struct cw_cli *cli)
 	if (r)
 		return r;
 
-	r = cw_store_council_facts(store, h.council->id, &facts, &err);
+	r = cw_history_load(store, cli->config->councils, &cli->config->risk, h.council, &facts, &err);
 	if (r < 0)
 		return cw_cli_fail_error(CW_EXIT_NO, &err, "cannot read the evidence about %s", h.council->name);
 	cw_table_init(&h.table, columns, CW_ARRAY_LEN(columns));
@@ -137,7 +137,7 @@ int cw_cmd_history(struct cw_cli *cli)
 		r = print_history(&h, &last);
 		cw_assessment_clear(&last);
 	}
-	cw_facts_free(&facts);
+	cw_history_free(&facts);
 	cw_table_clear(&h.table);
 	cw_buf_clear(&h.sentence);
 	json_decref(h.changes);

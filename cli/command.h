@@ -14,7 +14,7 @@
 #include <councilwatch/clock.h>
 #include <councilwatch/config.h>
 #include <councilwatch/error.h>
-#include <councilwatch/store.h>
+#include <councilwatch/history.h>
 
 /* Exit statuses: part of the interface. */
 enum { CW_EXIT_DONE = 0, CW_EXIT_NO = 1, CW_EXIT_USAGE = 2 };
@@ -100,7 +100,7 @@ bool cw_cli_council_existed(const struct cw_council *council, int32_t day);
 /* What is known of a council as of a day; facts and assessment are the caller's to clear. outage: the answer of
  * cw_store_required_outage for that day. Returns 0 or -errno. */
 int cw_cli_assess(const struct cw_cli *cli, struct cw_store *store, const struct cw_council *council, int32_t day,
-                  bool outage, struct cw_facts *facts, struct cw_assessment *ret, struct cw_error *err);
+                  bool outage, struct cw_history *facts, struct cw_assessment *ret, struct cw_error *err);
 
 int cw_cmd_alerts(struct cw_cli *cli);
 int cw_cmd_check(struct cw_cli *cli);

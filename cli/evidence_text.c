@@ -42,6 +42,8 @@ void cw_evidence_print_source(FILE *out, unsigned indent, const struct cw_fact *
 	put_line(out, indent, "title", e->title);
 	put_line(out, indent, "quote", e->quote);
 	put_line(out, indent, "link", e->url);
+	if (!fact->document[0])
+		return; /* the lineage table */
 	fprintf(out, "%*s%-9s ", (int)indent, "", "document");
 	cw_out_str(out, fact->feed);
 	fprintf(out, " sha256:%s row %llu\n", fact->document, (unsigned long long)e->row);

@@ -276,6 +276,12 @@ const struct conf_key conf_keys[] = {
 	RISK("stale_send_months", CONF_INTEGER, stale_send_months, 1, 600, "age at which an area SEND inspection is"),
 	RISK("outage_cadences", CONF_NUMBER, outage_cadences, 1, 1000, "intervals without success that make an outage"),
 	RISK("same_cause_days", CONF_INTEGER, same_cause_days, 0, 3660, "one alert per cause in so many days"),
+	RISK("inherit_share", CONF_NUMBER, inherit_share, 0, 1, "share of a predecessor's points that successors begin with"),
+	RISK("inherit_minor", CONF_NUMBER, inherit_minor, 0, 1,
+	     "nothing is inherited from who gave less than this share of the successor's children"),
+	RISK("inherit_months", CONF_INTEGER, inherit_months, 0, 600, "what was inherited ends after so long at most"),
+	RISK("transition_months", CONF_INTEGER, transition_months, 0, 600,
+	     "a reorganisation begins to count so long before it"),
 	RISK("override_notice_days", CONF_INTEGER, override_notice_days, 0, 3660,
 	     "so many days before a person's ruling expires it is told"),
 

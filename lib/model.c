@@ -39,7 +39,9 @@ struct instance {
 	bool closed_by_statement;
 	bool derived;
 	bool undated;      /* its inspection has no date */
-	double weight;     /* the signal's, but for notes: by severity */
+	double weight;      /* the signal's, but for notes: by severity, and for what is inherited: a share */
+	enum cw_level floor; /* the signal's, or one lower */
+	bool inherited;
 	bool steady;       /* an impulse that does not fade before it expires */
 	size_t inspection; /* of the strand */
 	int strand;        /* >= 0: made by that strand from its current inspection; -1: stated by evidence */
@@ -145,6 +147,14 @@ struct sim {
 	int32_t control_day;
 	struct cw_ruling ruling; /* fact NULL = none */
 	int32_t ruling_day;       /* it was made */
+	/* Reorganisation: what the predecessors stood at, until it is inherited on the day this council begins. */
+	struct sim **predecessors;
+	size_t n_predecessors;
+	int32_t vested; /* CW_DAY_NONE = took over from nobody that anything is known of */
+	bool has_inherited;
+	int32_t judged_before; /* a predecessor's last full inspection; CW_DAY_NONE = none */
+	bool send_before;      /* one of them had an area SEND inspection */
+	bool out_of_memory;
 };
 
 /* What is compared to see a change. floors: bit per signal of the risk table and criterion, folded. */
@@ -300,7 +310,7 @@ static struct instance *instance_open(struct sim *sim, const struct cw_signal_de
 		                       .closed_day = CW_DAY_NONE,
 		                       .expires_day = CW_DAY_NONE,
 		                       .strand = strand,
-		                       .weight = def->weight,
+		                       .weight = def->weight, .floor = def->floor,
 		                       .best_tier = CW_TIER_D,
 		                       .latest_known = INT64_MIN,
 		                       .next_near = SIZE_MAX,
@@ -332,7 +342,7 @@ static double instance_confidence(const struct sim *sim, const struct instance *
 /* A floor needs a source better than the media. */
 static enum cw_level instance_floor(const struct instance *instance)
 {
-	return instance->best_tier <= CW_TIER_B ? instance->def->floor : CW_LEVEL_ROUTINE;
+	return instance->best_tier <= CW_TIER_B ? instance->floor : CW_LEVEL_ROUTINE;
 }
 
 static bool instance_live(const struct instance *instance, int32_t day)
@@ -369,8 +379,10 @@ static void close_answered(struct sim *sim, bool ilacs, int32_t event_day, int32
 	for (size_t i = 0; i < sim->n_active; i++) {
 		struct instance *instance = &sim->instances[sim->active[i]];
 
-		if (instance != but && instance->strand < 0 && instance->def->state &&
-		    instance->event_day < event_day &&
+		if (instance == but || instance->strand >= 0 || !instance->def->state || instance->event_day >= event_day)
+			continue;
+		/* What was inherited ends with the council's own judgement, whoever else would have had to close it. */
+		if ((instance->inherited && instance->criterion == (ilacs ? CW_CRIT_OFSTED : CW_CRIT_SEND)) ||
 		    (ilacs ? instance->def->closed_by_ilacs : instance->def->closed_by_area_send))
 			instance_close(sim, instance, day);
 	}
@@ -1063,8 +1075,9 @@ static void evaluate(const struct sim *sim, int32_t day, struct totals *ret)
 			enum cw_level floor = instance_floor(instance);
 
 			/* Each kind once. */
-			if (!counted[s][c])
-				t.criterion[c] += instance->weight;
+			if (!counted[s][c] || instance->weight > strongest[s][c])
+				t.criterion[c] += instance->weight - (counted[s][c] ? strongest[s][c] : 0);
+			strongest[s][c] = counted[s][c] ? CW_MAX(strongest[s][c], instance->weight) : instance->weight;
 			counted[s][c] = true;
 			others |= instance->weight > 0;
 			t.floor = CW_MAX(t.floor, floor);
@@ -1186,6 +1199,11 @@ static int32_t inspection_judged_day(const struct inspection *inspection, const 
 	return inspection_day(inspection);
 }
 
+static int32_t inheritance_ends(const struct sim *sim)
+{
+	return cw_day_add_months(sim->vested, sim->risk->inherit_months);
+}
+
 static void judge_knowledge(const struct sim *sim, int32_t day, struct knowledge *ret)
 {
 	const struct strand *ilacs = &sim->strand[STRAND_ILACS], *send = &sim->strand[STRAND_SEND];
@@ -1209,6 +1227,13 @@ static void judge_knowledge(const struct sim *sim, int32_t day, struct knowledge
 	if (settled && (day >= k.stale_day || sim->apa_lapsed != CW_DAY_NONE))
 		k.ofsted = CW_STALE;
 	k.send = CW_UNKNOWN;
+	if (!ilacs->n && sim->judged_by_signal == CW_DAY_NONE && sim->judged_before != CW_DAY_NONE && sim->has_inherited &&
+	    day < inheritance_ends(sim)) {
+		k.judged_day = sim->judged_before;
+		k.ofsted = CW_INHERITED;
+	}
+	if (!send->n && sim->send_before && sim->has_inherited && day < inheritance_ends(sim))
+		k.send = CW_INHERITED;
 	if (send->n) {
 		struct verdict verdict = inspection_verdict(STRAND_SEND, &send->inspections[send->current]);
 
@@ -1332,6 +1357,10 @@ static int32_t next_candidate(const struct sim *sim, int32_t until)
 		CANDIDATE(ruling_notice_day(sim));
 		CANDIDATE(sim->ruling.until_day + 1);
 	}
+	if (sim->vested != CW_DAY_NONE) {
+		CANDIDATE(sim->vested);
+		CANDIDATE(inheritance_ends(sim));
+	}
 	judge_knowledge(sim, day, &k);
 	CANDIDATE(k.stale_day);
 	CANDIDATE(k.send_stale_day);
@@ -1354,11 +1383,64 @@ static void retire(struct sim *sim, int32_t day)
 	sim->n_active = kept;
 }
 
+static int pass_days_to(struct sim *sim, int32_t until);
+
+/* Domain 3.8: on its first day a council gets what stood open with its predecessors: states at a share of their points and one
+ * level lower, impulses at a share of theirs. Out of memory it inherits less, which the caller finds out by itself. */
+static void inherit_instance(struct sim *sim, const struct instance *old)
+{
+	int32_t ends = cw_day_add_months(sim->vested, sim->risk->inherit_months);
+	struct instance *instance;
+
+	if (strcmp(old->def->name, "lgr_transition") == 0)
+		return; /* it has its own */
+	instance = instance_open(sim, old->def, old->criterion, old->event_day, old->opened_day, -1);
+	if (!instance) {
+		sim->out_of_memory = true;
+		return;
+	}
+	instance->inherited = true;
+	instance->derived = old->derived;
+	instance->steady = old->steady;
+	instance->faded_day = old->faded_day;
+	instance->weight = old->weight * sim->risk->inherit_share;
+	instance->floor = old->floor > CW_LEVEL_WATCH ? old->floor - 1 : old->floor;
+	instance->expires_day = old->expires_day;
+	if (old->def->state && (old->expires_day == CW_DAY_NONE || old->expires_day > ends))
+		instance->expires_day = ends;
+	for (size_t i = 0; i < old->n_facts; i++)
+		if (instance_add_fact(instance, old->facts[i]) < 0)
+			sim->out_of_memory = true;
+}
+
+static void inherit(struct sim *sim)
+{
+	sim->has_inherited = true;
+	for (size_t p = 0; p < sim->n_predecessors; p++) {
+		struct sim *old = sim->predecessors[p];
+
+		if (!old || old->day == CW_DAY_NONE || pass_days_to(old, sim->vested - 1) < 0)
+			continue;
+		for (size_t i = 0; i < old->n_active; i++)
+			if (instance_counts(&old->instances[old->active[i]], sim->vested - 1))
+				inherit_instance(sim, &old->instances[old->active[i]]);
+		sim->judged_before = CW_MAX(sim->judged_before, old->judged_by_signal);
+		if (old->strand[STRAND_ILACS].n) {
+			const struct inspection *last = &old->strand[STRAND_ILACS].inspections[old->strand[STRAND_ILACS].current];
+
+			sim->judged_before = CW_MAX(sim->judged_before, inspection_day(last));
+		}
+		sim->send_before |= old->strand[STRAND_SEND].n > 0;
+	}
+}
+
 static void settle_day(struct sim *sim, int32_t day)
 {
 	if (sim->day != day)
 		retire(sim, day);
 	sim->day = day;
+	if (sim->vested != CW_DAY_NONE && day >= sim->vested && !sim->has_inherited)
+		inherit(sim);
 	expire(sim, day);
 	evaluate(sim, day, &sim->totals);
 	sim->totals_valid = true;
@@ -1401,11 +1483,15 @@ static int pass_days(struct sim *sim, int32_t until, step_fn *step, void *arg)
 	return 0;
 }
 
-static int enter(struct sim *sim, const struct entry *entry)
+static int pass_days_to(struct sim *sim, int32_t until)
+{
+	return pass_days(sim, until, NULL, NULL);
+}
+
+static int enter_own(struct sim *sim, const struct entry *entry)
 {
 	int s = strand_of(entry->fact->evidence.kind);
 
-	sim->totals_valid = false;
 	if (s >= 0)
 		return enter_inspection(sim, s, entry);
 	if (entry->again && entry->fact->evidence.kind != CW_KIND_WORKFORCE &&
@@ -1438,13 +1524,55 @@ static int enter(struct sim *sim, const struct entry *entry)
 	}
 }
 
+static void sim_init(struct sim *sim, const struct cw_risk *risk);
+
+/* Evidence about a predecessor, in its own time. What became known of it after it had ended is nobody's. */
+static int enter_heritage(struct sim *sim, const struct entry *entry)
+{
+	size_t index = entry->fact->heritage - 1;
+	struct sim *predecessor;
+	int r;
+
+	sim->vested = entry->fact->vested;
+	if (entry->day >= sim->vested)
+		return 0;
+	if (index >= sim->n_predecessors) {
+		struct sim **grown = realloc(sim->predecessors, (index + 1) * sizeof(*grown));
+
+		if (!grown)
+			return -ENOMEM;
+		memset(grown + sim->n_predecessors, 0, (index + 1 - sim->n_predecessors) * sizeof(*grown));
+		sim->predecessors = grown;
+		sim->n_predecessors = index + 1;
+	}
+	predecessor = sim->predecessors[index];
+	if (!predecessor) {
+		predecessor = malloc(sizeof(*predecessor));
+		if (!predecessor)
+			return -ENOMEM;
+		sim_init(predecessor, sim->risk);
+		sim->predecessors[index] = predecessor;
+	}
+	pass_days_to(predecessor, entry->day - 1);
+	r = enter_own(predecessor, entry);
+	if (r == 0)
+		settle_day(predecessor, entry->day);
+	return r;
+}
+
+static int enter(struct sim *sim, const struct entry *entry)
+{
+	sim->totals_valid = false;
+	return entry->fact->heritage ? enter_heritage(sim, entry) : enter_own(sim, entry);
+}
+
 static void sim_init(struct sim *sim, const struct cw_risk *risk)
 {
 	*sim = (struct sim){ .risk = risk,
 		             .day = CW_DAY_NONE,
 		             .under_since = CW_DAY_NONE,
 		             .judged_by_signal = CW_DAY_NONE,
-		             .apa_lapsed = CW_DAY_NONE };
+		             .apa_lapsed = CW_DAY_NONE, .vested = CW_DAY_NONE, .judged_before = CW_DAY_NONE };
 	for (int c = 0; c < CW_CRIT_COUNT; c++)
 		sim->hold_from[c] = CW_DAY_NONE;
 	for (size_t i = 0; i < NEAR_BUCKETS; i++)
@@ -1453,6 +1581,12 @@ static void sim_init(struct sim *sim, const struct cw_risk *risk)
 
 static void sim_clear(struct sim *sim)
 {
+	for (size_t i = 0; i < sim->n_predecessors; i++) {
+		if (sim->predecessors[i])
+			sim_clear(sim->predecessors[i]);
+		free(sim->predecessors[i]);
+	}
+	free(sim->predecessors);
 	for (size_t i = 0; i < sim->n_instances; i++)
 		free(sim->instances[i].facts);
 	free(sim->instances);
@@ -1492,7 +1626,7 @@ static int by_knowing(const void *a, const void *b)
 /* Did the same feed say other about the same inspection before fact was known? */
 static bool corrects(const struct cw_fact *fact, const struct cw_fact *other, int cluster_days)
 {
-	if (other == fact || other->known_at.ms > fact->known_at.ms || other->evidence.kind != fact->evidence.kind)
+	if (other == fact || other->heritage != fact->heritage || other->known_at.ms > fact->known_at.ms || other->evidence.kind != fact->evidence.kind)
 		return false;
 	/* A correction that its publisher dated speaks from that date. */
 	if (cw_wall_known(fact->evidence.published_at) && fact_published_day(fact) > fact_published_day(other))
@@ -1654,7 +1788,7 @@ static int fold(struct sim *sim, const struct entry *entries, size_t n, int32_t 
 			settle_day(sim, entries[i].day);
 	}
 	pass_days(sim, until, NULL, NULL);
-	return 0;
+	return sim->out_of_memory ? -ENOMEM : 0;
 }
 
 /* ---- the result ---- */
@@ -1711,7 +1845,8 @@ static int add_contributor(const struct sim *sim, size_t at, int32_t day, const 
 		                      .derived = instance->derived,
 		                      .closes_day = instance->expires_day,
 		                      .weight = instance->weight,
-		                      .steady = instance->steady };
+		                      .steady = instance->steady,
+		                      .inherited = instance->inherited };
 	if (instance->def->state) {
 		c->points = leads ? instance->weight : 0;
 		c->floor = instance_floor(instance);
@@ -1845,6 +1980,26 @@ static int32_t find_next_day(struct sim *sim)
 	return day;
 }
 
+bool cw_model_uses(enum cw_kind kind)
+{
+	switch (kind) {
+	case CW_KIND_SIGNAL:
+	case CW_KIND_FOCUSED_VISIT:
+	case CW_KIND_MONITORING_VISIT:
+	case CW_KIND_JTAI:
+	case CW_KIND_SEND_2016:
+	case CW_KIND_AREA_SEND_MONITORING:
+	case CW_KIND_WORKFORCE:
+	case CW_KIND_EHCP_TIMELINESS:
+	case CW_KIND_POLITICAL_CONTROL:
+	case CW_KIND_INTERNAL_NOTE:
+	case CW_KIND_OVERRIDE:
+		return true;
+	default:
+		return strand_of(kind) >= 0;
+	}
+}
+
 int cw_model_assess(const struct cw_risk *risk, const struct cw_fact *facts, size_t n_facts, int32_t as_of,
                     struct cw_assessment *ret, struct cw_error *err)
 {
@@ -1958,8 +2113,8 @@ static const struct instance *closed_cause(const struct sim *sim, const struct v
 
 		if (instance->def->state && before->floors[s][instance->criterion] &&
 		    !after->floors[s][instance->criterion] &&
-		    (!best || instance->def->floor > best->def->floor ||
-		     (instance->def->floor == best->def->floor && instance->opened_day > best->opened_day)))
+		    (!best || instance->floor > best->floor ||
+		     (instance->floor == best->floor && instance->opened_day > best->opened_day)))
 			best = instance;
 	}
 	return best;
@@ -2102,7 +2257,7 @@ static int compare_views(void *arg, struct sim *sim, const struct view *before, 
 			snprintf(cause, sizeof(cause), "up/%s", cw_day_format(sim->day, day));
 		r = tell(teller, sim, CW_ALERT_LEVEL_UP, why, cause, before);
 	} else if (opened &&
-	           !(closed && (after->level < before->level || closed->def->floor > instance_floor(opened)))) {
+	           !(closed && (after->level < before->level || closed->floor > instance_floor(opened)))) {
 		name_instance(opened, cause, sizeof(cause));
 		r = tell(teller, sim, CW_ALERT_FLOOR_OPENED, opened, cause, before);
 	} else if (closed) {
@@ -2203,6 +2358,8 @@ int cw_model_changes(const struct cw_risk *risk, const struct cw_fact *facts, si
 		teller.at = cw_wall_none();
 		r = pass_days(&sim, cw_wall_day(until), compare_views, &teller);
 	}
+	if (r >= 0 && sim.out_of_memory)
+		r = -ENOMEM;
 	if (r == 0 && ret_last) {
 		struct cw_assessment last;
 

@@ -232,6 +232,8 @@ json_t *cw_render_fact(const struct cw_fact *fact)
 	                   text_or_null(cw_tier_name(e->tier)), "url", str_or_null(e->url), "title", str_or_null(e->title),
 	                   "quote", str_or_null(e->quote), "values", render_values(e), "feed", str_json(fact->feed), "document",
 	                   document, "row", (json_int_t)e->row);
+	if (object && !fact->document[0]) /* the lineage table */
+		json_object_set_new(object, "document", json_null());
 	if (object && e->key.len)
 		json_object_set_new(object, "key", str_json(e->key));
 	if (object)
@@ -276,6 +278,8 @@ static json_t *render_contributor(const struct cw_contributor *c)
 	                   c->signal->state || c->steady ? json_null() : json_real(c->signal->half_life), "floor",
 	                   c->floor > CW_LEVEL_ROUTINE ? json_string(cw_level_name(c->floor)) : json_null(), "age_days",
 	                   c->age_days, "opened", day_json(c->opened_day), "derived", c->derived, "evidence", evidence);
+	if (object && c->inherited)
+		json_object_set_new(object, "inherited", json_true());
 	if (object && c->closes_day != CW_DAY_NONE)
 		json_object_set_new(object, "ends", day_json(c->closes_day));
 	if (object && c->n_facts > EVIDENCE_SHOWN)

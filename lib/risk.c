@@ -150,6 +150,10 @@ void cw_risk_defaults(struct cw_risk *risk)
 		.stale_send_months = 66,
 		.outage_cadences = 3,
 		.same_cause_days = 30,
+		.inherit_share = 0.5,
+		.inherit_minor = 0.25,
+		.inherit_months = 36,
+		.transition_months = 12,
 		.override_notice_days = 14,
 	};
 	memcpy(risk->signals, defaults, sizeof(defaults));

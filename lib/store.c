@@ -77,7 +77,7 @@ static const char *const statement_sql[ST_COUNT] = {
 	             "e.fetched_at, e.published_at, e.row, e.url, e.title, e.quote, e.vals FROM council c "
 	             "CROSS JOIN evidence e ON e.council = c.id JOIN feed f ON f.id = e.feed JOIN document d ON d.id = e.document "
 	             "JOIN source s ON s.id = e.source WHERE (?1 IS NULL OR c.council_id = ?1) AND (?2 = 0 OR e.kind = ?2) "
-	             "AND (?3 = 0 OR e.kind <= 3) AND (?4 IS NULL OR coalesce(e.published_at, e.fetched_at) >= ?4) "
+	             "AND (?3 = 0 OR (?3 >> e.kind) & 1) AND (?4 IS NULL OR coalesce(e.published_at, e.fetched_at) >= ?4) "
 	             "ORDER BY c.council_id, e.kind, e.event_day, e.feed, e.key, e.content",
 	[ST_SIGHTINGS] = "SELECT fetched_at, sightings FROM document WHERE feed = (SELECT id FROM feed WHERE name = ?1) AND "
 	                 "evidence > 0 ORDER BY fetched_at, id",
@@ -1238,6 +1238,17 @@ static int read_fact(struct cw_store *store, sqlite3_stmt *st, struct cw_fact *r
 	return 0;
 }
 
+/* Bit per kind. */
+static int64_t model_kinds(void)
+{
+	int64_t kinds = 0;
+
+	for (int kind = 1; kind < CW_KIND_COUNT; kind++)
+		kinds |= cw_model_uses((enum cw_kind)kind) ? (int64_t)1 << kind : 0;
+	return kinds;
+}
+_Static_assert(CW_KIND_COUNT <= 63, "model_kinds has a bit for each kind");
+
 int cw_store_facts(struct cw_store *store, const struct cw_fact_filter *filter, cw_fact_fn *fn, void *arg,
                    struct cw_error *err)
 {
@@ -1248,7 +1259,7 @@ int cw_store_facts(struct cw_store *store, const struct cw_fact_filter *filter, 
 		return r;
 	sqlite3_bind_text(st, 1, filter->council_id, -1, SQLITE_STATIC);
 	sqlite3_bind_int(st, 2, (int)filter->kind);
-	sqlite3_bind_int(st, 3, filter->model_only);
+	sqlite3_bind_int64(st, 3, filter->model_only ? model_kinds() : 0);
 	bind_wall(st, 4, cw_day_start(filter->since));
 	while ((r = step(store, st, "reading evidence", err)) > 0) {
 		struct cw_fact fact;

@@ -19,6 +19,8 @@ struct cw_fact {
 	struct cw_evidence evidence; /* fetched_at, publisher and tier set; published_at may be NONE */
 	struct cw_wall known_at;     /* when this system could know it (first document that had it) */
 	char id[33];                 /* stable: hash of feed, key and content, 32 hex digits */
+	unsigned heritage;       /* 0: about the council itself; else about its predecessor of that number (domain 3.8) */
+	int32_t vested;          /* then: the first day of the council that inherits */
 	struct cw_str feed;
 	char document[CW_SHA256_HEX];/* of the first document that had it */
 	uint64_t rowno;              /* in the store, from 1 */
@@ -39,6 +41,7 @@ struct cw_contributor {
 	double weight;           /* of the signal; of a note, by its severity */
 	bool steady;             /* an impulse that does not fade until closes_day */
 	bool derived;            /* rests on a derived headline */
+	bool inherited;          /* from a predecessor */
 	int32_t closes_day;      /* when it ends by itself; CW_DAY_NONE = not by time alone */
 	size_t n_facts;
 	const struct cw_fact **facts; /* owned array of borrowed facts; at least one */
@@ -94,6 +97,9 @@ void cw_assessment_clear(struct cw_assessment *assessment);
 /* As things stood on a day, from what had been published by then. Facts are borrowed by the result. */
 int cw_model_assess(const struct cw_risk *risk, const struct cw_fact *facts, size_t n_facts, int32_t as_of,
                     struct cw_assessment *ret, struct cw_error *err);
+
+/* Does the model make anything of evidence of this kind? The rest is kept for people to read. */
+bool cw_model_uses(enum cw_kind kind);
 
 enum cw_alert_kind {
 	CW_ALERT_LEVEL_UP = 1,

@@ -60,6 +60,10 @@ struct cw_risk {
 	int stale_send_months;           /* 66 */
 	double outage_cadences;          /* 3 */
 	int same_cause_days;             /* 30 */
+	double inherit_share;            /* 0.5: of a predecessor's points that its successors begin with */
+	double inherit_minor;            /* 0.25: from those who gave less of the successor's children nothing is inherited */
+	int inherit_months;              /* 36: and for how long at most */
+	int transition_months;           /* 12: a reorganisation begins to count so long before it */
 	int override_notice_days;        /* 14: so long before a ruling expires it is told */
 };
 

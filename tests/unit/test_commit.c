@@ -17,6 +17,8 @@
 #include <councilwatch/config.h>
 #include <councilwatch/store.h>
 
+#include <councilwatch/history.h>
+
 #include "../../workers/assessor/commit.h"
 
 struct fixture {
@@ -469,11 +471,48 @@ static void test_newer_schema_is_refused(void **state)
 
 int main(void)
 {
+/* A council that took over from another begins with what stood open there, and its level is worked out when that changes. */
+static void test_heritage(void **state)
+{
+	static const struct row before = { "northamptonshire", "2019-06-24", "https://files.example/3", "inadequate" };
+	const struct cw_council *council;
+	struct fixture *f = *state;
+	struct cw_assessment a;
+	struct cw_history history;
+	struct cw_error err = { 0 };
+	unsigned of_before = 0, of_table = 0, to_new = 0, to_old = 0;
+
+	commit_rows(f, "a", "2019-07-29T09:00:00Z", &before, 1, 0);
+	council = cw_councils_by_id(f->config->councils, cw_str("west-northamptonshire"));
+	assert_non_null(council);
+	assert_int_equal(cw_history_load(f->store, f->config->councils, &f->config->risk, council, &history, &err), 0);
+	for (size_t i = 0; i < history.n; i++) {
+		of_before += history.at[i].heritage == 1;
+		of_table += cw_str_eq(history.at[i].feed, "lineage");
+	}
+	assert_int_equal(of_before, 1);
+	assert_int_equal(of_table, 1);
+	assert_int_equal(cw_model_assess(&f->config->risk, history.at, history.n, cw_wall_day(moment("2021-04-01")), &a, &err), 0);
+	assert_int_equal(a.level, CW_LEVEL_PRIORITY);
+	assert_int_equal(a.knowledge, CW_INHERITED);
+	cw_assessment_clear(&a);
+	cw_history_free(&history);
+
+	/* A later document moves the clock past the day: the new council is told of, the old one no more. */
+	commit_rows(f, "b", "2021-05-01T09:00:00Z", &good, 1, 0);
+	for (size_t i = 0; i < f->n_topics; i++) {
+		to_new += !strcmp(f->topics[i], "council/west-northamptonshire/level_up");
+		to_old += !strncmp(f->topics[i], "council/northamptonshire/", 25);
+	}
+	assert_int_equal(to_new, 1);
+	assert_int_equal(to_old, 1 + 1); /* inadequate; and a year before its end */
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(test_once), TEST(test_backwards), TEST(test_flapping_page), TEST(test_date_put_right), TEST(test_correction_taken_back), TEST(test_refused_batch_leaves_nothing),
 		TEST(test_unresolved), TEST(test_unresolved_is_cut_between_characters), TEST(test_cause_is_cut_between_characters),
-		TEST(test_outage), TEST(test_time), TEST(test_future), TEST(test_stage), TEST(test_newer_schema_is_refused),
+		TEST(test_outage), TEST(test_time), TEST(test_future), TEST(test_stage), TEST(test_newer_schema_is_refused), TEST(test_heritage),
 	};
 
 	return cmocka_run_group_tests_name("commit", tests, NULL, NULL);

@@ -1042,6 +1042,63 @@ static void test_conflict(void **state)
 	cw_assessment_clear(&a);
 }
 
+/* Domain 3.8 and 3.10, row 1: what two councils got from Northamptonshire. */
+static void test_inheritance(void **state)
+{
+	struct history h = { 0 };
+	struct cw_assessment a;
+	size_t n;
+
+	(void)state;
+	add_inputs(&h, "ri 160426-190729; s114 180202; s114 180724; cex 180319; ldr 180319; bvd 180510-210331; dcs 180701; "
+	               "apa 181113-190729; dir 181130-; scr 190606; inad 190729-; fell 190729");
+	a = assess(&h, day_of("210331"));
+	assert_int_equal(a.level, CW_LEVEL_INTENSIVE);
+	cw_assessment_clear(&a);
+	for (size_t i = 0; i < h.n; i++) {
+		h.facts[i].heritage = 1;
+		h.facts[i].vested = day_of("210401");
+	}
+	n = h.n;
+	add_signal(&h, "lgr_transition", NULL, "open", "210401");
+	expect(&h, "210331", 0, CW_LEVEL_ROUTINE);
+	/* 60 and 60 halved; what is left of the fall, halved; the transition, and of a judgment and two notices a half. */
+	expect(&h, "210401", 60 + 2.3 + 10 + 3.5 + 2.3, CW_LEVEL_PRIORITY);
+	a = assess(&h, day_of("210401"));
+	assert_int_equal(a.knowledge, CW_INHERITED);
+	assert_int_equal(a.floor_level, CW_LEVEL_PRIORITY);
+	assert_true(a.contributors[0].inherited);
+	assert_int_equal(a.contributors[0].floor, CW_LEVEL_PRIORITY);
+	assert_int_equal(a.contributors[0].weight, 30);
+	assert_int_equal(a.contributors[0].closes_day, day_of("240401"));
+	cw_assessment_clear(&a);
+
+	/* Its own judgement ends it, the direction too that nobody has closed: 60 days, then watch. */
+	add_ilacs(&h, CW_GRADE_REQUIRES_IMPROVEMENT, "221125");
+	a = assess(&h, day_of("221125"));
+	assert_int_equal(a.knowledge, CW_KNOWN);
+	assert_int_equal(a.level, CW_LEVEL_PRIORITY);
+	assert_int_equal(a.floor_level, CW_LEVEL_WATCH);
+	cw_assessment_clear(&a);
+	expect(&h, "230123", -1, CW_LEVEL_PRIORITY);
+	expect(&h, "230124", -1, CW_LEVEL_WATCH);
+
+	/* Without one it ends after 36 months, and then nothing is known. */
+	h.n = n + 1;
+	expect(&h, "240331", -1, CW_LEVEL_PRIORITY);
+	a = assess(&h, day_of("240401"));
+	assert_int_equal(a.knowledge, CW_UNKNOWN);
+	assert_int_equal(a.floor_level, CW_LEVEL_ROUTINE);
+	assert_true(a.points < 2);
+	cw_assessment_clear(&a);
+
+	/* What is published of a council that has ended is nobody's. */
+	add_signal(&h, "court_systemic_criticism", NULL, "occurred", "210501");
+	h.facts[h.n - 1].heritage = 1;
+	h.facts[h.n - 1].vested = day_of("210401");
+	expect(&h, "210502", 60 + 2.3 + 10 + 3.3 + 2.2, CW_LEVEL_PRIORITY);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1062,7 +1119,7 @@ int main(void)
 		cmocka_unit_test(test_send_2016),            cmocka_unit_test(test_figures),
 		cmocka_unit_test(test_control),              cmocka_unit_test(test_notes),
 		cmocka_unit_test(test_overrides),            cmocka_unit_test(test_figures_again),
-		cmocka_unit_test(test_conflict),
+		cmocka_unit_test(test_conflict),             cmocka_unit_test(test_inheritance),
 	};
 
 	return cmocka_run_group_tests_name("model", tests, NULL, NULL);

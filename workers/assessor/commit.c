@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <councilwatch/history.h>
 #include <councilwatch/log.h>
 #include <councilwatch/render.h>
 
@@ -274,29 +275,52 @@ static int assess_council(struct committer *committer, const struct cw_council *
 {
 	struct telling telling = { committer, council, err };
 	struct cw_assessment assessment;
-	struct cw_facts facts;
+	struct cw_history facts;
+	bool ended = false;
 	json_t *row;
 	char *text;
 	int r;
 
-	r = cw_store_council_facts(committer->store, council->id, &facts, err);
+	r = cw_history_load(committer->store, committer->config->councils, &committer->config->risk, council, &facts, err);
 	if (r < 0)
 		return r;
+	/* A council that has ended stays as it was: nothing is told of it any more. */
+	if (council->end_day != CW_DAY_NONE && cw_wall_day(until) > council->end_day) {
+		until.ms = cw_day_start(council->end_day + 1).ms - 1;
+		ended = true;
+	}
 	if (tell)
 		r = cw_model_changes(&committer->config->risk, facts.at, facts.n, until, tell_change, &telling, &assessment, err);
-	else
+	if (r == 0 && tell && ended)
+		cw_assessment_clear(&assessment); /* it knows only what was known by then */
+	if (r == 0 && (!tell || ended))
 		r = cw_model_assess(&committer->config->risk, facts.at, facts.n, cw_wall_day(until), &assessment, err);
 	if (r == 0) {
 		row = cw_render_council_level(council, &assessment);
 		text = row ? json_dumps(row, CW_JSON_FLAGS) : NULL;
 		json_decref(row);
-		r = text ? cw_store_put_level(committer->store, council->id, assessment.level, assessment.next_day, text, err)
+		r = text ? cw_store_put_level(committer->store, council->id, assessment.level,
+		                              ended ? CW_DAY_NONE : assessment.next_day, text, err)
 		         : cw_error_nomem(err);
 		free(text);
 		cw_assessment_clear(&assessment);
 	}
-	cw_facts_free(&facts);
+	cw_history_free(&facts);
 	return r;
+}
+
+/* What is known of a council is part of what its successors inherit. */
+static void mark_affected(struct committer *committer, const struct cw_council *council)
+{
+	const struct cw_lineage *edges[CW_PREDECESSORS_MAX];
+	size_t n;
+
+	if (committer->affected[council->index])
+		return;
+	committer->affected[council->index] = true;
+	n = cw_council_successors(committer->config->councils, council, CW_DAY_NONE, edges, CW_ARRAY_LEN(edges));
+	for (size_t i = 0; i < CW_MIN(n, CW_ARRAY_LEN(edges)); i++)
+		committer->affected[edges[i]->successor->index] = true;
 }
 
 static int mark_due(void *arg, const char *council_id, enum cw_level level, int32_t next_day, const char *json)
@@ -417,7 +441,8 @@ static int take_evidence(struct committer *committer, struct cw_cursor *cursor, 
 	committer->latest_known = CW_MAX(committer->latest_known, known);
 	committer->evidence++;
 	committer->new_evidence += is_new;
-	committer->affected[council->index] |= moved;
+	if (moved)
+		mark_affected(committer, council);
 	return 0;
 }
 

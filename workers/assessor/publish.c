@@ -5,6 +5,7 @@
 #include <jansson.h>
 
 #include <councilwatch/log.h>
+#include <councilwatch/history.h>
 #include <councilwatch/render.h>
 
 #include "publish.h"
@@ -97,12 +98,17 @@ static int add_level(void *arg, const char *council_id, enum cw_level level, int
 static json_t *unheard(const struct publisher *publisher, const struct cw_council *council, int32_t day)
 {
 	struct cw_assessment assessment;
-	json_t *object;
+	struct cw_history history;
+	json_t *object = NULL;
 
-	if (cw_model_assess(&publisher->config->risk, NULL, 0, day, &assessment, NULL) < 0)
+	/* Its predecessors may have been heard of. */
+	if (cw_history_load(publisher->store, publisher->config->councils, &publisher->config->risk, council, &history, NULL) < 0)
 		return NULL;
-	object = cw_render_council_level(council, &assessment);
-	cw_assessment_clear(&assessment);
+	if (cw_model_assess(&publisher->config->risk, history.at, history.n, day, &assessment, NULL) == 0) {
+		object = cw_render_council_level(council, &assessment);
+		cw_assessment_clear(&assessment);
+	}
+	cw_history_free(&history);
 	return object;
 }
 
