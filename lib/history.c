@@ -165,3 +165,16 @@ void cw_history_free(struct cw_history *history)
 	cw_buf_clear(&history->texts);
 	*history = (struct cw_history){ 0 };
 }
+
+int32_t cw_history_next_day(const struct cw_history *history, int32_t after)
+{
+	int32_t next = CW_DAY_NONE;
+
+	for (size_t i = 0; i < history->n; i++) {
+		int32_t day = cw_wall_day(history->at[i].known_at);
+
+		if (!history->at[i].document[0] && day > after && (next == CW_DAY_NONE || day < next))
+			next = day;
+	}
+	return next;
+}

@@ -469,8 +469,6 @@ static void test_newer_schema_is_refused(void **state)
 	assert_int_equal(cw_store_open_reader(f->dir, &store, &err), -EPROTO);
 }
 
-int main(void)
-{
 /* A council that took over from another begins with what stood open there, and its level is worked out when that changes. */
 static void test_heritage(void **state)
 {
@@ -508,6 +506,8 @@ static void test_heritage(void **state)
 	assert_int_equal(to_old, 1 + 1); /* inadequate; and a year before its end */
 }
 
+int main(void)
+{
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(test_once), TEST(test_backwards), TEST(test_flapping_page), TEST(test_date_put_right), TEST(test_correction_taken_back), TEST(test_refused_batch_leaves_nothing),

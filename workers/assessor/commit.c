@@ -296,11 +296,15 @@ static int assess_council(struct committer *committer, const struct cw_council *
 	if (r == 0 && (!tell || ended))
 		r = cw_model_assess(&committer->config->risk, facts.at, facts.n, cw_wall_day(until), &assessment, err);
 	if (r == 0) {
+		int32_t next = cw_history_next_day(&facts, cw_wall_day(until));
+
+		if (next == CW_DAY_NONE || (assessment.next_day != CW_DAY_NONE && assessment.next_day < next))
+			next = assessment.next_day;
 		row = cw_render_council_level(council, &assessment);
 		text = row ? json_dumps(row, CW_JSON_FLAGS) : NULL;
 		json_decref(row);
 		r = text ? cw_store_put_level(committer->store, council->id, assessment.level,
-		                              ended ? CW_DAY_NONE : assessment.next_day, text, err)
+		                              ended ? CW_DAY_NONE : next, text, err)
 		         : cw_error_nomem(err);
 		free(text);
 		cw_assessment_clear(&assessment);
