@@ -542,6 +542,10 @@ static int read_where(struct feed_reader *reader, const struct conf_section *sec
 
 static bool names_column(const struct cw_feed *feed, const char *name)
 {
+	for (size_t i = 0; feed->release && i < feed->release->n_measures; i++)
+		for (size_t k = 0; k < feed->release->measures[i].denominator.n; k++)
+			if (strcmp(feed->release->measures[i].denominator.at[k], name) == 0)
+				return true;
 	for (size_t i = 0; i < feed->n_fields; i++)
 		for (size_t k = 0; k < feed->fields[i].columns.n; k++)
 			if (strcmp(feed->fields[i].columns.at[k], name) == 0)
@@ -599,6 +603,86 @@ static int read_number(struct feed_reader *reader, const struct conf_section *se
 	conf_mistake(reader->mistakes, section->file, section->line,
 	             "number \"%s\" has nothing to read; add %s = \"column\" to the record", section->title,
 	             section->title);
+	return 0;
+}
+
+static bool has_value(const struct cw_feed *feed, enum cw_value_id id)
+{
+	for (size_t i = 0; i < feed->n_fields; i++)
+		if (feed->fields[i].role == CW_FIELD_VALUE && feed->fields[i].value_id == id)
+			return true;
+	return false;
+}
+
+static int read_measure(struct feed_reader *reader, const struct conf_section *section)
+{
+	struct cw_feed_release *release = reader->feed->release;
+	struct cw_measure *measure;
+	enum cw_value_id id;
+	int r;
+
+	if (!allowed(reader, section->title, section->line, &id))
+		return 0;
+	if (cw_value_def(id)->type != CW_VALUE_NUMBER) {
+		conf_mistake(reader->mistakes, section->file, section->line, "%s is not a number", section->title);
+		return 0;
+	}
+	if (release->n_measures == CW_MEASURES_MAX) {
+		conf_mistake(reader->mistakes, section->file, section->line, "a release compares at most %u measures",
+		             CW_MEASURES_MAX);
+		return 0;
+	}
+	measure = reallocarray(release->measures, release->n_measures + 1, sizeof(*measure));
+	if (!measure)
+		return -ENOMEM;
+	release->measures = measure;
+	measure += release->n_measures++;
+	*measure = (struct cw_measure){ .value_id = id, .points = release->points, .line = section->line };
+	if (!conf_entry(section, "worse"))
+		conf_mistake(reader->mistakes, section->file, section->line,
+		             "measure \"%s\" does not say which way is worse; add worse = \"higher\" or \"lower\"",
+		             section->title);
+	if (!has_value(reader->feed, id))
+		conf_mistake(reader->mistakes, section->file, section->line,
+		             "measure \"%s\" has nothing to compare; add %s = \"column\" to the record", section->title,
+		             section->title);
+	r = conf_apply("measure", section, measure, reader->mistakes);
+	if (r == 0 && !measure->denominator.n != !(measure->denominator_minimum > 0))
+		conf_mistake(reader->mistakes, section->file, section->line,
+		             "measure \"%s\" needs both denominator and denominator_minimum, or neither", section->title);
+	return r;
+}
+
+static int read_release(struct feed_reader *reader, const struct conf_section *section)
+{
+	struct cw_feed *feed = reader->feed;
+	int r;
+
+	if (feed->release) {
+		conf_mistake(reader->mistakes, section->file, section->line,
+		             "feed \"%s\" has a second release; join them", feed->name);
+		return 0;
+	}
+	feed->release = calloc(1, sizeof(*feed->release));
+	if (!feed->release)
+		return -ENOMEM;
+	r = conf_apply("release", section, feed->release, reader->mistakes);
+	for (size_t i = 0; r == 0 && i < section->n_sections; i++)
+		if (section->sections[i]->known)
+			r = read_measure(reader, section->sections[i]);
+	if (r < 0)
+		return r;
+	if (!section->n_sections)
+		conf_mistake(reader->mistakes, section->file, section->line,
+		             "the release of feed \"%s\" compares nothing; add measure \"value\" { worse = … }", feed->name);
+	if (!reader->kind)
+		return 0;
+	if (!cw_kind_allows(reader->kind->kind, CW_VAL_OUTLIER))
+		conf_mistake(reader->mistakes, section->file, section->line, "kind %s is not of figures that are compared",
+		             reader->kind->name);
+	else if (!has_value(feed, CW_VAL_PERIOD))
+		conf_mistake(reader->mistakes, section->file, section->line,
+		             "the release of feed \"%s\" has no periods; add period = \"column\" to the record", feed->name);
 	return 0;
 }
 
@@ -689,6 +773,9 @@ static int read_record(struct feed_reader *reader)
 		if (record->sections[i]->known)
 			r = read_section(reader, record->sections[i]);
 	}
+	for (size_t i = 0; r == 0 && i < reader->section->n_sections; i++)
+		if (reader->section->sections[i]->known && strcmp(reader->section->sections[i]->name, "release") == 0)
+			r = read_release(reader, reader->section->sections[i]);
 	for (size_t i = 0; r == 0 && i < record->n_sections; i++)
 		if (record->sections[i]->known && strcmp(record->sections[i]->name, "column") == 0)
 			r = read_column(reader, record->sections[i]);
@@ -1022,6 +1109,11 @@ void conf_feed_clear(struct cw_feed *feed)
 		free(feed->columns[i].name);
 	}
 	free(feed->columns);
+	for (size_t i = 0; feed->release && i < feed->release->n_measures; i++)
+		conf_free("measure", &feed->release->measures[i]);
+	if (feed->release)
+		free(feed->release->measures);
+	free(feed->release);
 	for (size_t i = 0; i < feed->n_expects; i++) {
 		free(feed->expects[i].input);
 		free(feed->expects[i].input_file);
@@ -1112,6 +1204,17 @@ static void print_record(const struct cw_feed *feed, struct cw_buf *out)
 	cw_buf_puts(out, "    }\n");
 }
 
+static void print_release(const struct cw_feed_release *release, struct cw_buf *out)
+{
+	if (!release)
+		return;
+	cw_buf_puts(out, "    release {\n");
+	conf_print("release", release, 2, out);
+	for (size_t i = 0; i < release->n_measures; i++)
+		print_titled(out, "measure", cw_value_def(release->measures[i].value_id)->name, &release->measures[i]);
+	cw_buf_puts(out, "    }\n");
+}
+
 void conf_feed_print(const struct cw_feed *feed, struct cw_buf *out)
 {
 	cw_buf_puts(out, "feed ");
@@ -1131,6 +1234,7 @@ void conf_feed_print(const struct cw_feed *feed, struct cw_buf *out)
 		conf_print_text(out, 1, "kind", cw_kind_def(feed->kind)->name);
 	if (!cw_format_names_kind(feed->format))
 		print_record(feed, out);
+	print_release(feed->release, out);
 	for (size_t i = 0; i < feed->n_expects; i++) {
 		const struct cw_expect *expect = &feed->expects[i];
 
@@ -1156,4 +1260,5 @@ void conf_feed_print_mapping(const struct cw_feed *feed, struct cw_buf *out)
 			if (strcmp(conf_keys[i].name, keys[k]) == 0)
 				conf_print_key(&conf_keys[i], feed, 1, out);
 	print_record(feed, out);
+	print_release(feed->release, out);
 }

@@ -19,6 +19,7 @@ static const char *const format_words[] = {
 static const char *const tier_words[] = { "A", "B", "C", "D", NULL };
 static const char *const log_words[] = { "error", "warning", "notice", "info", "debug", NULL };
 static const char *const missing_words[] = { "nothing", NULL };
+static const char *const worse_words[] = { "higher", "lower", NULL };
 static const char *const level_words[] = { "routine", "watch", "priority", "intensive", NULL };
 static const char *const criterion_words[] = { "ofsted", "send", "intel", "leadership", "specific", NULL };
 
@@ -72,6 +73,16 @@ bool cw_feed_may_give(const struct cw_feed *feed, enum cw_kind kind)
 	{                                                                                                              \
 		.section = "where", .name = key, .type = ktype, .offset = offsetof(struct cw_where, field),            \
 		.def = dflt, .help = text                                                                              \
+	}
+#define RELEASE(key, ktype, field, low, high, dflt, text)                                                              \
+	{                                                                                                              \
+		.section = "release", .name = key, .type = ktype, .offset = offsetof(struct cw_feed_release, field),   \
+		.min = low, .max = high, .def = dflt, .help = text                                                     \
+	}
+#define MEASURE(key, ktype, field, low, high, dflt, text)                                                              \
+	{                                                                                                              \
+		.section = "measure", .name = key, .type = ktype, .offset = offsetof(struct cw_measure, field),        \
+		.min = low, .max = high, .def = dflt, .words = worse_words, .base = CW_WORSE_HIGHER, .help = text      \
 	}
 #define RISK(key, ktype, field, low, high, text)                                                                       \
 	{                                                                                                              \
@@ -242,6 +253,15 @@ const struct conf_key conf_keys[] = {
 	  .def = "false",
 	  .help = "figures in parentheses are negative" },
 
+	RELEASE("decile", CONF_NUMBER, decile, 0, 50, "10", "per cent of the councils that stand out as the worst; 0 for none"),
+	RELEASE("minimum", CONF_COUNT, minimum, 2, 1000, "30", "councils with a figure, without which none does"),
+	RELEASE("points", CONF_NUMBER, points, 0, 1e9, "5", "worse by so much than the period before; 0 for never"),
+	MEASURE("worse", CONF_WORD, worse, 0, 0, NULL, "higher or lower"),
+	MEASURE("points", CONF_NUMBER, points, 0, 1e9, NULL, "in place of the release's"),
+	MEASURE("denominator", CONF_LIST, denominator, 0, 0, NULL, "columns with the number that it is a share of"),
+	MEASURE("denominator_minimum", CONF_NUMBER, denominator_minimum, 0, 1e12, "0",
+	        "shares of smaller numbers are not compared"),
+
 	{ .section = "expect", .name = "input", .type = CONF_NAME, .help = "a sample document" },
 	{ .section = "expect", .name = "input_file", .type = CONF_NAME, .help = "a file that holds one" },
 	COLUMNS("expect", "gives", "the evidence it must give"),
@@ -319,6 +339,8 @@ const char *conf_key_home(const char *name)
 		      { "where", "a where of a record" },
 		      { "column", "a column of a record" },
 		      { "number", "a number of a record" },
+		      { "release", "the release of a feed" },
+		      { "measure", "a measure of a release" },
 		      { "expect", "an expect of a feed" },
 		      { "risk", "risk.conf" },
 		      { "signal", "a signal of risk.conf" } };
@@ -358,6 +380,8 @@ static struct conf_grammar where_grammar = { .name = "where", .titled = true };
 static struct conf_grammar column_grammar = { .name = "column", .titled = true };
 static struct conf_grammar number_grammar = { .name = "number", .titled = true };
 static struct conf_grammar record_grammar = { .name = "record" };
+static struct conf_grammar measure_grammar = { .name = "measure", .titled = true };
+static struct conf_grammar release_grammar = { .name = "release" };
 static struct conf_grammar expect_grammar = { .name = "expect" };
 static struct conf_grammar feed_grammar = { .name = "feed", .titled = true };
 static struct conf_grammar signal_grammar = { .name = "signal", .titled = true };
@@ -369,7 +393,8 @@ static bool build_grammar(void)
 {
 	static const struct conf_grammar *const in_record[] = { &map_grammar,    &constants_grammar, &where_grammar,
 		                                                &column_grammar, &number_grammar,    NULL };
-	static const struct conf_grammar *const in_feed[] = { &record_grammar, &expect_grammar, NULL };
+	static const struct conf_grammar *const in_feed[] = { &record_grammar, &release_grammar, &expect_grammar, NULL };
+	static const struct conf_grammar *const in_release[] = { &measure_grammar, NULL };
 	static const struct conf_grammar *const in_risk[] = { &signal_grammar, NULL };
 	static const struct conf_grammar *const in_main[] = { &feed_grammar, &risk_grammar, NULL };
 	static const struct conf_grammar *const in_feeds[] = { &feed_grammar, NULL };
@@ -377,12 +402,14 @@ static bool build_grammar(void)
 		struct conf_grammar *grammar;
 		const char *section;
 	} from[] = { { &record_grammar, "record" }, { &where_grammar, "where" },
-		     { &column_grammar, "column" }, { &number_grammar, "number" }, { &expect_grammar, "expect" }, { &feed_grammar, "feed" },
+		     { &column_grammar, "column" }, { &number_grammar, "number" },
+		     { &release_grammar, "release" }, { &measure_grammar, "measure" }, { &expect_grammar, "expect" }, { &feed_grammar, "feed" },
 		     { &signal_grammar, "signal" }, { &risk_grammar, "risk" },     { &main_grammar, "main" } };
 
 	constants_grammar.keys = cw_value_names();
 	record_grammar.sections = in_record;
 	feed_grammar.sections = in_feed;
+	release_grammar.sections = in_release;
 	risk_grammar.sections = in_risk;
 	main_grammar.sections = in_main;
 	feeds_grammar.sections = in_feeds;

@@ -54,6 +54,7 @@ enum cw_field_role {
 	CW_FIELD_KEY,       /* natural key: the listed columns' texts, joined */
 	CW_FIELD_VALUE,     /* value_id says which */
 	CW_FIELD_WHERE,     /* of no evidence: it picks rows */
+	CW_FIELD_DENOMINATOR, /* likewise: what a figure is a share of */
 };
 
 struct cw_value_map { /* "2.0" = 2: folded text from the source, canonical value */
@@ -89,6 +90,22 @@ struct cw_heading {
 	char *name;
 	struct cw_strings also;
 	unsigned line;
+};
+
+/* What is compared across the councils of one release (docs/model.md). */
+struct cw_feed_release {
+	double decile;               /* per cent of the councils that stand out as the worst; 0 = none */
+	unsigned minimum;            /* councils with a figure, without which there is no such line */
+	double points;               /* worse by so much than the period before stands out; 0 = never */
+	size_t n_measures;
+	struct cw_measure {
+		enum cw_value_id value_id;
+		enum { CW_WORSE_HIGHER, CW_WORSE_LOWER } worse;
+		double points;       /* the release's unless the measure has its own */
+		struct cw_strings denominator; /* columns; the first present one that has a number */
+		double denominator_minimum;    /* figures of smaller numbers are not compared */
+		unsigned line;
+	} *measures;
 };
 
 /* What it means that a row of an earlier document is not there any more. */
@@ -134,6 +151,7 @@ struct cw_feed {
 	struct cw_where *wheres;
 	size_t n_columns;
 	struct cw_heading *columns;
+	struct cw_feed_release *release; /* NULL = figures are not compared */
 	size_t n_expects;
 	struct cw_expect {
 		char *input;         /* a sample document as text, or NULL */

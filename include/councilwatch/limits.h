@@ -48,6 +48,13 @@
 #define CW_SAMPLE_MAX (8u * 1024u * 1024u)
 #define CW_SAMPLES_MAX (64u * 1024u * 1024u)
 
+/* Figures of one period that are held to be compared with one another: some hundred councils, each with some rows. Rows, and
+ * bytes of their evidence. */
+#define CW_RELEASE_ROWS 16384u
+#define CW_RELEASE_BYTES (16u * 1024u * 1024u)
+/* Measures that one release compares. */
+#define CW_MEASURES_MAX 8u
+
 /* Evidence batches: records and bytes, whichever comes first. */
 #define CW_BATCH_RECORDS 4096u
 #define CW_BATCH_BYTES (1024u * 1024u)

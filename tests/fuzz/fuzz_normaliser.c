@@ -29,10 +29,21 @@
 	KEYS("ods-stacked", "ods", " sheet = \"*\"\n heading_rows = 3\n")                                             \
 	KEYS("xlsx-stacked", "xlsx", " sheet = \"*\"\n heading_rows = 3\n table = 1\n")
 
+#define FIGURES \
+	"feed \"figures\" {\n publisher = \"P\"\n tier = \"A\"\n format = \"csv\"\n" \
+	" kind = \"workforce\"\n record {\n council = { \"code\", \"name\" }\n event_date = \"year\"\n" \
+	" date_format = { \"%%Y@09-30\", \"%%Y-%%y@03-31\", \"%%Y%%y@07-31\", \"%%Y-%%#@04-01\" }\n period = \"year\"\n" \
+	" key = { \"year\", \"line\" }\n agency_rate = \"agency\"\n caseload = \"cases\"\n absent = { \"z\", \"x\" }\n" \
+	" number \"caseload\" { scale = -0.001 parentheses = true }\n" \
+	" where \"level\" { is = { \"LA*\", \">=3\" } not = { \"\", \"<4\", \"lad\" } }\n" \
+	" column \"agency\" { also = { \"agency_rate\", \"rate\" } }\n }\n" \
+	" release {\n minimum = 2\n decile = 50\n measure \"agency_rate\" { worse = higher denominator = \"staff\"\n" \
+	" denominator_minimum = 10 }\n measure \"caseload\" { worse = lower points = 1 }\n }\n}\n"
+
 static const char configuration[] =
     "state_dir = \"/nonexistent\"\nruntime_dir = \"/nonexistent\"\n"
     "councils_file = \"%s/config/councils.csv\"\naliases_file = \"%s/config/aliases.csv\"\n" FEED("csv", "csv")
-        SHEETS FEED("html-table", "html-table") FEED("json", "json") FEED("ndjson", "ndjson")
+        SHEETS FIGURES FEED("html-table", "html-table") FEED("json", "json") FEED("ndjson", "ndjson")
             NEWS("feed", "feed", "", "\"category\", \"x:council\"", "\"published\", \"updated\"",
                  "  url = \"link\"\n  title = \"title\"\n  quote = { \"summary\", \"content\" }\n"
                  "  key = \"id\"\n")

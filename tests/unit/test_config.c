@@ -332,6 +332,22 @@ static const struct mistake_case mistake_cases[] = {
 	  "feeds.d/a.conf:7: outcome is not a number\n"
 	  "feeds.d/a.conf:8: evidence of kind area_send has no 'amount'; it has framework_id, "
 	  "inspection_type, inspection_start, inspection_end, outcome, organisation, combined_with, rule, page\n" },
+	{ "release", "",
+	  FEED("record { council = la outcome = grade }\nrelease { measure \"outcome\" { worse = up } }\nrelease { }"),
+	  "feeds.d/a.conf:7: outcome is not a number\n"
+	  "feeds.d/a.conf:7: kind area_send is not of figures that are compared\n"
+	  "feeds.d/a.conf:8: feed \"f\" has a second release; join them\n" },
+	{ "measures", "",
+	  "feed \"f\" { publisher = x tier = A format = csv kind = workforce\n"
+	  "record { council = la agency_rate = a caseload = c }\n"
+	  "release { decile = 51\n measure \"agency_rate\" { worse = up denominator = n }\n"
+	  " measure \"turnover_rate\" { worse = lower }\n measure \"caseload\" { } } }",
+	  "feeds.d/a.conf:3: decile is 51; the maximum is 50\n"
+	  "feeds.d/a.conf:3: the release of feed \"f\" has no periods; add period = \"column\" to the record\n"
+	  "feeds.d/a.conf:4: unknown worse 'up'; use higher or lower\n"
+	  "feeds.d/a.conf:4: measure \"agency_rate\" needs both denominator and denominator_minimum, or neither\n"
+	  "feeds.d/a.conf:5: measure \"turnover_rate\" has nothing to compare; add turnover_rate = \"column\" to the record\n"
+	  "feeds.d/a.conf:6: measure \"caseload\" does not say which way is worse; add worse = \"higher\" or \"lower\"\n" },
 	{ "constants", "",
 	  FEED("record { council = la outcome = grade\nconstants { outcome = 2\ntheme = x\noutcom = 2 } }"),
 	  "feeds.d/a.conf:7: outcome comes from a column already; remove one of the two\n"
@@ -733,7 +749,9 @@ static void test_odd_texts_read_back(void **state)
 	    "  required = {} }\n"
 	    "  expect { input = 'line one\nline \"two\"\n\\\\ ${three}\t' gives = { 'bradford \"quote=a b\"' } } }\n"
 	    "feed \"g\" { publisher = x tier = C format = csv kind = spend\n"
-	    "  record { council = la amount = \"net, \\\"all\\\"\" event_date = y date_format = \"%Y@03-31\"\n"
+	    "  release { decile = 12.5 minimum = 7 points = 0 measure \"amount\" { worse = lower points = 2.5\n"
+	    "   denominator = { \"all of it\", n } denominator_minimum = 30.5 } measure \"rate\" { worse = higher } }\n"
+	    "  record { rate = r period = y council = la amount = \"net, \\\"all\\\"\" event_date = y date_format = \"%Y@03-31\"\n"
 	    "  number \"amount\" { scale = -0.001 parentheses = on } map \"event_date\" { \"2024 (r)\" = 2024-03-31 }\n"
 	    "  where \"$x \\\"y\\\"\" { is = { \"a*\", \"\" } not = \"<= 5\" optional = on }\n"
 	    "  column \"net, \\\"all\\\"\" { also = { \"a\", \"b\" } } } }\n");
@@ -767,6 +785,7 @@ static void test_hash(void **state)
 		{ "risk { cap_send = 59 }", FEED(RECORD), false },
 		{ "", FEED("record { council = la outcome = \"Grade 2\" }"), false },
 		{ "", FEED("record { council = la outcome = grade map \"outcome\" { x = 2 } }"), false },
+		{ "", FEED("record { council = la outcome = grade where \"a\" { is = b } }"), false },
 	};
 	struct place place;
 	char base[128] = "", text[2048];

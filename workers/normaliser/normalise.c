@@ -22,6 +22,7 @@ struct cw_normaliser {
 	size_t n_look;
 	bool looked;
 	bool decoded; /* the decoder has been told of the end */
+	bool ended;   /* the format has */
 	uint64_t bytes;
 	int error;
 };
@@ -217,14 +218,20 @@ int cw_normaliser_end(struct cw_normaliser *normaliser, struct cw_document_tally
 		if (r < 0)
 			return failed(normaliser, r, err);
 	}
-	if (!cw_record_failed(record)) {
+	if (!cw_record_failed(record) && !normaliser->ended) {
 		r = normaliser->format->end(normaliser->state);
 		if (r < 0)
 			return failed(normaliser, r, err);
 		if (r > 0)
 			return 1;
-		settle(normaliser);
+		normaliser->ended = true;
 	}
+	r = cw_record_end(record);
+	if (r < 0)
+		return failed(normaliser, r, err);
+	if (r > 0)
+		return 1;
+	settle(normaliser);
 	cw_record_tally(record, ret);
 	return 0;
 }

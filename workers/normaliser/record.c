@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include <councilwatch/limits.h>
 
 #include "record.h"
+#include "release.h"
 
 /* Titles and texts are for people to recognise a statement by, not to read it in full. Characters. */
 #define TITLE_CHARACTERS 300u
@@ -103,6 +105,9 @@ struct cw_record {
 	struct field *event, *published;
 	size_t n_wheres;
 	struct where *wheres;
+	struct cw_release *release; /* NULL = figures are not compared */
+	struct field denominators[CW_MEASURES_MAX];
+	double denominator[CW_MEASURES_MAX]; /* of the row */
 	size_t n_slots;
 	struct slot *slots;
 	unsigned *ranks; /* owned; which of a slot's headings the one found is */
@@ -352,6 +357,29 @@ static int set_up_where(struct cw_record *record, const struct cw_where *config,
 	return r < 0 ? r : set_up_patterns(record, &config->not, &where->not, &where->n_not);
 }
 
+static int set_up_release(struct cw_record *record, const struct cw_feed_release *config)
+{
+	static const struct cw_field no_field = { .role = CW_FIELD_DENOMINATOR };
+
+	for (size_t m = 0; m < config->n_measures; m++) {
+		const struct cw_strings *columns = &config->measures[m].denominator;
+		struct field *field = &record->denominators[m];
+
+		field->config = &no_field;
+		field->needed = columns->n > 0;
+		field->slots = calloc(columns->n + 1, sizeof(*field->slots));
+		if (!field->slots)
+			return -ENOMEM;
+		for (size_t i = 0; i < columns->n; i++) {
+			int r = slot_of(record, columns->at[i], &field->slots[field->n_slots++]);
+
+			if (r < 0)
+				return r;
+		}
+	}
+	return cw_release_new(record->feed, &record->sink, &record->release);
+}
+
 static int set_up_info(struct cw_record *record, const struct cw_document_info *info)
 {
 	struct cw_str *texts[] = { &record->info.feed, &record->info.url, &record->info.content_type };
@@ -405,6 +433,8 @@ static int set_up(struct cw_record *record, const struct cw_document_info *info)
 	for (size_t i = 0; i < feed->n_fields; i++)
 		n_columns += feed->fields[i].columns.n;
 	n_columns += feed->n_wheres;
+	for (size_t i = 0; feed->release && i < feed->release->n_measures; i++)
+		n_columns += feed->release->measures[i].denominator.n;
 	record->slots = calloc(n_columns + 1, sizeof(*record->slots));
 	record->trial = calloc(n_columns + 1, sizeof(*record->trial));
 	record->ranks = calloc(n_columns + 1, sizeof(*record->ranks));
@@ -427,6 +457,9 @@ static int set_up(struct cw_record *record, const struct cw_document_info *info)
 		if (r < 0)
 			return r;
 	}
+	r = feed->release ? set_up_release(record, feed->release) : 0;
+	if (r < 0)
+		return r;
 	for (size_t i = 0; i < feed->absent.n; i++) {
 		r = fold_copy(record, feed->absent.at[i], &record->absent[i]);
 		if (r < 0)
@@ -482,6 +515,9 @@ void cw_record_free(struct cw_record *record)
 		free(record->wheres[i].column.memo);
 	}
 	free(record->wheres);
+	for (size_t i = 0; i < CW_MEASURES_MAX; i++)
+		free(record->denominators[i].slots);
+	cw_release_free(record->release);
 	free(record->ranks);
 	for (size_t i = 0; i < record->n_fields; i++) {
 		for (size_t k = 0; k < record->fields[i].n_maps; k++)
@@ -625,6 +661,9 @@ static const struct field *lacking(const struct cw_record *record, const int *pl
 	for (size_t i = 0; i < record->n_wheres; i++)
 		if (record->wheres[i].column.needed && !has_column(&record->wheres[i].column, places))
 			return &record->wheres[i].column;
+	for (size_t i = 0; i < CW_MEASURES_MAX; i++)
+		if (record->denominators[i].needed && !has_column(&record->denominators[i], places))
+			return &record->denominators[i];
 	return NULL;
 }
 
@@ -1747,6 +1786,15 @@ static int give(struct cw_record *record, struct cw_evidence *evidence)
 	}
 	evidence->row = record->row;
 	record->tally.evidence++;
+	if (record->release) {
+		r = cw_release_take(record->release, evidence, record->denominator);
+		if (r <= 0)
+			return r;
+		cw_record_fail(record, CW_REASON_TOO_LARGE,
+		               "over %u rows of one period: a release that is compared has about one for each council",
+		               CW_RELEASE_ROWS);
+		return 0;
+	}
 	return record->sink.evidence ? record->sink.evidence(record->sink.arg, evidence) : 0;
 }
 
@@ -1834,6 +1882,27 @@ static void evidence_start(struct cw_evidence *evidence, enum cw_kind kind)
 	evidence->n_values = 0;
 }
 
+/* What the row's figures are shares of; NAN where it does not say. */
+static int take_denominators(struct cw_record *record, const struct cw_cell *cells)
+{
+	for (size_t m = 0; record->release && m < CW_MEASURES_MAX; m++) {
+		struct field *field = &record->denominators[m];
+		char figure[CW_NUMBER_TEXT];
+		struct memo *memo;
+		struct cw_str text;
+		size_t slot;
+		int r;
+
+		record->denominator[m] = NAN;
+		r = field->n_slots ? pick(record, field, cells, &text, &slot, &memo) : 0;
+		if (r < 0)
+			return r;
+		if (r && cw_parse_figure(text, false, 1, figure) == 0)
+			(void)cw_parse_double(cw_str(figure), &record->denominator[m]);
+	}
+	return 0;
+}
+
 int cw_record_row(struct cw_record *record, uint64_t row, const struct cw_cell *cells)
 {
 	uint64_t bad = record->tally.reasons[CW_REASON_BAD_VALUE];
@@ -1871,5 +1940,11 @@ int cw_record_row(struct cw_record *record, uint64_t row, const struct cw_cell *
 			return 0;
 		return reject(record, CW_REASON_SUPPRESSED, cw_str(""), cw_str(""), NULL);
 	}
-	return cw_record_evidence_for(record, &evidence, &councils);
+	r = take_denominators(record, cells);
+	return r < 0 ? r : cw_record_evidence_for(record, &evidence, &councils);
+}
+
+int cw_record_end(struct cw_record *record)
+{
+	return record->release ? cw_release_end(record->release, !cw_record_failed(record)) : 0;
 }

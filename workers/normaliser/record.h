@@ -71,6 +71,9 @@ struct cw_record_councils {
 	struct cw_str organisation; /* that stands for them, as the row spells it; empty: they are named themselves */
 };
 
+/* After the last row, when the feed compares figures: 1: some evidence was handed over, call again; 0: all is; or -errno. */
+int cw_record_end(struct cw_record *record);
+
 /* For formats that build evidence themselves. start_row first, then any number of rejects and at most one
  * evidence, for one council or for several; they are resolved here from all texts that name them. */
 void cw_record_start_row(struct cw_record *record, uint64_t row);
