@@ -21,12 +21,15 @@ const char *const *cw_format_columns(enum cw_format format)
 		                             "description",
 		                             "organisation",
 		                             NULL };
+	static const char *const judgment[] = { "citation", "court", "date", "council", "role", "uri", "url", NULL };
 
 	switch (format) {
 	case CW_FORMAT_FEED:
 		return feed;
 	case CW_FORMAT_GOVUK_CONTENT:
 		return govuk;
+	case CW_FORMAT_AKOMA_NTOSO:
+		return judgment;
 	default:
 		return NULL;
 	}

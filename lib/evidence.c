@@ -21,6 +21,8 @@ static const char *const control_words[] = { "con", "lab", "ld", "green", "refor
 	                                     "other", "noc", NULL };
 static const char *const level_words[] = { "routine", "watch", "priority", "intensive", NULL };
 
+static const char *const role_words[] = { "applicant", "respondent", "interested", "both", NULL };
+
 static const struct cw_value_def value_defs[CW_VAL_COUNT] = {
 	[CW_VAL_FRAMEWORK_ID] = { CW_VAL_FRAMEWORK_ID, "framework_id", CW_VALUE_TEXT, 0, 0, NULL },
 	[CW_VAL_OVERALL_EFFECTIVENESS] = { CW_VAL_OVERALL_EFFECTIVENESS, "overall_effectiveness", CW_VALUE_GRADE, 0, 0,
@@ -78,6 +80,8 @@ static const struct cw_value_def value_defs[CW_VAL_COUNT] = {
 	[CW_VAL_CITATION] = { CW_VAL_CITATION, "citation", CW_VALUE_TEXT, 0, 0, NULL },
 	[CW_VAL_ORGANISATION] = { CW_VAL_ORGANISATION, "organisation", CW_VALUE_TEXT, 0, 0, NULL },
 	[CW_VAL_COMBINED_WITH] = { CW_VAL_COMBINED_WITH, "combined_with", CW_VALUE_TEXT, 0, 0, NULL },
+	[CW_VAL_COURT] = { CW_VAL_COURT, "court", CW_VALUE_TEXT, 0, 0, NULL },
+	[CW_VAL_ROLE] = { CW_VAL_ROLE, "role", CW_VALUE_WORD, 0, 0, role_words },
 };
 
 /* Values of each kind, then those of which at least one must be there for a row to say anything. */
@@ -133,7 +137,7 @@ VALUES(note_outcome, CW_VAL_SEVERITY);
 VALUES(override_values, CW_VAL_LEVEL, CW_VAL_EXPIRES, CW_VAL_AUTHOR, CW_VAL_SENSITIVITY, CW_VAL_SCOPE, CW_VAL_REASON,
        ANY_KIND);
 VALUES(override_outcome, CW_VAL_LEVEL);
-VALUES(judgment_values, CW_VAL_CITATION, CW_VAL_THEME, ANY_KIND);
+VALUES(judgment_values, CW_VAL_CITATION, CW_VAL_COURT, CW_VAL_ROLE, CW_VAL_THEME, ANY_KIND);
 VALUES(judgment_outcome, CW_VAL_CITATION);
 
 static const struct cw_kind_def kind_defs[CW_KIND_COUNT] = {

@@ -120,6 +120,8 @@ enum cw_value_id {
 	CW_VAL_CITATION,           /* neutral citation of a judgment */
 	CW_VAL_ORGANISATION,       /* as the source names it, when it is not the council itself */
 	CW_VAL_COMBINED_WITH,      /* other councils that the same row counts for, by id */
+	CW_VAL_COURT,              /* that gave a judgment, as the source codes it */
+	CW_VAL_ROLE,               /* of the council in a judgment */
 	CW_VAL_COUNT
 };
 #define CW_VALUES_MAX 24 /* values in one piece of evidence */

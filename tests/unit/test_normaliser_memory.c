@@ -85,6 +85,12 @@ static const struct memory_case cases[] = {
 	  "\"<p>x</"
 	  "p>\",\"withdrawn_at\":\"2022-01-01\"},\"details\":{\"change_history\":[{\"public_timestamp\":\"2021-12-24\","
 	  "\"note\":\"n\"}]},\"links\":{\"organisations\":[{\"title\":\"o\"}]}}" },
+	{ "akoma-ntoso",
+	  "<akomaNtoso><judgment><meta><FRBRWork><FRBRdate date='2020-01-01' name='judgment'/></FRBRWork><TLCPerson "
+	  "eId='a' "
+	  "showAs='Kent County Council'/><proprietary><cite>[2020] X 1</cite><party role='Defendant'>Leeds City "
+	  "Council</party></proprietary></meta><header><party refersTo='#a' "
+	  "as='#claimant'/></header></judgment></akomaNtoso>" },
 	{ "ndjson", "{\"code\":380,\"Grade\":\"good\"}\n{\"code\":[]}\nx\n" },
 	{ "evidence", "{\"kind\":\"signal\",\"council_id\":\"E08000032\",\"title\":\"a  "
 	              "b\",\"url\":\"https://example.org/\",\"values\":{\"signal\":\"apa_open\",\"status\":\"open\"}}\n"
@@ -104,6 +110,11 @@ static struct cw_config *config_of(const struct memory_case *c)
 		    "feed \"test\" {\npublisher = \"P\"\ntier = \"A\"\nformat = \"govuk-content\"\nkind = \"news\"\n"
 		    "record {\ncouncil = \"title\"\ntitle = \"note\"\nurl = \"url\"\npublished_at = "
 		    "\"public_timestamp\"\n}\n}\n");
+	if (!strcmp(c->format, "akoma-ntoso"))
+		return support_config_feeds(
+		    "feed \"test\" {\npublisher = \"P\"\ntier = \"A\"\nformat = \"akoma-ntoso\"\nkind = "
+		    "\"court_judgment\"\n"
+		    "record {\ncouncil = \"council\"\ncitation = \"citation\"\nevent_date = \"date\"\n}\n}\n");
 	if (!strcmp(c->format, "xml"))
 		return support_config_feeds("feed \"test\" {\npublisher = \"P\"\ntier = \"C\"\nformat = \"xml\"\nkind "
 		                            "= \"news\"\nrows_at = \"l/r\"\n"

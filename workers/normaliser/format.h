@@ -36,6 +36,7 @@ extern const struct cw_format_ops cw_format_xml;
 extern const struct cw_format_ops cw_format_govuk_content;
 extern const struct cw_format_ops cw_format_ods;
 extern const struct cw_format_ops cw_format_xlsx;
+extern const struct cw_format_ops cw_format_akoma_ntoso;
 
 const struct cw_format_ops *cw_format_ops(enum cw_format format); /* NULL when there is none */
 /* Adds a format that is not in the library; ops is kept. 0 or -ENOSPC. */
