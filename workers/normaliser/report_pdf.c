@@ -97,7 +97,7 @@ static int add_page(struct cw_report_text *text, const char *chars, const Popple
 		} else if (!blank) {
 			double high = box.y1 - box.y0;
 
-			if (box.any && (here->x1 - box.x1 > high * 1.2 || here->x1 < box.x1 - high * 2)) {
+			if (box.any && (here->x1 - box.x1 > high * 0.8 || here->x1 < box.x1 - high * 2)) {
 				r = add(text, &box, start, chars);
 				box.any = false;
 				start = chars;

@@ -33,9 +33,12 @@ struct reader {
 	size_t first_page_end; /* word */
 	size_t table_at;       /* word at which the table of judgements begins, or NOWHERE */
 	size_t table_end;      /* word after it */
+	size_t title_end;      /* word after the title, or 0 */
 	/* Where texts of the report stand in report->made, while that grows. */
 	struct place names[CW_REPORT_NAMES_MAX], others[CW_REPORT_NAMES_MAX], title, quote;
 	struct place problems[CW_REPORT_PROBLEMS_MAX];
+	struct place theme;
+	bool has_theme;
 	bool unread;           /* the table is not there or not understood, and this has been said */
 	int error;
 };
@@ -555,10 +558,10 @@ static void read_labels(const struct reader *reader, const struct side *left, co
 		}
 		table->last = left->at[i - 1];
 		table->n_labels++;
-		/* Below the last one prose begins. */
-		if (judgement->id == CW_VAL_OVERALL_EFFECTIVENESS && judgements == ilacs_judgements)
+		/* Below the last one prose begins, which might begin with the words of a label. */
+		if (table->n_labels > 3 && judgement->id == CW_VAL_OVERALL_EFFECTIVENESS && judgements == ilacs_judgements)
 			return;
-		if (judgement->id == CW_VAL_LEADERSHIP_MANAGEMENT_GOVERNANCE && judgements == sif_judgements)
+		if (table->n_labels > 4 && judgements == sif_judgements)
 			return;
 	}
 }
@@ -858,18 +861,14 @@ static void read_headline(struct reader *reader, struct findings *findings)
 			continue;
 		at = phrase(reader, i, "the overall judgement|judgment is");
 		if (at != NOWHERE) {
-			size_t that = phrase(reader, at, "[that] children's|childrens services");
-
-			if (that != NOWHERE) {
-				at = that;
-				that = phrase(reader, at, "is|are");
-				at = that == NOWHERE ? at : that;
-			}
 			grade = grade_at(reader, at, &end);
+			if (!grade)
+				grade = name_and_grade(reader, at, &name_end, &end);
+			name_end = 0; /* no name, or not the name alone */
 		} else {
-			at = phrase(reader, i, "children's|childrens services|service in [the]");
+			at = phrase(reader, i, "[local] [authority] children's|childrens [social] [care] services|service [in|at|for] [the]");
 			if (at == NOWHERE)
-				at = phrase(reader, i, "services for children in [the]");
+				at = phrase(reader, i, "services for children [and] [young] [people] in [the]");
 			if (at != NOWHERE)
 				grade = name_and_grade(reader, at, &name_end, &end);
 		}
@@ -1182,10 +1181,12 @@ static void read_dates(struct reader *reader)
 {
 	struct cw_report *report = reader->report;
 	size_t end = NOWHERE, limit = reader->first_page_end, behind = 0;
-	size_t at = find_first(reader, 0, limit, "inspection|fieldwork|inspected dates|date", &end);
+	size_t at = find_first(reader, 0, limit, "inspection|fieldwork dates|date|date(s", &end);
 
 	if (at == NOWHERE)
-		at = find_first(reader, 0, limit, "inspected|dates|date [of] [the] [inspection]", &end);
+		at = find_first(reader, 0, limit, "dates|date of [the] inspection", &end);
+	if (at == NOWHERE)
+		at = find_first(reader, 0, limit, "inspected [between|on|from]", &end);
 	if (at != NOWHERE && end < reader->text->n_words &&
 	    !dates_at(reader, end, &report->start, &report->end, &behind))
 		problem(reader, CW_REASON_BAD_DATE, "inspection_start",
@@ -1319,6 +1320,15 @@ static void names_above(struct reader *reader, size_t title)
 			take_name(reader, i, title);
 }
 
+/* What stands between a title and the dates of the inspection. */
+static void names_below(struct reader *reader, size_t title_end, size_t limit)
+{
+	size_t stop = NOWHERE, dates = find_first(reader, title_end, limit, "inspection date|dates", &stop);
+
+	if (dates != NOWHERE)
+		take_name(reader, title_end, dates);
+}
+
 /* The council of "Inspection of X local authority children's services": the words from i to such an end. Also tried
  * without what follows its name in some titles. */
 static void name_until(struct reader *reader, size_t i, const char *const *ends_with)
@@ -1350,7 +1360,9 @@ static void ilacs_title(struct reader *reader, size_t limit)
 			if (stop == NOWHERE)
 				continue;
 			reader->title = printed(reader, at, stop);
+			reader->title_end = stop;
 			names_above(reader, at);
+			names_below(reader, stop, limit);
 			return;
 		}
 		name_until(reader, end, services);
@@ -1359,6 +1371,7 @@ static void ilacs_title(struct reader *reader, size_t limit)
 		for (stop = end; stop < limit && !word_is(reader, stop, "services"); stop++)
 			;
 		reader->title = printed(reader, at, CW_MIN(stop + 1, limit));
+		reader->title_end = CW_MIN(stop + 1, limit);
 		return;
 	}
 }
@@ -1395,11 +1408,30 @@ static void name_of_board(struct reader *reader, size_t title)
 	names_above(reader, title);
 }
 
+/* "Inspection of Tower Hamlets local authority children's services" at the foot of a page. */
+static void read_footer(struct reader *reader)
+{
+	for (size_t i = reader->first_page_end; i < reader->text->n_words; i++) {
+		size_t at = phrase(reader, i, "inspection of [the]");
+
+		if (at == NOWHERE || !word_at(reader, i)->first)
+			continue;
+		for (size_t k = at + 1; k < at + NAME_WORDS_MAX && k < reader->text->n_words; k++) {
+			for (const char *const *end = services; *end; end++) {
+				if (phrase(reader, k, *end) == NOWHERE)
+					continue;
+				take_other(reader, at, k);
+				return;
+			}
+		}
+	}
+}
+
 static void find_title(struct reader *reader)
 {
 	struct cw_report *report = reader->report;
 	size_t zone = row_limit(reader, TITLE_ROWS), letter = row_limit(reader, LETTER_ROWS);
-	size_t at = NOWHERE, end = NOWHERE, stop = NOWHERE, dates;
+	size_t at = NOWHERE, end = NOWHERE;
 
 	for (size_t i = 0; i < CW_ARRAY_LEN(titles) && at == NOWHERE; i++) {
 		bool is_letter = titles[i].type >= CW_REPORT_JTAI || titles[i].type == CW_REPORT_FOCUSED_VISIT ||
@@ -1412,6 +1444,7 @@ static void find_title(struct reader *reader)
 	if (at == NOWHERE)
 		return;
 	reader->title = printed(reader, at, end);
+	reader->title_end = end;
 	switch (report->type) {
 	case CW_REPORT_SIF:
 		names_above(reader, at);
@@ -1423,9 +1456,7 @@ static void find_title(struct reader *reader)
 	case CW_REPORT_CHILD_PROTECTION:
 	case CW_REPORT_SAFEGUARDING:
 		/* The council stands below the title; some put it above. */
-		dates = find_first(reader, end, zone, "inspection date|dates", &stop);
-		if (dates != NOWHERE)
-			take_name(reader, end, dates);
+		names_below(reader, end, zone);
 		names_above(reader, at);
 		break;
 	default:
@@ -1434,48 +1465,7 @@ static void find_title(struct reader *reader)
 	}
 }
 
-/* --- the quote --- */
-
-/*
- * The first whole sentences below `from`, as many as fit, of one page; a sentence begins a row with a capital. A word that is
- * parted at the end of a line ends it, because its hyphen may be its own or the line's.
- */
-static void quote_prose(struct reader *reader, size_t from)
-{
-	const struct cw_report_text *text = reader->text;
-
-	for (size_t i = from; i < text->n_words; i++) {
-		const struct cw_report_word *word = word_at(reader, i);
-		size_t end = 0, characters = 0;
-
-		if (!word->first || text->text.data[word->at] < 'A' || text->text.data[word->at] > 'Z')
-			continue;
-		/* A line of prose is one span and has some words. */
-		if (text->rows[word->row].n != 1 || row_end(reader, i) < i + 7)
-			continue;
-		for (size_t k = i; k < text->n_words && word_page(reader, k) == word_page(reader, i); k++) {
-			const struct cw_report_word *at = word_at(reader, k);
-
-			if (text->rows[at->row].n != 1)
-				break;
-			characters += at->len + 1;
-			if (characters > CW_QUOTE_MAX)
-				break;
-			if (at->last && text->text.data[at->at + at->len - 1] == '-')
-				break;
-			if (at->after == '.' && (k + 1 == text->n_words || word_at(reader, k + 1)->first ||
-			                         (text->text.data[word_at(reader, k + 1)->at] >= 'A' &&
-			                          text->text.data[word_at(reader, k + 1)->at] <= 'Z')))
-				end = k + 1;
-		}
-		if (end) {
-			take_quote(reader, i, end);
-			return;
-		}
-	}
-}
-
-/* --- areas for priority action --- */
+/* --- lists --- */
 
 /* Does the row begin an item of a list? -1: with a bullet; n: with that number; 0: no. */
 static int item_of(const struct reader *reader, uint32_t row)
@@ -1497,6 +1487,76 @@ static int item_of(const struct reader *reader, uint32_t row)
 	return span->len >= 2 && at[0] == 0xc2 && (at[1] == 0xb7 || at[1] == 0xa7) ? -1 : 0;
 }
 
+/* --- the quote --- */
+
+/* Can a sentence begin with this word, which is the first of its row or stands behind the number of a paragraph? What stands above
+ * has ended, or ends further up. */
+static bool may_begin(const struct reader *reader, size_t i)
+{
+	const struct cw_report_text *text = reader->text;
+	const struct cw_report_row *row = &text->rows[word_at(reader, i)->row], *above;
+	bool numbered = i && !word_at(reader, i)->first && word_at(reader, i - 1)->first &&
+	                item_of(reader, word_at(reader, i)->row) > 0;
+
+	if (text->text.data[word_at(reader, i)->at] < 'A' || text->text.data[word_at(reader, i)->at] > 'Z')
+		return false;
+	if (numbered)
+		return row->n <= 2;
+	/* A line of prose is one span and has some words. */
+	if (!word_at(reader, i)->first || row->n != 1 || row_end(reader, i) < i + 7)
+		return false;
+	if (!i || word_page(reader, i - 1) != row->page || word_at(reader, i - 1)->after == '.')
+		return true;
+	above = &text->rows[word_at(reader, i - 1)->row];
+	return row->y0 - above->y1 > (row->y1 - row->y0) * 0.3f;
+}
+
+static bool same_size(const struct cw_report_row *a, const struct cw_report_row *b)
+{
+	float x = a->y1 - a->y0, y = b->y1 - b->y0;
+
+	return fabsf(x - y) < 0.1f * CW_MAX(x, y);
+}
+
+/*
+ * The first whole sentences below `from`, as many as fit, of one page; of a sentence that is too long, its beginning. A word that
+ * is parted at the end of a line ends it, because its hyphen may be its own or the line's.
+ */
+static void quote_prose(struct reader *reader, size_t from)
+{
+	const struct cw_report_text *text = reader->text;
+
+	for (size_t i = from; i < text->n_words; i++) {
+		const struct cw_report_row *row = &text->rows[word_at(reader, i)->row];
+		size_t end = 0, characters = 0, k;
+
+		if (!may_begin(reader, i))
+			continue;
+		for (k = i; k < text->n_words && word_page(reader, k) == row->page; k++) {
+			const struct cw_report_word *at = word_at(reader, k);
+			const struct cw_report_word *next = k + 1 < text->n_words ? at + 1 : NULL;
+			const struct cw_report_row *here = &text->rows[at->row];
+
+			/* A heading is larger; a paragraph with a number is another. */
+			if (here != row && (here->n != 1 || !same_size(row, here) || (at->first && item_of(reader, at->row))))
+				break;
+			characters += at->len + 1;
+			if (characters > CW_QUOTE_MAX || (at->last && text->text.data[at->at + at->len - 1] == '-'))
+				break;
+			if (at->after == '.' && (!next || next->first || (text->text.data[next->at] >= 'A' && text->text.data[next->at] <= 'Z')))
+				end = k + 1;
+		}
+		if (!end && characters > CW_QUOTE_MAX / 2)
+			end = k;
+		if (end) {
+			take_quote(reader, i, end);
+			return;
+		}
+	}
+}
+
+/* --- areas for priority action --- */
+
 static const char *const behind_actions[] = {
 	"areas|area for improvement", "what needs to improve", "strengths", "[main|key] findings", "next steps",
 	"yours sincerely", "the local authority's strengths", "information about this", "recommendations",
@@ -1504,8 +1564,8 @@ static const char *const behind_actions[] = {
 };
 
 /* The items of the list below a heading, up to what is known to follow such a list: their number, 0 when there are none
- * and the text says so, -1 when it cannot be told. */
-static int count_items(const struct reader *reader, size_t at)
+ * and the text says so, -1 when it cannot be told. one: the heading speaks of one area, which may be a paragraph. */
+static int count_items(const struct reader *reader, size_t at, bool one)
 {
 	const struct cw_report_text *text = reader->text;
 	int bullets = 0, first = 0, last = 0;
@@ -1515,25 +1575,30 @@ static int count_items(const struct reader *reader, size_t at)
 		const struct cw_report_word *word = word_at(reader, i);
 		int item;
 
-		if (phrase(reader, i, "no [areas|area] [for] priority") != NOWHERE ||
-		    phrase(reader, i, "did not find|identify any") != NOWHERE)
+		if (phrase(reader, i, "no [areas|area] [for] [immediate] [or|and] priority") != NOWHERE ||
+		    phrase(reader, i, "not find|identify|identified any areas|area|priority|immediate") != NOWHERE)
 			none = true;
 		if (!word->first)
 			continue;
 		for (const char *const *end = behind_actions; *end; end++) {
 			if (phrase(reader, i, *end) == NOWHERE)
 				continue;
-			if (first && !bullets)
-				return last - first + 1;
-			return first && bullets ? -1 : bullets ? bullets : none ? 0 : -1;
+			if (none) /* one paragraph says so */
+				return last == first && bullets < 2 ? 0 : -1;
+			if (first || bullets)
+				return first ? last - first + 1 : bullets;
+			return one ? 1 : -1;
 		}
 		item = item_of(reader, word->row);
-		if (item < 0)
+		/* Bullets below a number are parts of its item. */
+		if (item < 0 && !first)
 			bullets++;
-		else if (item && !first)
-			first = last = item;
-		else if (item && item != ++last)
+		else if (item > 0 && (bullets || (first && item != last + 1)))
 			return -1;
+		else if (item > 0)
+			last = item;
+		if (item > 0 && !first)
+			first = item;
 	}
 	return -1;
 }
@@ -1561,7 +1626,7 @@ static void count_priority_actions(struct reader *reader)
 		if (end == NOWHERE || !word_at(reader, i)->first || (end < text->n_words && !word_at(reader, end)->first) ||
 		    word_at(reader, end - 1)->after == '.')
 			continue;
-		n = count_items(reader, end);
+		n = count_items(reader, end, word_is(reader, i, "area") && word_is(reader, end - 1, "action"));
 		if (n >= 0 && n <= 20)
 			set_number(reader, CW_VAL_PRIORITY_ACTIONS, (unsigned)n);
 		else
@@ -1574,6 +1639,143 @@ static void count_priority_actions(struct reader *reader)
 	else if (visit)
 		problem(reader, CW_REASON_BAD_VALUE, "priority_actions", (struct place){ 0 },
 		        "it speaks of priority actions and has no list of them");
+}
+
+/* --- what reports without grades come to --- */
+
+/* The outcome of an area SEND inspection, which is one of three sentences. */
+static void read_area_outcome(struct reader *reader)
+{
+	static const char *const outcomes[] = {
+		"typically lead to positive experiences and outcomes",
+		"lead to inconsistent experiences and outcomes",
+		"widespread and/or|and|or systemic failings leading to significant concerns",
+	};
+	size_t from = 0, to = 0;
+	unsigned found = 0;
+
+	for (size_t i = 0; i < reader->text->n_words && word_page(reader, i) <= 3; i++) {
+		for (unsigned k = 0; k < CW_ARRAY_LEN(outcomes); k++) {
+			size_t end = phrase(reader, i, outcomes[k]);
+
+			if (end == NOWHERE)
+				continue;
+			if (found && found != k + 1) {
+				problem(reader, CW_REASON_BAD_VALUE, "outcome", printed(reader, i, end),
+				        "the report says outcome %u in one place and %u in another", found, k + 1);
+				return;
+			}
+			if (!found)
+				from = i, to = end;
+			found = k + 1;
+		}
+	}
+	if (!found) {
+		problem(reader, CW_REASON_BAD_VALUE, "outcome", (struct place){ 0 }, "none of the three outcomes is in the report");
+		return;
+	}
+	set_number(reader, CW_VAL_OUTCOME, found);
+	/* The sentence that says so. */
+	while (from && word_at(reader, from - 1)->after != '.' && word_page(reader, from - 1) == word_page(reader, to - 1) &&
+	       to - from < 30)
+		from--;
+	while (to < reader->text->n_words && word_at(reader, to - 1)->after != '.' && to - from < 45 &&
+	       word_page(reader, to) == word_page(reader, from))
+		to++;
+	take_quote(reader, from, to);
+}
+
+/* Was a written statement of action required? Letters that do not speak of one say that it was not. */
+static void read_written_statement(struct reader *reader)
+{
+	bool mentioned = false;
+
+	for (size_t i = 0; i < reader->text->n_words; i++) {
+		if (phrase(reader, i, "determined that a written statement of action is required") != NOWHERE ||
+		    phrase(reader, i, "determined that the local area must submit a written statement of action") != NOWHERE) {
+			set_value(reader, CW_VAL_WSOA, cw_str("yes"));
+			return;
+		}
+		mentioned = mentioned || phrase(reader, i, "written statement") != NOWHERE || word_is(reader, i, "wsoa");
+	}
+	if (mentioned)
+		problem(reader, CW_REASON_BAD_VALUE, "wsoa", (struct place){ 0 },
+		        "it speaks of a written statement of action, and not in the words that require one");
+	else
+		set_value(reader, CW_VAL_WSOA, cw_str("no"));
+}
+
+/* Were the weaknesses mended when the inspectors came back? */
+static void read_revisit(struct reader *reader)
+{
+	static const struct {
+		const char *words, *value;
+	} said[] = {
+		{ "made sufficient progress in addressing all", "sufficient" },
+		{ "made sufficient progress in addressing each", "sufficient" },
+		{ "made sufficient progress in addressing one|two|three|four|five|six|seven|eight|nine|ten of the", "some" },
+		{ "not made sufficient progress in addressing any", "insufficient" },
+	};
+	const char *found = NULL;
+
+	for (size_t i = 0; i < reader->text->n_words && word_page(reader, i) <= 2; i++) {
+		for (size_t k = 0; k < CW_ARRAY_LEN(said); k++) {
+			if (phrase(reader, i, said[k].words) == NOWHERE)
+				continue;
+			/* "has not made sufficient progress in addressing all" is something else. */
+			if (k < 3 && i && word_is(reader, i - 1, "not"))
+				return;
+			if (found && strcmp(found, said[k].value) != 0)
+				found = "";
+			else
+				found = said[k].value;
+		}
+	}
+	if (found && *found)
+		set_value(reader, CW_VAL_REVISIT, cw_str(found));
+	else
+		problem(reader, CW_REASON_BAD_VALUE, "revisit", (struct place){ 0 },
+		        "what became of the weaknesses is not in one sentence that is known");
+}
+
+/* What a joint targeted area inspection looked at: one of the themes there have been. */
+static void read_theme(struct reader *reader)
+{
+	static const char *const themes[] = {
+		"child sexual exploitation and those missing from home care or education",
+		"child sexual exploitation and missing",
+		"child sexual exploitation",
+		"children living with domestic abuse",
+		"domestic abuse",
+		"children living with neglect",
+		"abuse and neglect",
+		"neglect",
+		"sexual abuse in the family environment",
+		"child sexual abuse in the family environment",
+		"[children's|child] mental health",
+		"[child] mental ill health",
+		"[child] mental ill-health",
+		"the criminal exploitation of children",
+		"criminal exploitation [of] [children]",
+		"exploitation",
+		"[the] identification of initial need and risk",
+		"children and [their] families who need help",
+		"serious youth violence",
+	};
+
+	for (size_t i = 0; i < reader->text->n_words && word_page(reader, i) == 1; i++) {
+		size_t at = phrase(reader, i, "response to");
+
+		for (size_t k = 0; at != NOWHERE && k < CW_ARRAY_LEN(themes); k++) {
+			size_t end = phrase(reader, at, themes[k]);
+
+			if (end == NOWHERE)
+				continue;
+			reader->theme = printed(reader, at, end);
+			reader->has_theme = reader->theme.len > 0;
+			return;
+		}
+	}
 }
 
 /* --- all together --- */
@@ -1605,6 +1807,41 @@ static void settle(struct reader *reader, struct findings *findings)
 		problem(reader, CW_REASON_BAD_VALUE, "overall_effectiveness", (struct place){ 0 }, "not found in the report");
 }
 
+static void read_ungraded(struct reader *reader)
+{
+	switch (reader->report->type) {
+	case CW_REPORT_AREA_SEND:
+		read_area_outcome(reader);
+		break;
+	case CW_REPORT_SEND_2016:
+		read_written_statement(reader);
+		break;
+	case CW_REPORT_SEND_REVISIT:
+		read_revisit(reader);
+		break;
+	case CW_REPORT_JTAI:
+		read_theme(reader);
+		break;
+	default:
+		break;
+	}
+}
+
+/* Below the heading of its section, the paragraph on overall effectiveness. */
+static size_t overall_paragraph(const struct reader *reader)
+{
+	for (size_t i = reader->first_page_end; i < reader->text->n_words; i++) {
+		size_t behind, at = phrase(reader, i, "overall effectiveness");
+
+		if (at == NOWHERE || !word_at(reader, i)->first)
+			continue;
+		for (; at < reader->text->n_words && at < i + 16; at++)
+			if (word_is(reader, at, "grade") && grade_at(reader, at, &behind))
+				return behind;
+	}
+	return reader->title_end;
+}
+
 static void read_judged(struct reader *reader)
 {
 	struct cw_report *report = reader->report;
@@ -1627,7 +1864,8 @@ static void read_judged(struct reader *reader)
 		judgements = child_protection_judgements;
 		break;
 	default:
-		quote_prose(reader, 0);
+		read_ungraded(reader);
+		quote_prose(reader, reader->title_end);
 		return;
 	}
 	if (report->type == CW_REPORT_LOOKED_AFTER || report->type == CW_REPORT_CHILD_PROTECTION) {
@@ -1655,10 +1893,15 @@ static void read_judged(struct reader *reader)
 		read_headline(reader, &findings);
 		read_because(reader, &findings);
 	}
+	if (report->type == CW_REPORT_ILACS)
+		read_footer(reader);
 	if (headings)
 		read_headings(reader, headings, report->type == CW_REPORT_SIF, &findings);
 	settle(reader, &findings);
-	quote_prose(reader, reader->table_at == NOWHERE || from ? 0 : reader->table_end);
+	if (report->type == CW_REPORT_LOOKED_AFTER || report->type == CW_REPORT_CHILD_PROTECTION)
+		quote_prose(reader, overall_paragraph(reader));
+	else
+		quote_prose(reader, reader->table_at == NOWHERE ? reader->title_end : reader->table_end);
 }
 
 /* A place in made becomes a text. */
@@ -1677,6 +1920,9 @@ static void place_all(const struct reader *reader)
 		report->others[i] = placed(report, reader->others[i]);
 	for (size_t i = 0; i < report->n_problems; i++)
 		report->problems[i].text = cw_str_cut(placed(report, reader->problems[i]), 200);
+	if (reader->has_theme && report->n_values < CW_REPORT_VALUES_MAX)
+		report->values[report->n_values++] =
+		    (struct cw_report_value){ CW_VAL_THEME, placed(report, reader->theme) };
 	report->title = placed(report, reader->title);
 	report->quote = placed(report, reader->quote);
 }
