@@ -488,32 +488,37 @@ static void import_chunk(struct cw_control *control, struct client *client, cons
 	answer(control, client, object);
 }
 
+/* What became of a document, as fields of object. Takes object. */
+static json_t *document_fields(json_t *object, const struct cw_inbox_document *document, bool duplicate)
+{
+	struct cw_commit_info info;
+	struct cw_cursor cursor;
+
+	if (!object)
+		return NULL;
+	json_object_set_new(object, "document", json_integer((json_int_t)document->id));
+	json_object_set_new(object, "state", json_string(document->state == CW_INBOX_QUEUED ? "queued" : "committed"));
+	if (document->state == CW_INBOX_QUEUED)
+		return object;
+	cw_cursor_init(&cursor, document->commit, document->commit_len);
+	/* Written by another version with other reasons, perhaps. What it ended as is still known. */
+	if (cw_commit_info_get(&cursor, &info, NULL) < 0) {
+		memset(&info, 0, sizeof(info));
+		info.tally.outcome = document->outcome;
+	}
+	info.duplicate |= duplicate;
+	return commit_fields(object, &info);
+}
+
 /* The answer to import.end. */
 static void import_stored(struct cw_control *control, struct client *client, const json_t *request, uint64_t upload,
                           const struct cw_inbox_document *document)
 {
-	struct cw_commit_info info;
-	struct cw_cursor cursor;
-	struct cw_error err;
 	json_t *object = answer_ok(request);
 
-	if (object) {
+	if (object)
 		json_object_set_new(object, "upload", json_integer((json_int_t)upload));
-		json_object_set_new(object, "document", json_integer((json_int_t)document->id));
-		json_object_set_new(object, "state",
-		                    json_string(document->state == CW_INBOX_QUEUED ? "queued" : "committed"));
-	}
-	if (document->state != CW_INBOX_QUEUED) {
-		cw_cursor_init(&cursor, document->commit, document->commit_len);
-		/* Written by another version with other reasons, perhaps. What it ended as is still known. */
-		if (cw_commit_info_get(&cursor, &info, &err) < 0) {
-			memset(&info, 0, sizeof(info));
-			info.tally.outcome = document->outcome;
-		}
-		info.duplicate = true;
-		object = commit_fields(object, &info);
-	}
-	answer(control, client, object);
+	answer(control, client, document_fields(object, document, true));
 }
 
 static void import_end(struct cw_control *control, struct client *client, const json_t *request)
@@ -579,6 +584,101 @@ static void import_abort(struct cw_control *control, struct client *client, cons
 	cw_control_room(control);
 }
 
+/* {"feed","sha256","fetched_at"}, as the database of evidence knows it: 0 with the document's row. */
+static int document_named(struct cw_control *control, const json_t *name, struct cw_inbox_document *ret,
+                          struct cw_error *err)
+{
+	const char *feed = json_string_value(json_object_get(name, "feed"));
+	const char *hex = json_string_value(json_object_get(name, "sha256"));
+	const char *text = json_string_value(json_object_get(name, "fetched_at"));
+	unsigned char sha256[CW_SHA256_LEN];
+	struct cw_wall fetched_at;
+
+	if (!feed || !hex || !text || strlen(hex) != CW_SHA256_LEN * 2 || cw_unhex(hex, sha256, CW_SHA256_LEN) < 0 ||
+	    cw_wall_parse(text, strlen(text), &fetched_at, NULL) < 0)
+		return cw_error_set(err, -EINVAL, "a document is named by 'feed', 'sha256' and 'fetched_at'");
+	return cw_inbox_find(control->inbox, feed, fetched_at, sha256, ret, err);
+}
+
+/* Reads documents again: {"documents":[names],"retry":true}. */
+static void op_requeue(struct cw_control *control, struct client *client, const json_t *request)
+{
+	json_t *names = json_object_get(request, "documents"), *answers = json_array(), *object, *name;
+	uint32_t flags = json_is_true(json_object_get(request, "retry")) ? CW_DOC_RETRY : 0;
+	struct cw_inbox_document document;
+	uint64_t ids[CW_DOCUMENTS_ASKED];
+	struct cw_error err;
+	size_t i, n = 0, queued = 0;
+	int r = 0;
+
+	if (!json_is_array(names) || json_array_size(names) > CW_DOCUMENTS_ASKED) {
+		json_decref(answers);
+		refuse(control, client, request, "requeue needs 'documents', at most %u", CW_DOCUMENTS_ASKED);
+		return;
+	}
+	json_array_foreach(names, i, name)
+	{
+		r = document_named(control, name, &document, &err);
+		if (r < 0 && r != -ENOENT)
+			break;
+		/* It may have been removed from the inbox since: the others are read all the same. */
+		if (r == 0)
+			ids[n++] = document.id;
+		json_array_append_new(answers, r == 0 ? json_integer((json_int_t)document.id) : json_null());
+		if (r == 0)
+			cw_inbox_document_clear(&document);
+		r = 0;
+	}
+	if (r == 0)
+		r = cw_inbox_requeue(control->inbox, ids, n, flags, &queued, &err);
+	if (r < 0) {
+		json_decref(answers);
+		refuse(control, client, request, "%s", err.text);
+		return;
+	}
+	cw_log(CW_LOG_INFO, "documents.requeued", "documents=%zu retry=%d", queued, flags != 0);
+	object = answer_ok(request);
+	if (object)
+		json_object_set(object, "documents", answers);
+	json_decref(answers);
+	answer(control, client, object);
+	if (queued)
+		control->ops.stored(control->arg);
+}
+
+/* What became of them: {"documents":[ids]}. */
+static void op_documents(struct cw_control *control, struct client *client, const json_t *request)
+{
+	json_t *ids = json_object_get(request, "documents"), *answers = json_array(), *object, *id;
+	struct cw_inbox_document document;
+	struct cw_error err;
+	size_t i;
+
+	if (!json_is_array(ids) || json_array_size(ids) > CW_DOCUMENTS_ASKED) {
+		json_decref(answers);
+		refuse(control, client, request, "documents needs 'documents', at most %u numbers", CW_DOCUMENTS_ASKED);
+		return;
+	}
+	json_array_foreach(ids, i, id)
+	{
+		int r = cw_inbox_document(control->inbox, (uint64_t)json_integer_value(id), &document, &err);
+
+		if (r < 0 && r != -ENOENT) {
+			json_decref(answers);
+			refuse(control, client, request, "%s", err.text);
+			return;
+		}
+		json_array_append_new(answers, r < 0 ? json_null() : document_fields(json_object(), &document, false));
+		if (r == 0)
+			cw_inbox_document_clear(&document);
+	}
+	object = answer_ok(request);
+	if (object)
+		json_object_set(object, "documents", answers);
+	json_decref(answers);
+	answer(control, client, object);
+}
+
 static void op_status(struct cw_control *control, struct client *client, const json_t *request)
 {
 	json_t *object = answer_ok(request), *status = control->ops.status(control->arg);
@@ -635,12 +735,16 @@ static void request_run(struct cw_control *control, struct client *client, json_
 		import_abort(control, client, request);
 	else if (strcmp(op, "fetch") == 0)
 		op_fetch(control, client, request);
+	else if (strcmp(op, "requeue") == 0)
+		op_requeue(control, client, request);
+	else if (strcmp(op, "documents") == 0)
+		op_documents(control, client, request);
 	else if (strcmp(op, "reload") == 0)
 		op_reload(control, client, request);
 	else
 		refuse(control, client, request,
 		       "there is no op '%.40s'; there are status, import.begin, import.chunk, import.end, "
-		       "import.abort, fetch, reload",
+		       "import.abort, fetch, requeue, documents, reload",
 		       op);
 }
 

@@ -24,6 +24,7 @@
 #define CW_UPLOADS_MAX 32u /* of all clients: each holds up to a chunk in memory */
 #define CW_UPLOADS_PER_CLIENT 4u
 #define CW_ANSWERS_MAX (1024u * 1024u) /* bytes waiting for one client */
+#define CW_DOCUMENTS_ASKED 256u        /* documents in one question */
 
 struct cw_control;
 
@@ -33,7 +34,7 @@ struct cw_control_ops {
 	int (*reload)(void *arg, struct cw_buf *mistakes);          /* negative: mistakes says what, one a line */
 	const struct cw_feed *(*feed)(void *arg, const char *name); /* NULL = there is none */
 	bool (*full)(void *arg);                                    /* too much is waiting: imports begin later */
-	void (*stored)(void *arg);                                  /* a document was stored */
+	void (*stored)(void *arg);                                  /* a document was stored, or queued again */
 };
 
 int cw_control_new(struct cw_loop *loop, struct cw_bus *bus, struct cw_inbox *inbox, const char *endpoint,

@@ -584,6 +584,23 @@ static void drain_begin(struct cw_daemon *daemon, enum phase phase)
 	cw_timer_arm(daemon->drain, cw_dispatch_in_flight(daemon->dispatch) && healthy(daemon) ? DRAIN_MS : 0);
 }
 
+/* What was quarantined under another configuration is read again with this one. While nothing is in hand. */
+static void retry_mended(struct cw_daemon *daemon)
+{
+	const struct cw_config *config = daemon->config;
+	struct cw_error err;
+	size_t n;
+
+	for (size_t i = 0; i < config->n_feeds; i++) {
+		/* Not fatal: what is not tried again now is at the next start. */
+		if (cw_inbox_requeue_mended(daemon->inbox, config->feeds[i].name, config->feeds[i].reading, &n, &err) < 0)
+			cw_log_error(CW_LOG_ERROR, "inbox.write_failed", &err, "feed=%s", config->feeds[i].name);
+		else if (n)
+			cw_log(CW_LOG_NOTICE, "quarantine.retried", "feed=%s documents=%zu reason=%s", config->feeds[i].name,
+			       n, "the configuration changed");
+	}
+}
+
 static void workers_stopped(void *arg)
 {
 	struct cw_daemon *daemon = arg;
@@ -595,6 +612,8 @@ static void workers_stopped(void *arg)
 		return;
 	}
 	daemon->phase = PHASE_RUNNING;
+	retry_mended(daemon);
+	hold_update(daemon);
 	r = cw_dispatch_configure(daemon->dispatch, daemon->config->normalisers, daemon->config->hash, &err);
 	if (r == 0)
 		r = cw_supervisor_start(daemon->supervisor, &err);
@@ -604,6 +623,22 @@ static void workers_stopped(void *arg)
 		return;
 	}
 	cw_dispatch_hold(daemon->dispatch, false);
+}
+
+/* A feed that was ill because of its newest document is well when that is understood after all. */
+static void feed_reread(struct cw_daemon *daemon, struct cw_schedule_feed *feed, const struct cw_inbox_document *document,
+                        bool parsed)
+{
+	struct cw_inbox_document newest;
+
+	if (!parsed || !feed->state.failures || (document->flags & CW_DOC_IMPORTED) ||
+	    cw_inbox_newest(daemon->inbox, document->feed, &newest, NULL) < 0)
+		return;
+	if (newest.id == document->id) {
+		feed_well(daemon, feed, document->fetched_at);
+		feed_save(daemon, feed);
+	}
+	cw_inbox_document_clear(&newest);
 }
 
 static void document_committed(void *arg, const struct cw_inbox_document *document, const struct cw_commit_info *info)
@@ -625,7 +660,10 @@ static void document_committed(void *arg, const struct cw_inbox_document *docume
 	daemon->once.new_evidence += info->new_evidence;
 	daemon->once.quarantined += info->quarantined;
 	daemon->once.alerts += info->alerts;
-	if (feed && !(document->flags & (CW_DOC_IMPORTED | CW_DOC_REPLAY))) {
+	/* A fetch may have found the same content while it waited to be read again: then it is what was fetched. */
+	if (feed && (document->flags & CW_DOC_REPLAY) && feed->state.unconfirmed_document != document->id)
+		feed_reread(daemon, feed, document, parsed);
+	else if (feed && !(document->flags & CW_DOC_IMPORTED)) {
 		bool latest =
 		    feed->state.unconfirmed_document == document->id && cw_wall_known(feed->state.unconfirmed);
 
@@ -741,7 +779,7 @@ static bool full(void *arg)
 	return cw_inbox_backlog_over(daemon->inbox, BACKLOG_DOCUMENTS, BACKLOG_BYTES);
 }
 
-static void import_stored(void *arg)
+static void documents_queued(void *arg)
 {
 	struct cw_daemon *daemon = arg;
 
@@ -980,7 +1018,7 @@ static int daemon_start(struct cw_daemon *daemon, struct cw_error *err)
 		                                           .reload = reload,
 		                                           .feed = feed_config,
 		                                           .full = full,
-		                                           .stored = import_stored };
+		                                           .stored = documents_queued };
 	struct cw_config *config = daemon->config;
 	int r;
 
@@ -1028,8 +1066,11 @@ static int daemon_start(struct cw_daemon *daemon, struct cw_error *err)
 		r = cw_schedule_new(daemon->loop, &schedule_ops, daemon, &daemon->schedule, err);
 	if (r == 0)
 		r = cw_schedule_configure(daemon->schedule, config, config->fetching, feed_load, daemon, err);
-	if (r == 0)
+	if (r == 0) {
+		retry_mended(daemon);
+		hold_update(daemon);
 		r = cw_supervisor_start(daemon->supervisor, err);
+	}
 	return r;
 }
 

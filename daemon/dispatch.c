@@ -33,6 +33,7 @@ struct peer;
 struct doc {
 	struct doc *next;
 	struct cw_inbox_document row;
+	uint32_t attempts_before; /* of its last life: it may have been committed before and be queued again */
 	enum doc_state state;
 	enum cw_reason settle; /* DOC_SETTLING: as what */
 	struct peer *peer;     /* who has or had it; NULL = nobody */
@@ -336,6 +337,7 @@ static bool doc_take(struct cw_dispatch *dispatch)
 		return false;
 	}
 	doc->row = row;
+	doc->attempts_before = row.attempts;
 	dispatch->last_order = row.order;
 	if (row.deaths >= CW_POISON_DEATHS)
 		doc->settle = CW_REASON_POISON;
@@ -779,6 +781,11 @@ static void committed(struct cw_dispatch *dispatch, const struct cw_message *mes
 		return;
 	}
 	queued = r == 0 && row.state == CW_INBOX_QUEUED;
+	/* What was late about its last life does not end the next one. */
+	if (queued && (row.flags & CW_DOC_REPLAY) && (!doc || message->attempt <= doc->attempts_before)) {
+		cw_inbox_document_clear(&row);
+		return;
+	}
 	if (queued)
 		r = cw_inbox_settle(dispatch->inbox, row.id, &info, dispatch->hash, &err);
 	if (r < 0) {

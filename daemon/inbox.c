@@ -19,7 +19,7 @@
 #include "inbox.h"
 
 #define APPLICATION_ID 0x43576962 /* "CWib": tells our file from somebody else's */
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2
 #define BATCH_BYTES (4u * 1024u * 1024u)
 #define CHUNK_SHIFT 16 /* CW_DOCUMENT_MAX / CW_CHUNK_MAX is 2^14 */
 #define ZSTD_LEVEL 3
@@ -43,6 +43,8 @@ static const char schema[] =
     " cursor TEXT, created_at INTEGER, last_attempt INTEGER, last_success INTEGER, next_due INTEGER,"
     " outage_since INTEGER, unconfirmed INTEGER, unconfirmed_document INTEGER NOT NULL DEFAULT 0,"
     " failures INTEGER NOT NULL DEFAULT 0, outcome TEXT NOT NULL DEFAULT '', detail TEXT) WITHOUT ROWID;";
+/* Version 2: what a feed's documents were last read with. */
+static const char schema_2[] = "ALTER TABLE feed ADD COLUMN reading TEXT;";
 
 #define DOCUMENT_COLUMNS                                                                                               \
 	"id, ord, content, feed, url, final_url, content_type, fetched_at, stored_at, size, sha256, flags, state, "    \
@@ -68,6 +70,10 @@ enum statement {
 	ST_DOCUMENT_OLDEST,
 	ST_DOCUMENT_COUNT,
 	ST_DOCUMENT_SETTLE,
+	ST_DOCUMENT_REQUEUE,
+	ST_DOCUMENT_SETTLED,
+	ST_READING_GET,
+	ST_READING_SET,
 	ST_FEED_GET,
 	ST_FEED_SAVE,
 	ST_VALIDATORS_SET,
@@ -102,6 +108,13 @@ static const char *const sql[ST_STATEMENTS] = {
 	[ST_DOCUMENT_COUNT] = "UPDATE document SET attempts = ?2, deaths = ?3 WHERE id = ?1",
 	[ST_DOCUMENT_SETTLE] = "UPDATE document SET state = ?2, outcome = ?3, config = ?4, commit_info = ?5,"
 	                       " settled_at = ?6 WHERE id = ?1 AND state = 0",
+	[ST_DOCUMENT_REQUEUE] = "UPDATE document SET state = 0, ord = ?2, flags = (flags & ~?3) | ?4, deaths = 0"
+	                        " WHERE id = ?1 AND state <> 0",
+	[ST_DOCUMENT_SETTLED] =
+	    "SELECT " DOCUMENT_COLUMNS " FROM document WHERE feed = ?1 AND state <> 0 AND (fetched_at, id) > (?2, ?3)"
+	    " ORDER BY fetched_at, id LIMIT 1",
+	[ST_READING_GET] = "SELECT reading FROM feed WHERE name = ?1",
+	[ST_READING_SET] = "INSERT INTO feed (name, reading) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET reading = ?2",
 	[ST_FEED_GET] = "SELECT created_at, last_attempt, last_success, next_due, outage_since, unconfirmed,"
 	                " unconfirmed_document, failures, outcome, detail FROM feed WHERE name = ?1",
 	[ST_FEED_SAVE] = "INSERT INTO feed (name, created_at, last_attempt, last_success, next_due, outage_since,"
@@ -486,7 +499,10 @@ static int open_schema(struct cw_inbox *inbox, struct cw_error *err)
 		return r;
 	snprintf(text, sizeof(text), "PRAGMA application_id = %d; PRAGMA user_version = %d", APPLICATION_ID,
 	         SCHEMA_VERSION);
-	r = exec(inbox, schema, "make the tables", err);
+	if (version < 1)
+		r = exec(inbox, schema, "make the tables", err);
+	if (r == 0 && version < 2)
+		r = exec(inbox, schema_2, "bring the tables up to date", err);
 	if (r == 0)
 		r = exec(inbox, text, "mark the version", err);
 	if (r < 0) {
@@ -1136,6 +1152,183 @@ int cw_inbox_settle(struct cw_inbox *inbox, uint64_t id, const struct cw_commit_
 	else
 		inbox->counts.poison++;
 	return 0;
+}
+
+/* Documents again */
+
+int cw_inbox_find(struct cw_inbox *inbox, const char *feed, struct cw_wall fetched_at,
+                  const unsigned char sha256[CW_SHA256_LEN], struct cw_inbox_document *ret, struct cw_error *err)
+{
+	struct cw_inbox_meta meta = { .feed = feed, .fetched_at = fetched_at };
+
+	return document_same(inbox, &meta, sha256, ret, err);
+}
+
+int cw_inbox_settled(struct cw_inbox *inbox, const char *feed, struct cw_wall after, uint64_t after_id,
+                     struct cw_inbox_document *ret, struct cw_error *err)
+{
+	sqlite3_stmt *statement = get(inbox, ST_DOCUMENT_SETTLED);
+
+	if (statement) {
+		bind_text(statement, 1, feed);
+		sqlite3_bind_int64(statement, 2, cw_wall_known(after) ? after.ms : INT64_MIN);
+		sqlite3_bind_int64(statement, 3, (int64_t)after_id);
+	}
+	return document_find(inbox, statement, ret, err);
+}
+
+static void counts_requeued(struct cw_inbox *inbox, const struct cw_inbox_document *document)
+{
+	struct cw_inbox_counts *counts = &inbox->counts;
+
+	counts->committed -= document->state == CW_INBOX_COMMITTED;
+	counts->rejected -= document->state == CW_INBOX_REJECTED;
+	counts->poison -= document->state == CW_INBOX_POISON;
+	counts->queued++;
+	counts->queued_bytes += document->size;
+}
+
+/* Into the batch. 1: it waits already. */
+static int requeue(struct cw_inbox *inbox, const struct cw_inbox_document *document, uint32_t flags, struct cw_error *err)
+{
+	uint64_t order;
+	sqlite3_stmt *statement;
+	int r;
+
+	if (document->state == CW_INBOX_QUEUED)
+		return 1;
+	r = batch_begin(inbox, err);
+	if (r < 0)
+		return r;
+	order = inbox->next_order++;
+	statement = get(inbox, ST_DOCUMENT_REQUEUE);
+	if (statement) {
+		sqlite3_bind_int64(statement, 1, (int64_t)document->id);
+		sqlite3_bind_int64(statement, 2, (int64_t)order);
+		sqlite3_bind_int64(statement, 3, CW_DOC_REPLAY | CW_DOC_RETRY);
+		sqlite3_bind_int64(statement, 4, CW_DOC_REPLAY | flags);
+	}
+	if (!statement || run(statement) < 0 || counter_set(inbox, "order", order) < 0)
+		return fail(inbox, err, "queue a document again");
+	counts_requeued(inbox, document);
+	return 0;
+}
+
+/* The numbers in memory after a batch that was undone. */
+static int recount(struct cw_inbox *inbox, int r)
+{
+	if (r < 0)
+		(void)count_documents(inbox, NULL);
+	return r;
+}
+
+int cw_inbox_requeue(struct cw_inbox *inbox, const uint64_t *ids, size_t n, uint32_t flags, size_t *ret_queued,
+                     struct cw_error *err)
+{
+	struct cw_inbox_document document;
+	size_t queued = 0;
+	int r = 0;
+
+	/* Looked for first, so that one that is not there undoes nothing of what others have in the batch. */
+	for (size_t i = 0; i < n && r >= 0; i++) {
+		r = cw_inbox_document(inbox, ids[i], &document, err);
+		if (r == 0)
+			cw_inbox_document_clear(&document);
+	}
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < n && r >= 0; i++) {
+		r = cw_inbox_document(inbox, ids[i], &document, err);
+		if (r < 0)
+			break;
+		r = requeue(inbox, &document, flags, err);
+		queued += r == 0;
+		cw_inbox_document_clear(&document);
+	}
+	if (r >= 0)
+		r = batch_commit(inbox, err);
+	else
+		undo(inbox);
+	if (r == 0)
+		*ret_queued = queued;
+	return recount(inbox, r);
+}
+
+/* Could another configuration make more of it? */
+static bool mendable(const struct cw_inbox_document *document)
+{
+	static const enum cw_reason never[] = { CW_REASON_POISON, CW_REASON_PERSONAL_DATA, CW_REASON_SERVER_REFUSED };
+	struct cw_commit_info info;
+	struct cw_cursor cursor;
+	bool mends = document->outcome != CW_REASON_NONE;
+
+	for (size_t i = 0; i < CW_ARRAY_LEN(never); i++)
+		if (document->outcome == never[i])
+			return false;
+	cw_cursor_init(&cursor, document->commit, document->commit_len);
+	if (mends || !document->commit || cw_commit_info_get(&cursor, &info, NULL) < 0)
+		return mends;
+	for (size_t i = 0; i < CW_ARRAY_LEN(never); i++)
+		info.tally.reasons[never[i]] = 0;
+	for (int reason = 1; reason < CW_REASON_COUNT; reason++)
+		mends |= info.tally.reasons[reason] && cw_reason_quarantines((enum cw_reason)reason);
+	return mends;
+}
+
+static int reading_same(struct cw_inbox *inbox, const char *feed, const char *reading, bool *ret, struct cw_error *err)
+{
+	sqlite3_stmt *statement = get(inbox, ST_READING_GET);
+	const unsigned char *text;
+	int r;
+
+	if (!statement)
+		return db_error(inbox, err, "read a feed's state");
+	bind_text(statement, 1, feed);
+	r = sqlite3_step(statement);
+	text = r == SQLITE_ROW ? sqlite3_column_text(statement, 0) : NULL;
+	*ret = text && strcmp((const char *)text, reading) == 0;
+	sqlite3_reset(statement);
+	return r == SQLITE_ROW || r == SQLITE_DONE ? 0 : db_error(inbox, err, "read a feed's state");
+}
+
+int cw_inbox_requeue_mended(struct cw_inbox *inbox, const char *feed, const char *reading, size_t *ret_queued,
+                            struct cw_error *err)
+{
+	struct cw_inbox_document document;
+	struct cw_wall after = cw_wall_none();
+	sqlite3_stmt *statement;
+	uint64_t after_id = 0;
+	size_t queued = 0;
+	bool same;
+	int r;
+
+	*ret_queued = 0;
+	r = reading_same(inbox, feed, reading, &same, err);
+	if (r < 0 || same)
+		return r;
+	r = batch_begin(inbox, err);
+	while (r >= 0 && (r = cw_inbox_settled(inbox, feed, after, after_id, &document, err)) == 0) {
+		after = document.fetched_at;
+		after_id = document.id;
+		if (mendable(&document)) {
+			r = requeue(inbox, &document, CW_DOC_RETRY, err);
+			queued += r == 0;
+		}
+		cw_inbox_document_clear(&document);
+	}
+	if (r == -ENOENT) {
+		statement = get(inbox, ST_READING_SET);
+		if (statement) {
+			bind_text(statement, 1, feed);
+			bind_text(statement, 2, reading);
+		}
+		r = !statement || run(statement) < 0 ? fail(inbox, err, "save a feed's state") : batch_commit(inbox, err);
+	} else if (r < 0) {
+		undo(inbox);
+	}
+	if (r == 0)
+		*ret_queued = queued;
+	return recount(inbox, r);
 }
 
 /* Feeds */

@@ -141,6 +141,23 @@ int cw_inbox_count(struct cw_inbox *inbox, uint64_t id, uint32_t attempts, uint3
 int cw_inbox_settle(struct cw_inbox *inbox, uint64_t id, const struct cw_commit_info *info, const char *config,
                     struct cw_error *err);
 
+/* Again: a document that is settled is queued once more, as the last, with CW_DOC_REPLAY and flags set (CW_DOC_RETRY or 0). Its
+ * bytes, attempts and last report stay, its deaths are forgotten. One durable transaction; -ENOENT when there is no such
+ * document, and nothing was queued. Those that wait already are left as they are and not counted. */
+int cw_inbox_requeue(struct cw_inbox *inbox, const uint64_t *ids, size_t n, uint32_t flags, size_t *ret_queued,
+                     struct cw_error *err);
+/* Queues every document of the feed whose rows or whole were quarantined for a reason that a configuration can mend, unless
+ * they were read with this reading (cw_feed.reading) last; from then on they were. */
+int cw_inbox_requeue_mended(struct cw_inbox *inbox, const char *feed, const char *reading, size_t *ret_queued,
+                            struct cw_error *err);
+/* The document of that content and time, or -ENOENT. */
+int cw_inbox_find(struct cw_inbox *inbox, const char *feed, struct cw_wall fetched_at,
+                  const unsigned char sha256[CW_SHA256_LEN], struct cw_inbox_document *ret, struct cw_error *err);
+/* Walks the settled documents of a feed in order of time: the first after that time and id (NONE, 0: from the start).
+ * -ENOENT at the end. */
+int cw_inbox_settled(struct cw_inbox *inbox, const char *feed, struct cw_wall after, uint64_t after_id,
+                     struct cw_inbox_document *ret, struct cw_error *err);
+
 /* Feed state. load: -ENOENT when the feed was never seen. save: batched (see open). */
 int cw_inbox_feed_load(struct cw_inbox *inbox, const char *feed, struct cw_inbox_feed *ret, struct cw_error *err);
 int cw_inbox_feed_save(struct cw_inbox *inbox, const char *feed, const struct cw_inbox_feed *state,

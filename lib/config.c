@@ -438,11 +438,23 @@ static int hash_file(struct cw_sha256 *hash, const char *path)
 	return r;
 }
 
-static int make_hash(struct cw_config *config)
+/* The tables that every feed is read with. */
+static int hash_tables(const struct cw_config *config, struct cw_sha256 *hash, unsigned char ret[CW_SHA256_LEN])
 {
 	const char *const tables[] = { config->councils_file, config->aliases_file, config->lineage_file,
 		                       config->organisations_file, config->other_bodies_file };
-	unsigned char digest[CW_SHA256_LEN];
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < CW_ARRAY_LEN(tables); i++)
+		if (tables[i])
+			r = hash_file(hash, tables[i]);
+	return r < 0 ? r : cw_sha256_final(hash, ret);
+}
+
+/* Of each feed what its documents are read with, and of the whole what results depend on. */
+static int make_hash(struct cw_config *config)
+{
+	unsigned char tables[CW_SHA256_LEN], digest[CW_SHA256_LEN];
 	struct cw_sha256 *hash = cw_sha256_new();
 	struct cw_buf text;
 	int r;
@@ -450,17 +462,21 @@ static int make_hash(struct cw_config *config)
 	if (!hash)
 		return -ENOMEM;
 	cw_buf_init(&text, CONF_PRINT_MAX);
+	r = hash_tables(config, hash, tables);
+	for (size_t i = 0; r == 0 && i < config->n_feeds; i++) {
+		cw_buf_reset(&text);
+		cw_buf_append(&text, tables, sizeof(tables));
+		conf_feed_print_mapping(&config->feeds[i], &text);
+		r = text.failed ? text.failed : cw_sha256(text.data, text.len, digest);
+		cw_hex(digest, sizeof(digest), config->feeds[i].reading);
+	}
+	cw_buf_reset(&text);
+	cw_buf_append(&text, tables, sizeof(tables));
 	conf_risk_print(&config->risk, 0, &text);
 	for (size_t i = 0; i < config->n_feeds; i++)
 		conf_feed_print_mapping(&config->feeds[i], &text);
-	r = text.failed;
 	if (r == 0)
-		r = cw_sha256_update(hash, text.data, text.len);
-	for (size_t i = 0; r == 0 && i < CW_ARRAY_LEN(tables); i++)
-		if (tables[i])
-			r = hash_file(hash, tables[i]);
-	if (r == 0)
-		r = cw_sha256_final(hash, digest);
+		r = text.failed ? text.failed : cw_sha256(text.data, text.len, digest);
 	if (r == 0) {
 		memcpy(config->hash, "sha256:", 7);
 		cw_hex(digest, sizeof(digest), config->hash + 7);

@@ -142,13 +142,15 @@ static int tally_put(struct cw_buf *buf, const struct cw_document_tally *tally)
 static int tally_get(struct cw_cursor *cursor, struct cw_document_tally *ret)
 {
 	struct cw_document_tally tally = { 0 };
-	uint8_t outcome = cw_get_u8(cursor);
+	uint8_t outcome = cw_get_u8(cursor), n;
 
 	tally.rows = cw_get_varint(cursor);
 	tally.evidence = cw_get_varint(cursor);
-	if (cw_get_u8(cursor) != CW_REASON_COUNT)
+	/* What inbox.db keeps may have been written when there were fewer reasons. */
+	n = cw_get_u8(cursor);
+	if (n > CW_REASON_COUNT)
 		cursor->bad = true;
-	for (size_t i = 0; i < CW_REASON_COUNT && !cursor->bad; i++)
+	for (size_t i = 0; i < n && !cursor->bad; i++)
 		tally.reasons[i] = cw_get_varint(cursor);
 	tally.detail = cw_get_str(cursor, CW_ERROR_TEXT_MAX);
 	if (outcome != CW_REASON_NONE && !cw_reason_is_document((enum cw_reason)outcome))

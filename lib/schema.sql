@@ -1,4 +1,4 @@
--- councilwatch.db, version 1. The assessor is its only writer.
+-- councilwatch.db, version 2. The assessor is its only writer.
 
 -- Dimensions: texts that recur in evidence, by small numbers.
 CREATE TABLE feed (
@@ -7,13 +7,14 @@ CREATE TABLE feed (
 CREATE TABLE council (id INTEGER PRIMARY KEY, council_id TEXT NOT NULL UNIQUE);
 CREATE TABLE source (id INTEGER PRIMARY KEY, publisher TEXT NOT NULL, tier INTEGER NOT NULL, UNIQUE (publisher, tier));
 
--- One row per committed document. sightings: ranges of evidence.rowno that the document states.
+-- One row per committed document. sightings: ranges of evidence.rowno that the document states. ord: the place in the order of
+-- dispatch at which it was committed last; a document that is read again has another.
 CREATE TABLE document (
 	id INTEGER PRIMARY KEY, inbox_id INTEGER NOT NULL, feed INTEGER NOT NULL REFERENCES feed, sha256 BLOB NOT NULL,
 	fetched_at INTEGER NOT NULL, url TEXT NOT NULL, flags INTEGER NOT NULL, committed_at INTEGER NOT NULL,
 	outcome INTEGER NOT NULL, rows INTEGER NOT NULL, evidence INTEGER NOT NULL, new_evidence INTEGER NOT NULL,
 	quarantined INTEGER NOT NULL, alerts INTEGER NOT NULL, last_seq INTEGER NOT NULL, reasons BLOB NOT NULL,
-	detail TEXT NOT NULL, sightings BLOB NOT NULL, UNIQUE (feed, sha256, fetched_at));
+	detail TEXT NOT NULL, sightings BLOB NOT NULL, ord INTEGER NOT NULL, UNIQUE (feed, sha256, fetched_at));
 CREATE INDEX document_by_time ON document (feed, fetched_at);
 
 -- Identity is the whole key; it is clustered by council, kind, date and feed, so that a bulk import fills
@@ -25,10 +26,16 @@ CREATE TABLE evidence (
 	url TEXT NOT NULL, title TEXT NOT NULL, quote TEXT NOT NULL, vals BLOB NOT NULL,
 	PRIMARY KEY (council, kind, event_day, feed, key, content)) WITHOUT ROWID;
 
+-- Quarantine: one row per distinct reject, shown with the earliest document that has it, and which documents have it. times
+-- counts those. Its number is never used again. One that a person dropped stays, whoever still has it.
 CREATE TABLE reject (
-	id INTEGER PRIMARY KEY, feed INTEGER NOT NULL, reason INTEGER NOT NULL, field TEXT NOT NULL, text TEXT NOT NULL,
-	detail TEXT NOT NULL, row INTEGER NOT NULL, document INTEGER NOT NULL, last_document INTEGER NOT NULL,
-	first_seen INTEGER NOT NULL, last_seen INTEGER NOT NULL, times INTEGER NOT NULL, UNIQUE (feed, reason, field, text, detail));
+	id INTEGER PRIMARY KEY AUTOINCREMENT, feed INTEGER NOT NULL, reason INTEGER NOT NULL, field TEXT NOT NULL,
+	text TEXT NOT NULL, detail TEXT NOT NULL, row INTEGER NOT NULL, document INTEGER NOT NULL, first_seen INTEGER NOT NULL,
+	last_seen INTEGER NOT NULL, times INTEGER NOT NULL, dropped_at INTEGER, dropped_by TEXT, dropped_why TEXT,
+	UNIQUE (feed, reason, field, text, detail));
+CREATE TABLE reject_document (
+	document INTEGER NOT NULL, reject INTEGER NOT NULL, row INTEGER NOT NULL, PRIMARY KEY (document, reject)) WITHOUT ROWID;
+CREATE INDEX reject_document_by_reject ON reject_document (reject);
 
 CREATE TABLE stage (
 	document INTEGER NOT NULL, sequence INTEGER NOT NULL, rejects INTEGER NOT NULL, count INTEGER NOT NULL,

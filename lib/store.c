@@ -11,15 +11,34 @@
 
 #include "schema.h"
 
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2
+
+/* Version 1 knew only the first and the last document that had a reject. */
+static const char schema_1_to_2[] =
+    "ALTER TABLE document ADD COLUMN ord INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE reject RENAME TO reject_1;"
+    "CREATE TABLE reject (id INTEGER PRIMARY KEY AUTOINCREMENT, feed INTEGER NOT NULL, reason INTEGER NOT NULL,"
+    " field TEXT NOT NULL, text TEXT NOT NULL, detail TEXT NOT NULL, row INTEGER NOT NULL, document INTEGER NOT NULL,"
+    " first_seen INTEGER NOT NULL, last_seen INTEGER NOT NULL, times INTEGER NOT NULL, dropped_at INTEGER, dropped_by TEXT,"
+    " dropped_why TEXT, UNIQUE (feed, reason, field, text, detail));"
+    "CREATE TABLE reject_document (document INTEGER NOT NULL, reject INTEGER NOT NULL, row INTEGER NOT NULL,"
+    " PRIMARY KEY (document, reject)) WITHOUT ROWID;"
+    "CREATE INDEX reject_document_by_reject ON reject_document (reject);"
+    "INSERT INTO reject SELECT id, feed, reason, field, text, detail, row, document, first_seen, last_seen, times, NULL, NULL,"
+    " NULL FROM reject_1;"
+    "INSERT INTO reject_document SELECT document, id, row FROM reject_1;"
+    "INSERT OR IGNORE INTO reject_document SELECT last_document, id, row FROM reject_1;"
+    "DROP TABLE reject_1;";
 #define CONTENT_LEN 16
 
 enum statement {
-	ST_BEGIN, ST_COMMIT, ST_ROLLBACK, ST_FEED_GET, ST_FEED_PUT, ST_COUNCIL_GET, ST_COUNCIL_PUT, ST_SOURCE_GET,
+	ST_BEGIN, ST_COMMIT, ST_ROLLBACK, ST_DOC_ROW, ST_DOC_AGAIN, ST_GONE_MAKE, ST_GONE_CLEAR, ST_GONE_PUT, ST_GONE_COUNCILS,
+	ST_GONE_MOVE, ST_GONE_DELETE, ST_REJECT_LINK, ST_REJECT_SEEN, ST_REJECT_OF, ST_REJECT_UNLINK, ST_REJECT_LEFT,
+	ST_REJECT_AGAIN, ST_FEED_GET, ST_FEED_PUT, ST_COUNCIL_GET, ST_COUNCIL_PUT, ST_SOURCE_GET,
 	ST_SOURCE_PUT, ST_DOC_FIND, ST_DOC_PUT, ST_DOC_STATES, ST_DOC_FINISH, ST_DOC_BEFORE, ST_EV_PUT, ST_EV_GET, ST_EV_EARLIER,
 	ST_EV_MAX, ST_REJECT_PUT, ST_REJECT_KNOWN, ST_STAGE_PUT, ST_STAGE_ALL, ST_STAGE_DROP, ST_ALERT_EXISTS, ST_ALERT_PUT,
 	ST_ALERTS, ST_LAST_SEQ, ST_LEVEL_PUT, ST_LEVELS, ST_NEXT_DAY, ST_META_GET, ST_META_PUT, ST_FACTS, ST_SIGHTINGS,
-	ST_QUARANTINE, ST_FEEDS, ST_FEED_TOTALS, ST_FEED_STATE, ST_FEED_STATE_GET, ST_COUNT
+	ST_QUARANTINE, ST_QUARANTINED, ST_FEEDS, ST_FEED_TOTALS, ST_FEED_STATE, ST_FEED_STATE_GET, ST_COUNT
 };
 
 static const char *const statement_sql[ST_COUNT] = {
@@ -33,11 +52,24 @@ static const char *const statement_sql[ST_COUNT] = {
 	[ST_SOURCE_GET] = "SELECT id FROM source WHERE publisher = ?1 AND tier = ?2",
 	[ST_SOURCE_PUT] = "INSERT INTO source (publisher, tier) VALUES (?1, ?2)",
 	[ST_DOC_FIND] = "SELECT d.outcome, d.rows, d.evidence, d.new_evidence, d.quarantined, d.alerts, d.last_seq, d.reasons, "
-	                "d.detail FROM document d JOIN feed f ON f.id = d.feed "
+	                "d.detail, d.ord FROM document d JOIN feed f ON f.id = d.feed "
 	                "WHERE f.name = ?1 AND d.sha256 = ?2 AND d.fetched_at = ?3",
 	[ST_DOC_PUT] = "INSERT INTO document (inbox_id, feed, sha256, fetched_at, url, flags, committed_at, outcome, rows, evidence, "
-	               "new_evidence, quarantined, alerts, last_seq, reasons, detail, sightings) "
-	               "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 0, 0, 0, 0, 0, 0, x'', '', x'')",
+	               "new_evidence, quarantined, alerts, last_seq, reasons, detail, sightings, ord) "
+	               "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 0, 0, 0, 0, 0, 0, x'', '', x'', ?8)",
+	[ST_DOC_ROW] = "SELECT id, sightings FROM document WHERE feed = ?1 AND sha256 = ?2 AND fetched_at = ?3",
+	[ST_DOC_AGAIN] = "UPDATE document SET inbox_id = ?2, url = ?3, flags = ?4, committed_at = ?5, ord = ?6 WHERE id = ?1",
+	/* Evidence that a document said once and does not say now; home: another document of the feed that says it. */
+	[ST_GONE_MAKE] = "CREATE TABLE IF NOT EXISTS temp.gone (rowno INTEGER PRIMARY KEY, home INTEGER, fetched_at INTEGER)",
+	[ST_GONE_CLEAR] = "DELETE FROM temp.gone",
+	[ST_GONE_PUT] = "INSERT INTO temp.gone VALUES (?1, ?2, ?3)",
+	[ST_GONE_COUNCILS] = "SELECT DISTINCT c.council_id FROM evidence e JOIN council c ON c.id = e.council "
+	                     "WHERE e.feed = ?1 AND e.rowno IN (SELECT rowno FROM temp.gone)",
+	/* At which row of that document is found out when it is read again. A time that the statement itself gave stays. */
+	[ST_GONE_MOVE] = "UPDATE evidence SET document = g.home, row = 0, "
+	                 "fetched_at = iif(evidence.fetched_at = ?3, g.fetched_at, evidence.fetched_at) FROM temp.gone g "
+	                 "WHERE g.rowno = evidence.rowno AND evidence.feed = ?1 AND evidence.document = ?2 AND g.home IS NOT NULL",
+	[ST_GONE_DELETE] = "DELETE FROM evidence WHERE feed = ?1 AND rowno IN (SELECT rowno FROM temp.gone WHERE home IS NULL)",
 	[ST_DOC_STATES] = "UPDATE document SET evidence = ?2, sightings = ?3 WHERE id = ?1",
 	[ST_DOC_FINISH] = "UPDATE document SET outcome = ?2, rows = ?3, evidence = ?4, new_evidence = ?5, quarantined = ?6, "
 	                  "alerts = ?7, last_seq = ?8, reasons = ?9, detail = ?10 WHERE id = ?1",
@@ -46,18 +78,32 @@ static const char *const statement_sql[ST_COUNT] = {
 	[ST_EV_PUT] = "INSERT OR IGNORE INTO evidence (council, kind, event_day, feed, key, content, rowno, document, source, "
 	              "fetched_at, published_at, row, url, title, quote, vals) "
 	              "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
-	[ST_EV_GET] = "SELECT rowno, fetched_at FROM evidence WHERE council = ?1 AND kind = ?2 AND event_day = ?3 AND feed = ?4 "
+	[ST_EV_GET] = "SELECT rowno, fetched_at, document, row FROM evidence WHERE council = ?1 AND kind = ?2 AND event_day = ?3 AND feed = ?4 "
 	              "AND key = ?5 AND content = ?6",
 	[ST_EV_EARLIER] = "UPDATE evidence SET fetched_at = ?7, document = ?8, row = ?9 WHERE council = ?1 AND kind = ?2 AND "
 	                  "event_day = ?3 AND feed = ?4 AND key = ?5 AND content = ?6",
 	[ST_EV_MAX] = "SELECT text FROM meta WHERE name = 'next_rowno'",
+	[ST_REJECT_KNOWN] = "SELECT id FROM reject WHERE feed = ?1 AND reason = ?2 AND field = ?3 AND text = ?4 AND detail = ?5",
+	[ST_REJECT_PUT] = "INSERT INTO reject (feed, reason, field, text, detail, row, document, first_seen, last_seen, times) "
+	                  "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, 0)",
+	[ST_REJECT_LINK] = "INSERT OR IGNORE INTO reject_document (document, reject, row) VALUES (?1, ?2, ?3)",
 	/* Shown with the earliest document that had it, whatever the order of arrival; a document counts once. */
-	[ST_REJECT_PUT] = "INSERT INTO reject (feed, reason, field, text, detail, row, document, last_document, first_seen, "
-	                  "last_seen, times) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8, ?8, 1) "
-	                  "ON CONFLICT (feed, reason, field, text, detail) DO UPDATE SET times = times + (last_document <> ?7), "
-	                  "document = iif(?8 < first_seen, ?7, document), row = iif(?8 < first_seen, ?6, row), "
-	                  "first_seen = min(first_seen, ?8), last_seen = max(last_seen, ?8), last_document = ?7",
-	[ST_REJECT_KNOWN] = "SELECT 1 FROM reject WHERE feed = ?1 AND reason = ?2 AND field = ?3 AND text = ?4 AND detail = ?5",
+	[ST_REJECT_SEEN] = "UPDATE reject SET times = times + 1, document = iif(?4 < first_seen, ?2, document), "
+	                   "row = iif(?4 < first_seen, ?3, row), first_seen = min(first_seen, ?4), last_seen = max(last_seen, ?4) "
+	                   "WHERE id = ?1",
+	[ST_REJECT_OF] = "SELECT reject FROM reject_document WHERE document = ?1",
+	[ST_REJECT_UNLINK] = "DELETE FROM reject_document WHERE document = ?1",
+	/* Nobody has it any more: it goes, unless a person ruled on it. */
+	[ST_REJECT_LEFT] = "DELETE FROM reject WHERE id = ?1 AND dropped_at IS NULL AND "
+	                   "NOT EXISTS (SELECT 1 FROM reject_document WHERE reject = ?1)",
+	[ST_REJECT_AGAIN] = "UPDATE reject SET times = s.times, first_seen = coalesce(s.first, reject.first_seen), "
+	                    "last_seen = coalesce(s.last, reject.last_seen), document = coalesce(s.document, reject.document), "
+	                    "row = coalesce(s.row, reject.row) FROM (SELECT count(*) AS times, min(d.fetched_at) AS first, "
+	                    "max(d.fetched_at) AS last, (SELECT e.id FROM reject_document m JOIN document e ON e.id = m.document "
+	                    "WHERE m.reject = ?1 ORDER BY e.fetched_at, e.id LIMIT 1) AS document, (SELECT m.row FROM "
+	                    "reject_document m JOIN document e ON e.id = m.document WHERE m.reject = ?1 "
+	                    "ORDER BY e.fetched_at, e.id LIMIT 1) AS row FROM reject_document l JOIN document d ON d.id = l.document "
+	                    "WHERE l.reject = ?1) s WHERE reject.id = ?1",
 	[ST_STAGE_PUT] = "INSERT OR REPLACE INTO stage (document, sequence, rejects, count, data) VALUES (?1, ?2, ?3, ?4, ?5)",
 	[ST_STAGE_ALL] = "SELECT rejects, count, data FROM stage WHERE document = ?1 ORDER BY sequence",
 	[ST_STAGE_DROP] = "DELETE FROM stage WHERE document = ?1 OR ?1 = 0",
@@ -79,10 +125,12 @@ static const char *const statement_sql[ST_COUNT] = {
 	             "JOIN source s ON s.id = e.source WHERE (?1 IS NULL OR c.council_id = ?1) AND (?2 = 0 OR e.kind = ?2) "
 	             "AND (?3 = 0 OR (?3 >> e.kind) & 1) AND (?4 IS NULL OR coalesce(e.published_at, e.fetched_at) >= ?4) "
 	             "ORDER BY c.council_id, e.kind, e.event_day, e.feed, e.key, e.content",
-	[ST_SIGHTINGS] = "SELECT fetched_at, sightings FROM document WHERE feed = (SELECT id FROM feed WHERE name = ?1) AND "
+	[ST_SIGHTINGS] = "SELECT fetched_at, sightings, id FROM document WHERE feed = (SELECT id FROM feed WHERE name = ?1) AND "
 	                 "evidence > 0 ORDER BY fetched_at, id",
 	[ST_QUARANTINE] = "SELECT r.id, f.name, d.sha256, r.first_seen, r.last_seen, r.times, r.reason, r.row, r.field, r.text, "
 	                  "r.detail FROM reject r JOIN feed f ON f.id = r.feed JOIN document d ON d.id = r.document ORDER BY r.id",
+	[ST_QUARANTINED] = "SELECT d.id, f.name, d.sha256, d.fetched_at FROM reject_document l JOIN document d ON d.id = l.document "
+	                   "JOIN feed f ON f.id = d.feed WHERE l.reject = ?1 ORDER BY d.fetched_at, d.id",
 	[ST_FEEDS] = "SELECT name, polled, last_success, outage_since FROM feed ORDER BY name",
 	[ST_FEED_TOTALS] = "SELECT rows, evidence, quarantined, reasons, fetched_at FROM document "
 	                   "WHERE feed = (SELECT id FROM feed WHERE name = ?1)",
@@ -119,6 +167,7 @@ struct feed_sightings {
 	char *feed;
 	size_t n;
 	struct cw_wall *fetched_at;
+	int64_t *documents;
 	struct ranges *ranges;
 };
 
@@ -134,7 +183,10 @@ struct cw_store {
 	int64_t document, document_feed;
 	struct cw_wall document_fetched_at;
 	char document_feed_name[CW_NAME_MAX + 1];
-	struct ranges stated, stated_before;
+	struct ranges stated, stated_before; /* before: by the document before it, or by itself when it is read again */
+	bool again;                          /* it was committed before */
+	int64_t *had;                        /* rejects that it had then */
+	size_t n_had;
 	uint64_t next_rowno;
 	bool expect_known; /* the last record was known before: look first, insert then */
 	struct cw_buf vals, hashed;
@@ -325,6 +377,12 @@ int cw_store_open_writer(const char *state_dir, struct cw_store **ret, struct cw
 			r = execute(store, schema_sql, err);
 		if (r == 0)
 			r = execute(store, set, err);
+	} else if (r == 0 && version == 1) {
+		r = execute(store, "BEGIN IMMEDIATE", err);
+		if (r == 0)
+			r = execute(store, schema_1_to_2, err);
+		if (r == 0)
+			r = execute(store, "PRAGMA user_version = 2; COMMIT", err);
 	} else if (r == 0) {
 		r = check_version(store, version, err);
 	}
@@ -355,6 +413,7 @@ static void forget_sightings(struct cw_store *store)
 			free(s->ranges[j].at);
 		free(s->ranges);
 		free(s->fetched_at);
+		free(s->documents);
 		free(s->feed);
 	}
 	free(store->sightings);
@@ -375,6 +434,7 @@ void cw_store_close(struct cw_store *store)
 	forget_sightings(store);
 	free(store->stated.at);
 	free(store->stated_before.at);
+	free(store->had);
 	cw_buf_clear(&store->vals);
 	cw_buf_clear(&store->hashed);
 	cw_sha256_free(store->hash);
@@ -654,8 +714,10 @@ int cw_store_document_committed(struct cw_store *store, const struct cw_document
 	r = step(store, st, "looking for a document", err);
 	if (r < 0)
 		return r;
-	*ret_committed = r > 0;
-	if (r > 0) {
+	/* Read again when it has another place in the order than it was committed at; the same place is the same delivery. */
+	*ret_committed =
+	    r > 0 && (!(info->flags & CW_DOC_REPLAY) || (uint64_t)sqlite3_column_int64(st, 9) == info->order);
+	if (*ret_committed) {
 		*ret = (struct cw_commit_info){
 			.duplicate = true,
 			.tally = { .outcome = (enum cw_reason)sqlite3_column_int(st, 0),
@@ -688,41 +750,29 @@ static int load_next_rowno(struct cw_store *store, struct cw_error *err)
 	return 0;
 }
 
-int cw_store_document_begin(struct cw_store *store, const struct cw_document_info *info, struct cw_error *err)
+static int put_document(struct cw_store *store, const struct cw_document_info *info, struct cw_error *err)
 {
 	sqlite3_stmt *st = NULL;
-	int64_t feed;
-	int r;
+	int r = prepare(store, ST_DOC_PUT, &st, err);
 
-	r = feed_id(store, info->feed, &feed, err);
-	if (r == 0)
-		r = load_next_rowno(store, err);
-	if (r == 0)
-		r = prepare(store, ST_DOC_PUT, &st, err);
 	if (r < 0)
 		return r;
 	sqlite3_bind_int64(st, 1, (int64_t)info->id);
-	sqlite3_bind_int64(st, 2, feed);
+	sqlite3_bind_int64(st, 2, store->document_feed);
 	sqlite3_bind_blob(st, 3, info->sha256, sizeof(info->sha256), SQLITE_STATIC);
 	sqlite3_bind_int64(st, 4, info->fetched_at.ms);
 	bind_str(st, 5, info->url);
 	sqlite3_bind_int64(st, 6, info->flags);
 	sqlite3_bind_int64(st, 7, cw_wall_now().ms);
+	sqlite3_bind_int64(st, 8, (int64_t)info->order);
 	r = run(store, st, "storing a document", err);
 	if (r < 0)
 		return r;
 	store->document = sqlite3_last_insert_rowid(store->db);
-	store->document_feed = feed;
-	store->document_fetched_at = info->fetched_at;
-	snprintf(store->document_feed_name, sizeof(store->document_feed_name), "%.*s", (int)info->feed.len, info->feed.at);
-	store->stated.n = 0;
-	store->stated_before.n = 0;
-	store->expect_known = false;
-
 	r = prepare(store, ST_DOC_BEFORE, &st, err);
 	if (r < 0)
 		return r;
-	sqlite3_bind_int64(st, 1, feed);
+	sqlite3_bind_int64(st, 1, store->document_feed);
 	sqlite3_bind_int64(st, 2, store->document);
 	sqlite3_bind_int64(st, 3, info->fetched_at.ms);
 	r = step(store, st, "reading the document before", err);
@@ -733,6 +783,87 @@ int cw_store_document_begin(struct cw_store *store, const struct cw_document_inf
 			return cw_error_at(err, r, store->path, 0, 0, "the sightings of a document are damaged");
 	}
 	return r < 0 ? r : 0;
+}
+
+/* 1: the document was committed before, and is store->document; 0: it was not. */
+static int find_document(struct cw_store *store, const struct cw_document_info *info, struct cw_error *err)
+{
+	sqlite3_stmt *st = NULL;
+	int r = prepare(store, ST_DOC_ROW, &st, err), damaged;
+
+	if (r < 0)
+		return r;
+	sqlite3_bind_int64(st, 1, store->document_feed);
+	sqlite3_bind_blob(st, 2, info->sha256, sizeof(info->sha256), SQLITE_STATIC);
+	sqlite3_bind_int64(st, 3, info->fetched_at.ms);
+	r = step(store, st, "looking for a document", err);
+	if (r <= 0)
+		return r;
+	store->document = sqlite3_column_int64(st, 0);
+	damaged = ranges_get(&store->stated_before, sqlite3_column_blob(st, 1), (size_t)sqlite3_column_bytes(st, 1));
+	sqlite3_reset(st);
+	return damaged < 0 ? cw_error_at(err, damaged, store->path, 0, 0, "the sightings of a document are damaged") : 1;
+}
+
+/* Begins a document anew that was committed before. What it said and had then is remembered until the end. */
+static int document_again(struct cw_store *store, const struct cw_document_info *info, struct cw_error *err)
+{
+	sqlite3_stmt *st = NULL;
+	int r = prepare(store, ST_DOC_AGAIN, &st, err);
+
+	if (r < 0)
+		return r;
+	sqlite3_bind_int64(st, 1, store->document);
+	sqlite3_bind_int64(st, 2, (int64_t)info->id);
+	bind_str(st, 3, info->url);
+	sqlite3_bind_int64(st, 4, info->flags);
+	sqlite3_bind_int64(st, 5, cw_wall_now().ms);
+	sqlite3_bind_int64(st, 6, (int64_t)info->order);
+	r = run(store, st, "storing a document", err);
+	if (r == 0)
+		r = prepare(store, ST_REJECT_OF, &st, err);
+	if (r < 0)
+		return r;
+	sqlite3_bind_int64(st, 1, store->document);
+	while ((r = step(store, st, "reading what was rejected", err)) > 0) {
+		int64_t *grown = reallocarray(store->had, store->n_had + 1, sizeof(*grown));
+
+		if (!grown) {
+			sqlite3_reset(st);
+			return cw_error_nomem(err);
+		}
+		store->had = grown;
+		grown[store->n_had++] = sqlite3_column_int64(st, 0);
+	}
+	if (r == 0)
+		r = prepare(store, ST_REJECT_UNLINK, &st, err);
+	if (r < 0)
+		return r;
+	sqlite3_bind_int64(st, 1, store->document);
+	store->again = true;
+	return run(store, st, "forgetting what was rejected", err);
+}
+
+int cw_store_document_begin(struct cw_store *store, const struct cw_document_info *info, struct cw_error *err)
+{
+	int r;
+
+	store->stated.n = 0;
+	store->stated_before.n = 0;
+	store->n_had = 0;
+	store->again = false;
+	store->expect_known = false;
+	r = feed_id(store, info->feed, &store->document_feed, err);
+	if (r == 0)
+		r = load_next_rowno(store, err);
+	if (r < 0)
+		return r;
+	store->document_fetched_at = info->fetched_at;
+	snprintf(store->document_feed_name, sizeof(store->document_feed_name), "%.*s", (int)info->feed.len, info->feed.at);
+	r = info->flags & CW_DOC_REPLAY ? find_document(store, info, err) : 0;
+	if (r < 0)
+		return r;
+	return r ? document_again(store, info, err) : put_document(store, info, err);
 }
 
 static int hash_content(struct cw_store *store, const struct cw_evidence *e, unsigned char content[CONTENT_LEN])
@@ -778,9 +909,16 @@ static void bind_identity(struct cw_store *store, sqlite3_stmt *st, const struct
 	sqlite3_bind_blob(st, 6, id->content, CONTENT_LEN, SQLITE_STATIC);
 }
 
-/* 1: was known, *ret_rowno and *ret_fetched_at say how; 0: not known. */
-static int look_up(struct cw_store *store, const struct cw_evidence *e, const struct identity *id, uint64_t *ret_rowno,
-                   struct cw_wall *ret_fetched_at, struct cw_error *err)
+/* What is stored of a statement that was known before. */
+struct known {
+	uint64_t rowno, row;
+	struct cw_wall fetched_at;
+	int64_t document;
+};
+
+/* 1: was known; 0: not known. */
+static int look_up(struct cw_store *store, const struct cw_evidence *e, const struct identity *id, struct known *ret,
+                   struct cw_error *err)
 {
 	sqlite3_stmt *st = NULL;
 	int r = prepare(store, ST_EV_GET, &st, err);
@@ -790,8 +928,10 @@ static int look_up(struct cw_store *store, const struct cw_evidence *e, const st
 	bind_identity(store, st, e, id);
 	r = step(store, st, "looking for evidence", err);
 	if (r > 0) {
-		*ret_rowno = (uint64_t)sqlite3_column_int64(st, 0);
-		*ret_fetched_at = column_wall(st, 1);
+		*ret = (struct known){ .rowno = (uint64_t)sqlite3_column_int64(st, 0),
+			               .fetched_at = column_wall(st, 1),
+			               .document = sqlite3_column_int64(st, 2),
+			               .row = (uint64_t)sqlite3_column_int64(st, 3) };
 		sqlite3_reset(st);
 	}
 	return r;
@@ -825,8 +965,7 @@ int cw_store_put_evidence(struct cw_store *store, const struct cw_evidence *e, b
                           struct cw_error *err)
 {
 	struct identity id;
-	struct cw_wall known_since = cw_wall_none();
-	uint64_t rowno = 0;
+	struct known known = { 0 };
 	int64_t source;
 	int found = 0, r;
 
@@ -845,12 +984,12 @@ int cw_store_put_evidence(struct cw_store *store, const struct cw_evidence *e, b
 
 	/* New documents are mostly new, repeated ones mostly known: do first what the last record needed. */
 	if (store->expect_known)
-		found = look_up(store, e, &id, &rowno, &known_since, err);
+		found = look_up(store, e, &id, &known, err);
 	if (found == 0) {
 		r = insert(store, e, &id, source, err);
 		if (r < 0)
 			return r;
-		found = r ? 0 : look_up(store, e, &id, &rowno, &known_since, err);
+		found = r ? 0 : look_up(store, e, &id, &known, err);
 	}
 	if (found < 0)
 		return found;
@@ -858,61 +997,186 @@ int cw_store_put_evidence(struct cw_store *store, const struct cw_evidence *e, b
 	*ret_new = !found;
 	*ret_moved = !found;
 	if (!found) {
-		rowno = store->next_rowno++;
+		known.rowno = store->next_rowno++;
 	} else {
-		*ret_moved = !ranges_have(&store->stated_before, rowno);
-		if (e->fetched_at.ms < known_since.ms) {
+		bool earlier = e->fetched_at.ms < known.fetched_at.ms;
+
+		*ret_moved = earlier || !ranges_have(&store->stated_before, known.rowno);
+		/* Read again, the same document may have it in another row. */
+		if (earlier || (known.document == store->document && known.row != e->row && !known.row)) {
 			sqlite3_stmt *st;
 
 			r = prepare(store, ST_EV_EARLIER, &st, err);
 			if (r < 0)
 				return r;
 			bind_identity(store, st, e, &id);
-			sqlite3_bind_int64(st, 7, e->fetched_at.ms);
+			sqlite3_bind_int64(st, 7, CW_MIN(e->fetched_at.ms, known.fetched_at.ms));
 			sqlite3_bind_int64(st, 8, store->document);
 			sqlite3_bind_int64(st, 9, (int64_t)e->row);
 			r = run(store, st, "dating evidence earlier", err);
 			if (r < 0)
 				return r;
-			*ret_moved = true;
 		}
 	}
-	return ranges_add(&store->stated, rowno) < 0 ? cw_error_nomem(err) : 0;
+	return ranges_add(&store->stated, known.rowno) < 0 ? cw_error_nomem(err) : 0;
+}
+
+/* The number of a reject, made when it is new. */
+static int reject_id(struct cw_store *store, const struct cw_reject *reject, int64_t *ret, bool *ret_new, struct cw_error *err)
+{
+	sqlite3_stmt *st = NULL;
+	int r;
+
+	*ret_new = false;
+	for (enum statement which = ST_REJECT_KNOWN;; which = ST_REJECT_PUT) {
+		r = prepare(store, which, &st, err);
+		if (r < 0)
+			return r;
+		sqlite3_bind_int64(st, 1, store->document_feed);
+		sqlite3_bind_int(st, 2, (int)reject->reason);
+		bind_str(st, 3, reject->field);
+		bind_str(st, 4, reject->text);
+		bind_str(st, 5, reject->detail);
+		if (which == ST_REJECT_PUT)
+			break;
+		r = step(store, st, "looking for a rejected row", err);
+		if (r < 0)
+			return r;
+		if (r > 0) {
+			*ret = sqlite3_column_int64(st, 0);
+			sqlite3_reset(st);
+			return 0;
+		}
+	}
+	*ret_new = true;
+	sqlite3_bind_int64(st, 6, (int64_t)reject->row);
+	sqlite3_bind_int64(st, 7, store->document);
+	sqlite3_bind_int64(st, 8, store->document_fetched_at.ms);
+	r = run(store, st, "storing a rejected row", err);
+	*ret = sqlite3_last_insert_rowid(store->db);
+	return r;
 }
 
 int cw_store_put_reject(struct cw_store *store, const struct cw_reject *reject, bool *ret_new, struct cw_error *err)
 {
 	sqlite3_stmt *st = NULL;
-	int r = prepare(store, ST_REJECT_KNOWN, &st, err);
+	int64_t id;
+	int r = reject_id(store, reject, &id, ret_new, err);
 
+	if (r == 0)
+		r = prepare(store, ST_REJECT_LINK, &st, err);
 	if (r < 0)
 		return r;
-	sqlite3_bind_int64(st, 1, store->document_feed);
-	sqlite3_bind_int(st, 2, (int)reject->reason);
-	bind_str(st, 3, reject->field);
-	bind_str(st, 4, reject->text);
-	bind_str(st, 5, reject->detail);
-	r = step(store, st, "looking for a rejected row", err);
+	sqlite3_bind_int64(st, 1, store->document);
+	sqlite3_bind_int64(st, 2, id);
+	sqlite3_bind_int64(st, 3, (int64_t)reject->row);
+	r = run(store, st, "storing a rejected row", err);
+	if (r < 0 || !sqlite3_changes(store->db))
+		return r;
+	r = prepare(store, ST_REJECT_SEEN, &st, err);
 	if (r < 0)
 		return r;
-	*ret_new = r == 0;
-	sqlite3_reset(st);
-
-	r = prepare(store, ST_REJECT_PUT, &st, err);
-	if (r < 0)
-		return r;
-	sqlite3_bind_int64(st, 1, store->document_feed);
-	sqlite3_bind_int(st, 2, (int)reject->reason);
-	bind_str(st, 3, reject->field);
-	bind_str(st, 4, reject->text);
-	bind_str(st, 5, reject->detail);
-	sqlite3_bind_int64(st, 6, (int64_t)reject->row);
-	sqlite3_bind_int64(st, 7, store->document);
-	sqlite3_bind_int64(st, 8, store->document_fetched_at.ms);
-	return run(store, st, "storing a rejected row", err);
+	sqlite3_bind_int64(st, 1, id);
+	sqlite3_bind_int64(st, 2, store->document);
+	sqlite3_bind_int64(st, 3, (int64_t)reject->row);
+	sqlite3_bind_int64(st, 4, store->document_fetched_at.ms);
+	return run(store, st, "counting a rejected row", err);
 }
 
-int cw_store_document_stated(struct cw_store *store, uint64_t evidence, struct cw_error *err)
+/* Rejects that the document had when it was read before, and perhaps has not now. */
+static int rejects_left(struct cw_store *store, struct cw_error *err)
+{
+	static const enum statement both[] = { ST_REJECT_LEFT, ST_REJECT_AGAIN };
+	sqlite3_stmt *st = NULL;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < store->n_had; i++)
+		for (size_t k = 0; r == 0 && k < CW_ARRAY_LEN(both); k++) {
+			r = prepare(store, both[k], &st, err);
+			if (r < 0)
+				break;
+			sqlite3_bind_int64(st, 1, store->had[i]);
+			r = run(store, st, "counting a rejected row", err);
+		}
+	return r;
+}
+
+static int load_sightings(struct cw_store *store, struct cw_str feed, const struct feed_sightings **ret,
+                          struct cw_error *err);
+
+static int put_gone(struct cw_store *store, const struct feed_sightings *sightings, uint64_t rowno, struct cw_error *err)
+{
+	sqlite3_stmt *st = NULL;
+	size_t home = 0;
+	int r = prepare(store, ST_GONE_PUT, &st, err);
+
+	if (r < 0)
+		return r;
+	while (home < sightings->n && !ranges_have(&sightings->ranges[home], rowno))
+		home++;
+	sqlite3_bind_int64(st, 1, (int64_t)rowno);
+	if (home < sightings->n) {
+		sqlite3_bind_int64(st, 2, sightings->documents[home]);
+		bind_wall(st, 3, sightings->fetched_at[home]);
+	} else {
+		sqlite3_bind_null(st, 2);
+		sqlite3_bind_null(st, 3);
+	}
+	return run(store, st, "noting evidence that is gone", err);
+}
+
+static int run_gone(struct cw_store *store, enum statement which, struct cw_error *err)
+{
+	sqlite3_stmt *st = NULL;
+	int r = prepare(store, which, &st, err);
+
+	if (r < 0)
+		return r;
+	sqlite3_bind_int64(st, 1, store->document_feed);
+	if (which == ST_GONE_MOVE) {
+		sqlite3_bind_int64(st, 2, store->document);
+		sqlite3_bind_int64(st, 3, store->document_fetched_at.ms);
+	}
+	return run(store, st, "taking back evidence", err);
+}
+
+/* What the document said when it was read before and does not say now: another document may say it, else it goes. */
+static int evidence_left(struct cw_store *store, cw_council_fn *fn, void *arg, struct cw_error *err)
+{
+	const struct feed_sightings *sightings = NULL;
+	sqlite3_stmt *st = NULL;
+	bool any = false;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < store->stated_before.n; i++)
+		for (uint64_t rowno = store->stated_before.at[i].first; r == 0 && rowno <= store->stated_before.at[i].last; rowno++) {
+			if (ranges_have(&store->stated, rowno))
+				continue;
+			if (!any) {
+				r = load_sightings(store, cw_str(store->document_feed_name), &sightings, err);
+				if (r == 0)
+					r = run_plain(store, ST_GONE_MAKE, "noting evidence that is gone", err);
+				if (r == 0)
+					r = run_plain(store, ST_GONE_CLEAR, "noting evidence that is gone", err);
+				any = true;
+			}
+			if (r == 0)
+				r = put_gone(store, sightings, rowno, err);
+		}
+	if (r < 0 || !any)
+		return r;
+	r = prepare(store, ST_GONE_COUNCILS, &st, err);
+	if (r < 0)
+		return r;
+	sqlite3_bind_int64(st, 1, store->document_feed);
+	while ((r = step(store, st, "looking whom gone evidence concerns", err)) > 0)
+		fn(arg, (const char *)sqlite3_column_text(st, 0));
+	if (r == 0)
+		r = run_gone(store, ST_GONE_MOVE, err);
+	return r < 0 ? r : run_gone(store, ST_GONE_DELETE, err);
+}
+
+int cw_store_document_stated(struct cw_store *store, uint64_t evidence, cw_council_fn *fn, void *arg, struct cw_error *err)
 {
 	struct cw_buf sightings;
 	sqlite3_stmt *st = NULL;
@@ -931,6 +1195,10 @@ int cw_store_document_stated(struct cw_store *store, uint64_t evidence, struct c
 	cw_buf_clear(&sightings);
 	/* Corrections taken back are read from the sightings: they must be seen anew. */
 	forget_sightings(store);
+	if (r == 0 && store->again)
+		r = evidence_left(store, fn, arg, err);
+	if (r == 0 && store->again)
+		r = rejects_left(store, err);
 	snprintf(next, sizeof(next), "%llu", (unsigned long long)store->next_rowno);
 	return r < 0 ? r : cw_store_set_meta(store, "next_rowno", next, err);
 }
@@ -1355,16 +1623,20 @@ static int load_sightings(struct cw_store *store, struct cw_str feed, const stru
 	while ((r = step(store, st, "reading sightings", err)) > 0) {
 		struct cw_wall *times = realloc(s->fetched_at, (s->n + 1) * sizeof(*times));
 		struct ranges *ranges = times ? realloc(s->ranges, (s->n + 1) * sizeof(*ranges)) : NULL;
+		int64_t *documents = ranges ? realloc(s->documents, (s->n + 1) * sizeof(*documents)) : NULL;
 
 		if (times)
 			s->fetched_at = times;
 		if (ranges)
 			s->ranges = ranges;
-		if (!times || !ranges) {
+		if (documents)
+			s->documents = documents;
+		if (!times || !ranges || !documents) {
 			sqlite3_reset(st);
 			return cw_error_nomem(err);
 		}
 		s->fetched_at[s->n] = column_wall(st, 0);
+		s->documents[s->n] = sqlite3_column_int64(st, 2);
 		s->ranges[s->n] = (struct ranges){ 0 };
 		r = ranges_get(&s->ranges[s->n], sqlite3_column_blob(st, 1), (size_t)sqlite3_column_bytes(st, 1));
 		s->n++;
@@ -1620,6 +1892,32 @@ int cw_store_quarantine(struct cw_store *store, cw_quarantine_fn *fn, void *arg,
 		if (sqlite3_column_bytes(st, 2) == CW_SHA256_LEN)
 			cw_hex(sqlite3_column_blob(st, 2), CW_SHA256_LEN, entry.document);
 		r = fn(arg, &entry);
+		if (r < 0) {
+			sqlite3_reset(st);
+			return r;
+		}
+	}
+	return r;
+}
+
+int cw_store_quarantined(struct cw_store *store, uint64_t entry, cw_quarantined_fn *fn, void *arg, struct cw_error *err)
+{
+	sqlite3_stmt *st = NULL;
+	int r = prepare(store, ST_QUARANTINED, &st, err);
+
+	if (r < 0)
+		return r;
+	sqlite3_bind_int64(st, 1, (int64_t)entry);
+	while ((r = step(store, st, "reading the quarantine", err)) > 0) {
+		struct cw_quarantined_document document = {
+			.id = (uint64_t)sqlite3_column_int64(st, 0),
+			.feed = column_str(st, 1),
+			.fetched_at = column_wall(st, 3),
+		};
+
+		if (sqlite3_column_bytes(st, 2) == CW_SHA256_LEN)
+			cw_hex(sqlite3_column_blob(st, 2), CW_SHA256_LEN, document.sha256);
+		r = fn(arg, &document);
 		if (r < 0) {
 			sqlite3_reset(st);
 			return r;

@@ -160,6 +160,7 @@ struct cw_feed {
 		                            "quarantine unknown_council"; all must match, in any order */
 		unsigned line;
 	} *expects;
+	char reading[CW_SHA256_HEX]; /* over all that decides how a document is read: mapping, councils, aliases */
 };
 
 struct cw_config {

@@ -71,7 +71,9 @@ const char *cw_message_kind_name(enum cw_message_kind kind);
 
 /* What the daemon knows of a document. Strings borrowed. */
 #define CW_DOC_IMPORTED 1u /* by "councilwatch import": never pages anybody */
-#define CW_DOC_REPLAY 2u
+#define CW_DOC_REPLAY 2u     /* committed before; read again with today's configuration, it replaces what it said */
+#define CW_DOC_RETRY 4u      /* with REPLAY: because rows were quarantined; what it tells now is news */
+#define CW_DOC_SUBMITTED 8u  /* handed in (submit socket, drop folder), not fetched */
 struct cw_document_info {
 	uint64_t id;
 	uint32_t attempt;
@@ -82,7 +84,7 @@ struct cw_document_info {
 	struct cw_wall fetched_at;    /* as-of time of the document */
 	uint64_t size;                /* bytes, uncompressed */
 	unsigned char sha256[CW_SHA256_LEN];
-	uint64_t order;               /* assessor commits documents in this order (dispatch order) */
+	uint64_t order;               /* assessor commits documents in this order (dispatch order); another each time it is queued */
 };
 int cw_document_info_put(struct cw_buf *buf, const struct cw_document_info *info);
 int cw_document_info_get(struct cw_cursor *cursor, struct cw_document_info *ret, struct cw_error *err);

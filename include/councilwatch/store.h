@@ -63,6 +63,15 @@ struct cw_quarantine_entry {
 };
 typedef int cw_quarantine_fn(void *arg, const struct cw_quarantine_entry *entry);
 int cw_store_quarantine(struct cw_store *store, cw_quarantine_fn *fn, void *arg, struct cw_error *err);
+/* The documents that have an entry, in order of time. id tells them apart. */
+struct cw_quarantined_document {
+	uint64_t id;
+	struct cw_str feed;
+	char sha256[CW_SHA256_HEX];
+	struct cw_wall fetched_at;
+};
+typedef int cw_quarantined_fn(void *arg, const struct cw_quarantined_document *document);
+int cw_store_quarantined(struct cw_store *store, uint64_t entry, cw_quarantined_fn *fn, void *arg, struct cw_error *err);
 
 /* Counts for status, per feed (in name order). */
 struct cw_feed_counts {
@@ -92,11 +101,12 @@ void cw_store_rollback(struct cw_store *store);
 /* Moves what the log holds into the database, when it has grown. Between transactions, after what waits was answered. */
 void cw_store_tidy(struct cw_store *store);
 
-/* Was this document (feed, content, as-of time) committed before? Then *ret holds its report. */
+/* Was this document (feed, content, as-of time) committed before? Then *ret holds its report. One with CW_DOC_REPLAY was not
+ * before it was committed with this order. */
 int cw_store_document_committed(struct cw_store *store, const struct cw_document_info *info, bool *ret_committed,
                                 struct cw_commit_info *ret, struct cw_error *err);
 
-/* Starts the document whose evidence follows. */
+/* Starts the document whose evidence follows. One with CW_DOC_REPLAY replaces what it said and had rejected before. */
 int cw_store_document_begin(struct cw_store *store, const struct cw_document_info *info, struct cw_error *err);
 /* Stores one record of it; publisher and tier must be set, fetched_at is when it was fetched.
  * *ret_new: not known before. *ret_moved: it may change what its council's evidence says now: new, known earlier than
@@ -104,8 +114,10 @@ int cw_store_document_begin(struct cw_store *store, const struct cw_document_inf
 int cw_store_put_evidence(struct cw_store *store, const struct cw_evidence *evidence, bool *ret_new, bool *ret_moved,
                           struct cw_error *err);
 int cw_store_put_reject(struct cw_store *store, const struct cw_reject *reject, bool *ret_new, struct cw_error *err);
-/* Notes which evidence it states, so that the facts of a council include its corrections. After the last record. */
-int cw_store_document_stated(struct cw_store *store, uint64_t evidence, struct cw_error *err);
+/* Notes which evidence it states, so that the facts of a council include its corrections. After the last record and reject. fn is
+ * told of every council that a replayed document, and perhaps nothing else, said something about that it does not say now. */
+typedef void cw_council_fn(void *arg, const char *council_id);
+int cw_store_document_stated(struct cw_store *store, uint64_t evidence, cw_council_fn *fn, void *arg, struct cw_error *err);
 int cw_store_document_finish(struct cw_store *store, const struct cw_commit_info *info, struct cw_error *err);
 
 /* Batches of a document too large for memory wait here, outside the document's own transaction. */

@@ -185,13 +185,13 @@ def assessor(context):
     poller.register(commit, zmq.POLLIN)
     poller.register(evidence, zmq.POLLIN)
 
-    def answer(document, duplicate, outcome, rows):
-        commit.send_multipart(pack(COMMITTED, document, payload=commit_info(duplicate, outcome, rows, len(done))))
+    def answer(document, attempt, duplicate, outcome, rows):
+        commit.send_multipart(pack(COMMITTED, document, attempt, payload=commit_info(duplicate, outcome, rows, len(done))))
 
     def settle(info, outcome, rows):
         done[info["id"]] = (outcome, rows)
         out.write(f"{info['id']} {info['attempt']} {info['sha256']} {info['feed']} {outcome} {info['flags']} {rows}\n")
-        answer(info["id"], 0, outcome, rows)
+        answer(info["id"], info["attempt"], 0, outcome, rows)
         beat.documents += 1
 
     while True:
@@ -208,7 +208,7 @@ def assessor(context):
             elif kind in (ANNOUNCE, SETTLE):
                 info = read_info(payload)
                 if document in done:
-                    answer(document, 1, *done[document])
+                    answer(document, attempt, 1, *done[document])
                 elif kind == SETTLE:
                     announced.pop(document, None)
                     settle(info, number, 0)

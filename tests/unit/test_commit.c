@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <sqlite3.h>
 
 #include <councilwatch/config.h>
 #include <councilwatch/store.h>
@@ -316,6 +317,201 @@ static void test_unresolved(void **state)
 	cw_buf_clear(&batch);
 }
 
+/* A document that is read again: what it says now stands in for what it said. */
+struct reading {
+	const char *content, *fetched_at;
+	uint64_t order;
+	uint32_t flags;
+	const struct row *rows;
+	size_t n;
+	const char *unknown; /* rejected as no council; NULL = none */
+};
+
+static struct cw_commit_info commit_reading(struct fixture *f, const struct reading *reading)
+{
+	struct cw_document_info info = { .id = ++f->next_id, .attempt = 1, .flags = reading->flags,
+		                         .feed = cw_str("ofsted-ilacs-summary"), .url = cw_str("capture.html"),
+		                         .content_type = cw_str(NULL), .fetched_at = moment(reading->fetched_at),
+		                         .order = reading->order };
+	struct cw_reject reject = { .reason = CW_REASON_UNKNOWN_COUNCIL, .row = 7, .field = cw_str("council"),
+		                    .text = cw_str(reading->unknown), .detail = cw_str(NULL) };
+	struct cw_document_tally tally = { .rows = reading->n, .evidence = reading->n, .detail = cw_str(NULL) };
+	struct cw_commit_info result = { 0 };
+	struct cw_error err = { 0 };
+	struct cw_buf batch;
+	bool duplicate;
+
+	cw_sha256(reading->content, strlen(reading->content), info.sha256);
+	cw_buf_init(&batch, 1u << 20);
+	if (commit_begin(f->committer, &info, &duplicate, &result, &err) < 0)
+		fail_msg("%s", err.text);
+	if (!duplicate) {
+		put_rows(&batch, reading->rows, reading->n);
+		if (reading->n && commit_batch(f->committer, false, (uint32_t)reading->n, batch.data, batch.len, &err) < 0)
+			fail_msg("%s", err.text);
+		cw_buf_reset(&batch);
+		cw_reject_put(&batch, &reject);
+		if (reading->unknown && commit_batch(f->committer, true, 1, batch.data, batch.len, &err) < 0)
+			fail_msg("%s", err.text);
+		if (commit_finish(f->committer, &tally, &result, &err) < 0)
+			fail_msg("%s", err.text);
+	}
+	cw_buf_clear(&batch);
+	return result;
+}
+
+struct in_quarantine {
+	uint64_t n, id, times;
+	char text[64], document[CW_SHA256_HEX];
+};
+
+static int note_entry(void *arg, const struct cw_quarantine_entry *entry)
+{
+	struct in_quarantine *q = arg;
+
+	q->n++;
+	q->id = entry->id;
+	q->times = entry->times;
+	snprintf(q->text, sizeof(q->text), "%.*s", (int)entry->reject.text.len, entry->reject.text.at);
+	memcpy(q->document, entry->document, sizeof(q->document));
+	return 0;
+}
+
+static struct in_quarantine quarantine(struct fixture *f)
+{
+	struct in_quarantine q = { 0 };
+
+	assert_int_equal(cw_store_quarantine(f->store, note_entry, &q, NULL), 0);
+	return q;
+}
+
+static uint64_t facts_of(struct fixture *f, const char *council, uint64_t *ret_row)
+{
+	struct cw_facts facts;
+	uint64_t n;
+
+	assert_int_equal(cw_store_council_facts(f->store, council, &facts, NULL), 0);
+	n = facts.n;
+	if (n && ret_row)
+		*ret_row = facts.at[0].evidence.row;
+	cw_facts_free(&facts);
+	return n;
+}
+
+static void test_read_again_clears_the_quarantine(void **state)
+{
+	struct fixture *f = *state;
+	struct reading first = { "a", "2023-01-31T09:00:00Z", 1, 0, &good, 1, "Ruritania" };
+	struct reading second = { "b", "2023-02-07T09:00:00Z", 2, 0, &good, 1, "Ruritania" };
+	struct row both[] = { good, { "leeds", "2022-02-21", "https://files.example/3", "inadequate" } };
+	struct cw_commit_info r;
+	struct in_quarantine q;
+	char hex[CW_SHA256_HEX], shown[CW_SHA256_HEX];
+	unsigned char digest[CW_SHA256_LEN];
+	uint64_t id;
+
+	commit_reading(f, &first);
+	memcpy(shown, quarantine(f).document, sizeof(shown));
+	commit_reading(f, &second);
+	q = quarantine(f);
+	id = q.id;
+	assert_int_equal(q.n, 1);
+	assert_int_equal(q.times, 2);
+	assert_string_equal(q.document, shown); /* the first that had it */
+	/* Without the flag, what was committed is a duplicate, whatever its order. */
+	first.order = 3;
+	assert_true(commit_reading(f, &first).duplicate);
+
+	first.flags = CW_DOC_REPLAY | CW_DOC_RETRY;
+	first.rows = both;
+	first.n = 2;
+	first.unknown = NULL;
+	r = commit_reading(f, &first);
+	assert_false(r.duplicate);
+	assert_int_equal(r.new_evidence, 1);
+	assert_int_equal(r.quarantined, 0);
+	assert_int_equal(r.alerts, 1); /* leeds */
+	assert_true(f->published > 0);
+	q = quarantine(f);
+	assert_int_equal(q.n, 1);
+	assert_int_equal(q.id, id);
+	assert_int_equal(q.times, 1);
+	cw_sha256("b", 1, digest);
+	cw_hex(digest, sizeof(digest), hex);
+	assert_string_equal(q.document, hex); /* it is that of the other document now */
+
+	/* Delivered again at the same place, because the daemon had not heard: once is enough, and the report is the same. */
+	r = commit_reading(f, &first);
+	assert_true(r.duplicate);
+	assert_int_equal(r.new_evidence, 1);
+
+	second.flags = CW_DOC_REPLAY | CW_DOC_RETRY;
+	second.order = 4;
+	second.unknown = NULL;
+	commit_reading(f, &second);
+	assert_int_equal(quarantine(f).n, 0);
+	/* A number is never used again. */
+	second.order = 5;
+	second.unknown = "Atlantis";
+	commit_reading(f, &second);
+	q = quarantine(f);
+	assert_string_equal(q.text, "Atlantis");
+	assert_true(q.id > id);
+}
+
+static void test_read_again_takes_back(void **state)
+{
+	struct fixture *f = *state;
+	struct reading first = { "a", "2023-01-31T09:00:00Z", 1, 0, &inadequate, 1, NULL };
+	struct reading second = { "b", "2023-02-07T09:00:00Z", 2, 0, &inadequate, 1, NULL };
+	uint64_t row = 99;
+	size_t pushed;
+
+	commit_reading(f, &first);
+	commit_reading(f, &second);
+	assert_int_equal(level_on(f, "bradford", "2023-02-01").level, CW_LEVEL_INTENSIVE);
+	pushed = f->published;
+
+	/* The grade was misread. The other document still says so, from its own day on. */
+	first.flags = CW_DOC_REPLAY;
+	first.order = 3;
+	first.rows = &corrected;
+	commit_reading(f, &first);
+	assert_int_equal(facts_of(f, "bradford", NULL), 2);
+	assert_int_equal(level_on(f, "bradford", "2023-02-01").level, CW_LEVEL_WATCH);
+	assert_int_equal(level_on(f, "bradford", "2023-02-08").level, CW_LEVEL_INTENSIVE);
+
+	second.flags = CW_DOC_REPLAY;
+	second.order = 4;
+	second.rows = &corrected;
+	commit_reading(f, &second);
+	assert_int_equal(facts_of(f, "bradford", &row), 1);
+	assert_int_equal(row, 1);
+	assert_int_equal(level_on(f, "bradford", "2023-02-08").floor_level, CW_LEVEL_WATCH);
+	/* And nothing at all: then nothing is known. */
+	first.order = 5;
+	second.order = 6;
+	first.n = second.n = 0;
+	commit_reading(f, &first);
+	assert_int_equal(facts_of(f, "bradford", NULL), 1);
+	commit_reading(f, &second);
+	assert_int_equal(facts_of(f, "bradford", NULL), 0);
+	/* Derived again, nobody is paged. */
+	assert_int_equal(f->published, pushed);
+
+	/* As if it had never been otherwise. */
+	first.order = 7;
+	second.order = 8;
+	first.n = second.n = 1;
+	first.rows = second.rows = &inadequate;
+	commit_reading(f, &second);
+	commit_reading(f, &first);
+	assert_int_equal(facts_of(f, "bradford", &row), 1);
+	assert_int_equal(row, 1);
+	assert_int_equal(level_on(f, "bradford", "2023-02-01").level, CW_LEVEL_INTENSIVE);
+	assert_int_equal(level_on(f, "bradford", "2023-01-30").level, CW_LEVEL_ROUTINE);
+}
+
 /* A name whose 40th byte lies within a character: what is shown of it ends before, and the document is committed. */
 static void test_unresolved_is_cut_between_characters(void **state)
 {
@@ -446,6 +642,45 @@ static void test_stage(void **state)
 	assert_int_equal(next, 0);
 }
 
+static void test_older_schema_is_brought_up_to_date(void **state)
+{
+	struct fixture *f = *state;
+	struct reading first = { "a", "2023-01-31T09:00:00Z", 1, 0, &good, 1, "Ruritania" };
+	struct cw_error err = { 0 };
+	char path[128];
+	sqlite3 *db;
+
+	commit_reading(f, &first);
+	committer_free(f->committer);
+	f->committer = NULL;
+	cw_store_close(f->store);
+	f->store = NULL;
+	snprintf(path, sizeof(path), "%s/councilwatch.db", f->dir);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(
+	    sqlite3_exec(db,
+	                 "ALTER TABLE document DROP COLUMN ord; DROP TABLE reject_document; ALTER TABLE reject RENAME TO r;"
+	                 "CREATE TABLE reject (id INTEGER PRIMARY KEY, feed INTEGER NOT NULL, reason INTEGER NOT NULL, field TEXT NOT NULL,"
+	                 " text TEXT NOT NULL, detail TEXT NOT NULL, row INTEGER NOT NULL, document INTEGER NOT NULL, last_document"
+	                 " INTEGER NOT NULL, first_seen INTEGER NOT NULL, last_seen INTEGER NOT NULL, times INTEGER NOT NULL,"
+	                 " UNIQUE (feed, reason, field, text, detail));"
+	                 "INSERT INTO reject SELECT id, feed, reason, field, text, detail, row, document, document, first_seen,"
+	                 " last_seen, times FROM r; DROP TABLE r; PRAGMA user_version = 1",
+	                 NULL, NULL, NULL),
+	    SQLITE_OK);
+	sqlite3_close(db);
+	assert_int_equal(cw_store_open_writer(f->dir, &f->store, &err), 0);
+	assert_int_equal(committer_new(f->config, f->store, sink, f, &f->committer, &err), 0);
+	assert_string_equal(quarantine(f).text, "Ruritania");
+	assert_int_equal(quarantine(f).times, 1);
+	first.flags = CW_DOC_REPLAY | CW_DOC_RETRY;
+	first.order = 2;
+	first.unknown = NULL;
+	assert_false(commit_reading(f, &first).duplicate);
+	assert_int_equal(quarantine(f).n, 0);
+	assert_int_equal(facts_of(f, "bradford", NULL), 1);
+}
+
 static void test_newer_schema_is_refused(void **state)
 {
 	struct fixture *f = *state;
@@ -513,6 +748,8 @@ int main(void)
 		TEST(test_once), TEST(test_backwards), TEST(test_flapping_page), TEST(test_date_put_right), TEST(test_correction_taken_back), TEST(test_refused_batch_leaves_nothing),
 		TEST(test_unresolved), TEST(test_unresolved_is_cut_between_characters), TEST(test_cause_is_cut_between_characters),
 		TEST(test_outage), TEST(test_time), TEST(test_future), TEST(test_stage), TEST(test_newer_schema_is_refused), TEST(test_heritage),
+		TEST(test_read_again_clears_the_quarantine), TEST(test_read_again_takes_back),
+		TEST(test_older_schema_is_brought_up_to_date),
 	};
 
 	return cmocka_run_group_tests_name("commit", tests, NULL, NULL);

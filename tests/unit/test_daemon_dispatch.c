@@ -649,6 +649,35 @@ static void test_crossing(void **state)
 	hang_up(world, m);
 }
 
+/* A document is queued again while something late about its last life is under way: that does not end the next one. */
+static void test_requeued(void **state)
+{
+	struct world *world = *state;
+	struct cw_sock *a = assessor(world, 10);
+	uint64_t id = store_text(world, "hello"), other;
+	struct cw_error err;
+	size_t queued;
+
+	hear(world, a, CW_MSG_ANNOUNCE);
+	commit_attempt(a, id, 1, CW_REASON_NONE);
+	wait_committed(world, 1);
+	assert_int_equal(cw_inbox_requeue(world->inbox, &id, 1, CW_DOC_RETRY, &queued, &err), 0);
+	assert_int_equal(queued, 1);
+	commit_attempt(a, id, 1, CW_REASON_NONE); /* before anybody has taken it */
+	spin(world, 60);
+	assert_int_equal(state_of(world, id, NULL), CW_INBOX_QUEUED);
+	cw_dispatch_queued(world->dispatch);
+	assert_int_equal(hear(world, a, CW_MSG_ANNOUNCE).attempt, 2);
+	commit_attempt(a, id, 1, CW_REASON_NONE); /* and after */
+	spin(world, 60);
+	assert_int_equal(state_of(world, id, NULL), CW_INBOX_QUEUED);
+	commit_attempt(a, id, 2, CW_REASON_NONE);
+	wait_committed(world, 2);
+	assert_int_equal(state_of(world, id, NULL), CW_INBOX_COMMITTED);
+	other = store_text(world, "and on");
+	assert_int_equal(hear(world, a, CW_MSG_ANNOUNCE).document, other);
+}
+
 static void test_spread(void **state)
 {
 	struct world *world = *state;
@@ -858,6 +887,7 @@ int main(void)
 		WORLD(test_assessor_returns),
 		WORLD(test_crossing),
 		WORLD(test_spread),
+		WORLD(test_requeued),
 		WORLD(test_nonsense),
 		WORLD(test_credit_flood),
 		WORLD(test_unsupervised),

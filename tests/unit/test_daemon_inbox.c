@@ -624,6 +624,105 @@ static void test_versions(void **state)
 	assert_int_equal(cw_inbox_open("/nowhere/at/all", NULL, &inbox, &err), -EACCES);
 }
 
+/* Settles a document as committed with one row rejected for a reason, or as rejected as a whole. */
+static void settle_with(struct world *world, uint64_t id, enum cw_reason row, enum cw_reason whole)
+{
+	struct cw_commit_info info = { .tally = { .outcome = whole, .rows = 3 } };
+	struct cw_error err;
+
+	if (row)
+		info.tally.reasons[row] = 1;
+	assert_int_equal(cw_inbox_settle(world->inbox, id, &info, "sha256:one", &err), 0);
+}
+
+static void test_requeue(void **state)
+{
+	struct world *world = *state;
+	static const struct {
+		const char *feed;
+		enum cw_reason row, whole;
+	} documents[] = {
+		{ "a", CW_REASON_NONE, CW_REASON_NONE },
+		{ "a", CW_REASON_UNKNOWN_COUNCIL, CW_REASON_NONE },
+		{ "a", CW_REASON_BLANK_ROW, CW_REASON_NONE },
+		{ "a", CW_REASON_NONE, CW_REASON_MISSING_COLUMN },
+		{ "a", CW_REASON_NONE, CW_REASON_POISON },
+		{ "a", CW_REASON_PERSONAL_DATA, CW_REASON_NONE },
+		{ "b", CW_REASON_UNKNOWN_COUNCIL, CW_REASON_NONE },
+	};
+	struct cw_inbox_document document;
+	struct cw_inbox_counts counts;
+	struct cw_error err;
+	uint64_t ids[CW_ARRAY_LEN(documents)], two[2];
+	size_t n = 9;
+
+	for (size_t i = 0; i < CW_ARRAY_LEN(documents); i++) {
+		struct cw_inbox_meta meta = meta_of(documents[i].feed, T0 + (int64_t)i, CW_DOC_IMPORTED);
+
+		assert_int_equal(store(world, &meta, "x", 1, 1, NULL, &document, &err), CW_INBOX_STORED);
+		ids[i] = document.id;
+		cw_inbox_document_clear(&document);
+		assert_int_equal(cw_inbox_count(world->inbox, ids[i], 3, 2, &err), 0);
+		settle_with(world, ids[i], documents[i].row, documents[i].whole);
+	}
+	assert_int_equal(cw_inbox_next(world->inbox, 0, &document, &err), -ENOENT);
+
+	/* Only what a configuration can mend, once for each configuration. */
+	assert_int_equal(cw_inbox_requeue_mended(world->inbox, "a", "first", &n, &err), 0);
+	assert_int_equal(n, 2);
+	assert_int_equal(cw_inbox_next(world->inbox, 0, &document, &err), 0);
+	assert_int_equal(document.id, ids[1]);
+	assert_int_equal(document.flags, CW_DOC_IMPORTED | CW_DOC_REPLAY | CW_DOC_RETRY);
+	assert_int_equal(document.attempts, 3); /* goes on counting, so that what is late is known for late */
+	assert_int_equal(document.deaths, 0);
+	assert_true(document.order > CW_ARRAY_LEN(documents));
+	cw_inbox_document_clear(&document);
+	reopen(world);
+	settle_with(world, ids[1], CW_REASON_UNKNOWN_COUNCIL, CW_REASON_NONE);
+	settle_with(world, ids[3], CW_REASON_NONE, CW_REASON_NONE);
+	assert_int_equal(cw_inbox_requeue_mended(world->inbox, "a", "first", &n, &err), 0);
+	assert_int_equal(n, 0);
+	assert_int_equal(cw_inbox_requeue_mended(world->inbox, "a", "second", &n, &err), 0);
+	assert_int_equal(n, 1);
+
+	/* By number: all or nothing; what waits already is left alone. */
+	two[0] = ids[0];
+	two[1] = 999;
+	assert_int_equal(cw_inbox_requeue(world->inbox, two, 2, 0, &n, &err), -ENOENT);
+	assert_int_equal(cw_inbox_counts(world->inbox, &counts, &err), 0);
+	assert_int_equal(counts.queued, 1);
+	two[1] = ids[1];
+	assert_int_equal(cw_inbox_requeue(world->inbox, two, 2, 0, &n, &err), 0);
+	assert_int_equal(n, 1);
+	assert_int_equal(cw_inbox_document(world->inbox, ids[0], &document, &err), 0);
+	assert_int_equal(document.flags, CW_DOC_IMPORTED | CW_DOC_REPLAY);
+	cw_inbox_document_clear(&document);
+	assert_int_equal(cw_inbox_counts(world->inbox, &counts, &err), 0);
+	assert_int_equal(counts.queued, 2);
+	assert_int_equal(counts.stored, CW_ARRAY_LEN(documents));
+	assert_int_equal(counts.committed + counts.rejected + counts.poison, CW_ARRAY_LEN(documents) - 2);
+}
+
+static void test_version_1(void **state)
+{
+	struct world *world = *state;
+	struct cw_inbox_feed feed;
+	struct cw_error err;
+	size_t n;
+
+	cw_inbox_feed_init(&feed);
+	feed.failures = 4;
+	assert_int_equal(cw_inbox_feed_save(world->inbox, "a", &feed, &err), 0);
+	cw_inbox_close(world->inbox);
+	world->inbox = NULL;
+	execute(world, "ALTER TABLE feed DROP COLUMN reading; PRAGMA user_version = 1");
+	reopen(world);
+	assert_int_equal(cw_inbox_requeue_mended(world->inbox, "a", "first", &n, &err), 0);
+	assert_int_equal(cw_inbox_feed_load(world->inbox, "a", &feed, &err), 0);
+	assert_int_equal(feed.failures, 4);
+	assert_int_equal(ask(world, "PRAGMA user_version"), 2);
+}
+
 static void test_damaged(void **state)
 {
 	struct world *world = *state;
@@ -659,7 +758,9 @@ int main(void)
 		WORLD(test_abandon),
 		WORLD(test_queue),
 		WORLD(test_feed_state),
+		WORLD(test_requeue),
 		WORLD(test_versions),
+		WORLD(test_version_1),
 		WORLD(test_damaged),
 	};
 

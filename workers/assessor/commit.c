@@ -224,8 +224,27 @@ static int by_time(const void *a, const void *b)
 /* What is told this long after it came about is history: the clock has caught up over a time when nobody watched. */
 #define HISTORY_MS (2 * 86400000ll)
 
-/* Numbers and stores what is pending; *ret_last is the last number. now: where the clock stands. */
-static int store_pending(struct committer *committer, bool imported, struct cw_wall now, uint64_t *ret_last,
+static bool last_of_council(const struct committer *committer, size_t at)
+{
+	for (size_t i = at + 1; i < committer->n_pending; i++)
+		if (committer->pending[i].council == committer->pending[at].council)
+			return false;
+	return true;
+}
+
+/* Subscribers that page people leave history alone: what was imported, what is told late, and what is derived again. But what
+ * was quarantined and is understood now tells how things stand, however old the document is. */
+static bool is_history(const struct committer *committer, size_t at, uint32_t flags, struct cw_wall now)
+{
+	if (flags & CW_DOC_IMPORTED)
+		return true;
+	if (flags & CW_DOC_REPLAY)
+		return !(flags & CW_DOC_RETRY) || !last_of_council(committer, at);
+	return cw_wall_known(now) && committer->pending[at].at.ms < now.ms - HISTORY_MS;
+}
+
+/* Numbers and stores what is pending; *ret_last is the last number. flags: of the document; now: where the clock stands. */
+static int store_pending(struct committer *committer, uint32_t flags, struct cw_wall now, uint64_t *ret_last,
                          struct cw_error *err)
 {
 	uint64_t seq = 0;
@@ -239,8 +258,7 @@ static int store_pending(struct committer *committer, bool imported, struct cw_w
 
 		pending->seq = ++seq;
 		json_object_set_new(data, "seq", json_integer((json_int_t)seq));
-		/* Subscribers that page people leave history alone. */
-		pending->history = imported || (cw_wall_known(now) && pending->at.ms < now.ms - HISTORY_MS);
+		pending->history = is_history(committer, i, flags, now);
 		json_object_set_new(data, "imported", json_boolean(pending->history));
 		pending->text = json_dumps(pending->json, CW_JSON_FLAGS);
 		if (!pending->text)
@@ -588,10 +606,18 @@ static int end_transaction(struct committer *committer, int r, struct cw_error *
 	return 0;
 }
 
+static void mark_council(void *arg, const char *council_id)
+{
+	struct committer *committer = arg;
+	const struct cw_council *council = cw_councils_by_id(committer->config->councils, cw_str(council_id));
+
+	if (council)
+		mark_affected(committer, council);
+}
+
 int commit_finish(struct committer *committer, const struct cw_document_tally *tally, struct cw_commit_info *report,
                   struct cw_error *err)
 {
-	bool imported = committer->info.flags & CW_DOC_IMPORTED;
 	struct cw_commit_info info = { .tally = *tally };
 	struct cw_wall clock;
 	int r;
@@ -599,7 +625,7 @@ int commit_finish(struct committer *committer, const struct cw_document_tally *t
 	info.tally.evidence = committer->evidence;
 	r = quarantine_document(committer, tally, err);
 	if (r == 0)
-		r = cw_store_document_stated(committer->store, committer->evidence, err);
+		r = cw_store_document_stated(committer->store, committer->evidence, mark_council, committer, err);
 	if (r == 0)
 		r = tell_unresolved(committer, err);
 	if (r == 0)
@@ -610,7 +636,7 @@ int commit_finish(struct committer *committer, const struct cw_document_tally *t
 	info.quarantined = committer->quarantined;
 	info.alerts = committer->n_pending;
 	if (r == 0)
-		r = store_pending(committer, imported, clock, &info.last_seq, err);
+		r = store_pending(committer, committer->info.flags, clock, &info.last_seq, err);
 	if (r == 0)
 		r = cw_store_document_finish(committer->store, &info, err);
 	r = end_transaction(committer, r, err);
@@ -637,7 +663,7 @@ static int in_transaction(struct committer *committer, int (*work)(struct commit
 	committer->info.id = 0;
 	r = work(committer, arg, err);
 	if (r == 0)
-		r = store_pending(committer, false, now, &last, err);
+		r = store_pending(committer, 0, now, &last, err);
 	return end_transaction(committer, r, err);
 }
 

@@ -1,0 +1,169 @@
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <councilwatch/clock.h>
+
+#include "control.h"
+#include "link.h"
+#include "output.h"
+
+#define ANSWER_MS 5000
+/* A daemon that was started a moment ago is given time to open its socket. */
+#define START_MS 3000
+#define STEP_MS 50
+#define POLL_FIRST_MS 10
+#define POLL_LAST_MS 500
+#define ASKED_AT_ONCE 256 /* documents in one question, as the daemon allows */
+
+struct cw_link {
+	const struct cw_cli *cli;
+	struct cw_bus *bus;
+	struct cw_loop *loop;
+	struct cw_control *control;
+};
+
+static void pause_ms(int64_t ms)
+{
+	const struct timespec step = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
+
+	nanosleep(&step, NULL);
+}
+
+static int64_t now_ms(void)
+{
+	return cw_mono_now().ns / 1000000;
+}
+
+int cw_link_new(const struct cw_cli *cli, struct cw_link **ret, struct cw_error *err)
+{
+	const char *endpoint = cli->config->endpoint_control;
+	struct cw_link *link;
+	int r = cw_control_probe(endpoint, err);
+
+	for (int waited = 0; (r == -ECONNREFUSED || r == -ENOENT) && waited < START_MS; waited += STEP_MS) {
+		pause_ms(STEP_MS);
+		r = cw_control_probe(endpoint, err);
+	}
+	if (r < 0)
+		return r;
+	link = calloc(1, sizeof(*link));
+	if (!link)
+		return cw_error_nomem(err);
+	link->cli = cli;
+	r = cw_bus_new(&link->bus, err);
+	if (r >= 0)
+		r = cw_loop_new(&link->loop, err);
+	if (r >= 0)
+		r = cw_control_new(link->bus, link->loop, endpoint, &link->control, err);
+	if (r < 0) {
+		cw_link_free(link);
+		return r;
+	}
+	*ret = link;
+	return 0;
+}
+
+void cw_link_free(struct cw_link *link)
+{
+	if (!link)
+		return;
+	cw_control_free(link->control);
+	cw_loop_free(link->loop);
+	cw_bus_free(link->bus);
+	free(link);
+}
+
+int cw_link_ask(struct cw_link *link, json_t *request, json_t **ret, struct cw_error *err)
+{
+	int64_t give_up = now_ms() + CW_LINK_GIVE_UP_MS;
+	json_t *answer = NULL;
+	bool told = false;
+	int r;
+
+	if (!request)
+		return cw_error_nomem(err);
+	for (;;) {
+		r = cw_control_call(link->control, json_incref(request), ANSWER_MS, &answer, err);
+		if (r != -ETIMEDOUT || now_ms() > give_up)
+			break;
+		/* Slow, or gone: what was asked may have been lost with it. */
+		if (!told && cw_control_probe(link->cli->config->endpoint_control, NULL) < 0) {
+			cw_cli_fail(0, "councilwatchd went away; waiting for it to come back");
+			told = true;
+		}
+		r = cw_control_reopen(link->control, err);
+		if (r < 0)
+			break;
+	}
+	json_decref(request);
+	if (r < 0)
+		return r;
+	if (!cw_json_get_bool(answer, "ok", false)) {
+		r = cw_error_set(err, -EREMOTEIO, "%s", cw_json_get_text(answer, "error", "the daemon refused it"));
+		json_decref(answer);
+		return r;
+	}
+	*ret = answer;
+	return 0;
+}
+
+/* One question about documents from first on, and what is settled of them put into settled. */
+static int ask_some(struct cw_link *link, const json_t *ids, size_t first, json_t *settled, struct cw_error *err)
+{
+	json_t *asked = json_array(), *answer = NULL, *each;
+	size_t n = CW_MIN(json_array_size(ids) - first, (size_t)ASKED_AT_ONCE), i;
+	int r;
+
+	for (i = 0; i < n; i++)
+		json_array_append(asked, json_array_get(ids, first + i));
+	r = cw_link_ask(link, json_pack("{s:s, s:o}", "op", "documents", "documents", asked), &answer, err);
+	if (r < 0)
+		return r;
+	json_array_foreach(json_object_get(answer, "documents"), i, each)
+	{
+		if (i < n && (json_is_null(each) || strcmp(cw_json_get_text(each, "state", ""), "queued") != 0))
+			json_array_set(settled, first + i, each);
+	}
+	json_decref(answer);
+	return 0;
+}
+
+int cw_link_wait(struct cw_link *link, const json_t *ids, const char *what, json_t **ret, struct cw_error *err)
+{
+	size_t n = json_array_size(ids), open = 0;
+	json_t *settled = json_array();
+	bool progress = isatty(STDERR_FILENO) == 1;
+	int64_t pause = POLL_FIRST_MS;
+	int r = 0;
+
+	if (!settled)
+		return cw_error_nomem(err);
+	/* true stands for "not yet". */
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(settled, json_is_integer(json_array_get(ids, i)) ? json_true() : json_null());
+	for (;;) {
+		while (open < n && !json_is_true(json_array_get(settled, open)))
+			open++;
+		if (progress)
+			fprintf(stderr, "\r\033[K%zu of %zu %s", open, n, what);
+		if (open == n)
+			break;
+		r = ask_some(link, ids, open, settled, err);
+		if (r < 0)
+			break;
+		if (json_is_true(json_array_get(settled, open))) {
+			pause_ms(pause);
+			pause = CW_MIN(pause * 2, POLL_LAST_MS);
+		}
+	}
+	if (progress)
+		fputs("\r\033[K", stderr);
+	if (r < 0) {
+		json_decref(settled);
+		return r;
+	}
+	*ret = settled;
+	return 0;
+}
