@@ -86,8 +86,9 @@ static _Noreturn void child(char *const *arguments, pid_t parent)
 	sigset_t none;
 	int null;
 
-	/* Dies with us. When we died before this line nobody is left to be told. */
-	if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0 || getppid() != parent)
+	/* Dies with us, at once: one that lived on to end in order could reach the next daemon's sockets and be taken for one
+	 * of its workers. When we died before this line nobody is left to be told. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
 		_exit(EXIT_EXEC);
 	/* Not of our terminal's foreground group: an interrupt there is for us to pass on in order. */
 	(void)setpgid(0, 0);
