@@ -306,6 +306,12 @@ static void check_date_formats(struct feed_reader *reader, const struct conf_ent
 	}
 }
 
+static bool is_date_value(const struct cw_field *field)
+{
+	return field->role == CW_FIELD_VALUE && !field->constant &&
+	       cw_value_def(field->value_id)->type == CW_VALUE_DATE;
+}
+
 static int read_date_formats(struct feed_reader *reader)
 {
 	static const struct {
@@ -325,13 +331,21 @@ static int read_date_formats(struct feed_reader *reader)
 		for (size_t i = 0; i < reader->feed->n_fields; i++) {
 			struct cw_field *field = &reader->feed->fields[i];
 
-			for (size_t k = 0; field->role == dates[d].role && use && k < use->n; k++)
+			/* A constant is in ISO 8601 whatever the columns are. */
+			for (size_t k = 0; field->role == dates[d].role && !field->constant && use && k < use->n; k++)
 				if (conf_strings_add(&field->date_format, use->values[k].text) < 0)
 					return -ENOMEM;
 		}
 		if (own && !conf_entry(reader->record, d == 0 ? "event_date" : "published_at"))
 			conf_mistake(reader->mistakes, reader->record->file, own->line, "%s is of no use without %s",
 			             dates[d].own, d == 0 ? "event_date" : "published_at");
+	}
+	for (size_t i = 0; common && i < reader->feed->n_fields; i++) {
+		struct cw_field *field = &reader->feed->fields[i];
+
+		for (size_t k = 0; is_date_value(field) && k < common->n; k++)
+			if (conf_strings_add(&field->date_format, common->values[k].text) < 0)
+				return -ENOMEM;
 	}
 	return 0;
 }
@@ -465,14 +479,35 @@ static int read_map(struct feed_reader *reader, const struct conf_section *secti
 	return 0;
 }
 
+/* A day in ISO 8601, or an address. False after a mistake. */
+static bool good_constant(struct feed_reader *reader, enum cw_field_role role, const char *text, unsigned line)
+{
+	int32_t day;
+
+	if ((role == CW_FIELD_EVENT_DATE || role == CW_FIELD_PUBLISHED_AT) &&
+	    cw_date_parse(text, strlen(text), "%Y-%m-%d", &day) < 0) {
+		conf_mistake(reader->mistakes, reader->section->file, line, "'%s' is not a day; write it as 2024-03-31", text);
+		return false;
+	}
+	if (role == CW_FIELD_URL && strncmp(text, "https://", 8) != 0 && strncmp(text, "http://", 7) != 0) {
+		conf_mistake(reader->mistakes, reader->section->file, line, "'%s' is not an http or https address", text);
+		return false;
+	}
+	return true;
+}
+
 static int read_constants(struct feed_reader *reader, const struct conf_section *section)
 {
 	for (size_t i = 0; i < section->n_entries; i++) {
 		const struct conf_entry *entry = &section->entries[i];
+		enum cw_field_role role = CW_FIELD_VALUE;
 		struct cw_field *field;
-		enum cw_value_id id;
+		enum cw_value_id id = (enum cw_value_id)0;
 
-		if (!entry->known || !allowed(reader, entry->name, entry->line, &id))
+		for (size_t k = 0; k < CW_ARRAY_LEN(roles); k++)
+			if (strcmp(roles[k].name, entry->name) == 0)
+				role = roles[k].role;
+		if (!entry->known || (role == CW_FIELD_VALUE && !allowed(reader, entry->name, entry->line, &id)))
 			continue;
 		if (conf_entry(reader->record, entry->name)) {
 			conf_mistake(reader->mistakes, section->file, entry->line,
@@ -484,11 +519,16 @@ static int read_constants(struct feed_reader *reader, const struct conf_section 
 			             entry->name);
 			continue;
 		}
-		field = add_field(reader->feed, CW_FIELD_VALUE, id);
+		if (!good_constant(reader, role, entry->values[0].text, entry->line))
+			continue;
+		field = add_field(reader->feed, role, id);
 		if (!field)
 			return -ENOMEM;
 		free(field->constant);
-		field->constant = canonical(reader, id, entry->values[0].text, entry->line);
+		field->constant = role == CW_FIELD_VALUE ? canonical(reader, id, entry->values[0].text, entry->line)
+		                                         : strdup(entry->values[0].text);
+		if (role != CW_FIELD_VALUE && !field->constant)
+			return -ENOMEM;
 	}
 	return 0;
 }
@@ -746,7 +786,7 @@ static int read_record(struct feed_reader *reader)
 {
 	const struct conf_section *record = reader->record;
 	struct cw_feed *feed = reader->feed;
-	const struct conf_entry *absent = conf_entry(record, "absent");
+	const struct conf_entry *absent = conf_entry(record, "absent"), *ends = conf_entry(record, "url_ends_in");
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < CW_ARRAY_LEN(roles); i++) {
@@ -769,6 +809,10 @@ static int read_record(struct feed_reader *reader)
 	}
 	for (size_t i = 0; r == 0 && absent && i < absent->n; i++)
 		r = conf_strings_add(&feed->absent, absent->values[i].text);
+	if (ends && (ends->n != 1 || strcmp(ends->values[0].text, "council") != 0))
+		conf_mistake(reader->mistakes, record->file, ends->line,
+		             "url_ends_in can only be \"council\": the end of the address is a code of the council");
+	feed->url_ends_in_council = ends != NULL;
 	for (size_t i = 0; r == 0 && i < record->n_sections; i++) {
 		if (record->sections[i]->known)
 			r = read_section(reader, record->sections[i]);
@@ -998,6 +1042,7 @@ static void check_format_keys(struct feed_reader *reader)
 		       1u << CW_FORMAT_HTML_TABLE | 1u << CW_FORMAT_XLSX | 1u << CW_FORMAT_ODS },
 		     { "sheet", "xlsx or ods", 1u << CW_FORMAT_XLSX | 1u << CW_FORMAT_ODS },
 		     { "heading_rows", "xlsx or ods", 1u << CW_FORMAT_XLSX | 1u << CW_FORMAT_ODS },
+		     { "column_groups", "xlsx or ods", 1u << CW_FORMAT_XLSX | 1u << CW_FORMAT_ODS },
 		     { "rows_at", "json or xml", 1u << CW_FORMAT_JSON | 1u << CW_FORMAT_XML },
 		     { "delimiter", "csv", 1u << CW_FORMAT_CSV } };
 
@@ -1080,6 +1125,9 @@ int conf_feed_read(const struct conf_section *section, const struct cw_risk *ris
 		return r;
 	read_kind(&reader);
 	check_format_keys(&reader);
+	if (feed->column_groups && feed->heading_rows < 2)
+		COMPLAIN(&reader, reader.section, "column_groups",
+		         "column_groups needs heading_rows of 2 or more: the groups' headings and those below them");
 	check_licence(&reader);
 	return read_sections(&reader);
 }
@@ -1144,7 +1192,7 @@ static void print_titled(struct cw_buf *out, const char *name, const char *title
 static void print_record(const struct cw_feed *feed, struct cw_buf *out)
 {
 	struct cw_strings required = { 0 };
-	size_t constants = 0;
+	size_t constants = 0, dated = 0;
 
 	cw_buf_puts(out, "    record {\n");
 	for (size_t i = 0; i < feed->n_fields; i++) {
@@ -1153,7 +1201,11 @@ static void print_record(const struct cw_feed *feed, struct cw_buf *out)
 
 		if (field->columns.n)
 			conf_print_list(out, 2, name, &field->columns);
-		if (field->date_format.n) {
+		if (field->date_format.n && is_date_value(field)) {
+			/* The dates among the values have the common format. */
+			if (!dated++)
+				conf_print_list(out, 2, "date_format", &field->date_format);
+		} else if (field->date_format.n) {
 			char key[CW_NAME_MAX];
 
 			snprintf(key, sizeof(key), "%s_format", name);
@@ -1164,6 +1216,8 @@ static void print_record(const struct cw_feed *feed, struct cw_buf *out)
 	}
 	if (feed->absent.n)
 		conf_print_list(out, 2, "absent", &feed->absent);
+	if (feed->url_ends_in_council)
+		conf_print_text(out, 2, "url_ends_in", "council");
 
 	conf_put_indent(out, 2);
 	cw_buf_puts(out, "required = {");
@@ -1225,6 +1279,7 @@ void conf_feed_print(const struct cw_feed *feed, struct cw_buf *out)
 		bool sheets = feed->format == CW_FORMAT_XLSX || feed->format == CW_FORMAT_ODS;
 		bool foreign = (strcmp(key->name, "table") == 0 && feed->format != CW_FORMAT_HTML_TABLE && !sheets) ||
 		               (strcmp(key->name, "heading_rows") == 0 && !sheets) ||
+		               (strcmp(key->name, "column_groups") == 0 && !sheets) ||
 		               (strcmp(key->name, "delimiter") == 0 && feed->format != CW_FORMAT_CSV);
 
 		if (strcmp(key->section, "feed") == 0 && !foreign)
@@ -1252,7 +1307,7 @@ void conf_feed_print(const struct cw_feed *feed, struct cw_buf *out)
 void conf_feed_print_mapping(const struct cw_feed *feed, struct cw_buf *out)
 {
 	static const char *const keys[] = { "publisher", "tier",         "format",  "required", "encoding",
-		                            "table",     "sheet",        "heading_rows", "rows_at",  "delimiter" };
+		                            "table",     "sheet",        "heading_rows", "column_groups", "rows_at",  "delimiter" };
 
 	cw_buf_printf(out, "feed %s %s\n", feed->name, feed->kind != CW_KIND_NONE ? cw_kind_def(feed->kind)->name : "");
 	for (size_t i = 0; i < conf_keys_n; i++)

@@ -214,6 +214,8 @@ const struct conf_key conf_keys[] = {
 	FEED("table", CONF_COUNT, table, 0, 1000, "0", "which table of a page, from 1; 0 finds it by its headings"),
 	FEED("sheet", CONF_TEXT, sheet, 0, 0, NULL, "names of a spreadsheet's sheets, as a shell pattern"),
 	FEED("heading_rows", CONF_COUNT, heading_rows, 1, CW_HEADING_ROWS_MAX, "1", "stacked rows that make the headings"),
+	FEED("column_groups", CONF_BOOL, column_groups, 0, 0, "false",
+	     "each group of columns under a heading makes a row of its own"),
 	FEED("rows_at", CONF_TEXT, rows_at, 0, 0, NULL, "path of the rows in a JSON or XML document"),
 	FEED("delimiter", CONF_CHAR, delimiter, 0, 0, ",", "between the fields of a CSV file"),
 
@@ -228,6 +230,7 @@ const struct conf_key conf_keys[] = {
 	COLUMNS("record", "event_date_format", "the same for event_date alone"),
 	COLUMNS("record", "published_at_format", "the same for published_at alone"),
 	COLUMNS("record", "absent", "texts that mean \"not stated\""),
+	COLUMNS("record", "url_ends_in", "what the end of the address must be: \"council\", a code of the council"),
 	COLUMNS("record", "required", "fields whose columns the document must have"),
 
 	WHERE("is", CONF_LIST, is, NULL, "texts of which the cell must be one"),
@@ -389,6 +392,24 @@ static struct conf_grammar risk_grammar = { .name = "risk" };
 static struct conf_grammar main_grammar = { .name = "" };
 static struct conf_grammar feeds_grammar = { .name = "" };
 
+/* Every value, and the fields that may be the same for a whole document. */
+static const char **constant_names(void)
+{
+	static const char *const fields[] = { "event_date", "published_at", "url", "title" };
+	const char *const *values = cw_value_names();
+	const char **names;
+	size_t n = 0;
+
+	while (values[n])
+		n++;
+	names = calloc(n + CW_ARRAY_LEN(fields) + 1, sizeof(*names));
+	if (!names)
+		return NULL;
+	memcpy(names, values, n * sizeof(*names));
+	memcpy(names + n, fields, sizeof(fields));
+	return names;
+}
+
 static bool build_grammar(void)
 {
 	static const struct conf_grammar *const in_record[] = { &map_grammar,    &constants_grammar, &where_grammar,
@@ -406,7 +427,10 @@ static bool build_grammar(void)
 		     { &release_grammar, "release" }, { &measure_grammar, "measure" }, { &expect_grammar, "expect" }, { &feed_grammar, "feed" },
 		     { &signal_grammar, "signal" }, { &risk_grammar, "risk" },     { &main_grammar, "main" } };
 
-	constants_grammar.keys = cw_value_names();
+	if (!constants_grammar.keys)
+		constants_grammar.keys = constant_names();
+	if (!constants_grammar.keys)
+		return false;
 	record_grammar.sections = in_record;
 	feed_grammar.sections = in_feed;
 	release_grammar.sections = in_release;

@@ -142,8 +142,10 @@ struct cw_feed {
 	                                of the tables in a sheet that have them; 0 = all */
 	char *sheet;                 /* spreadsheets: shell pattern of sheets' names; NULL = the first that has the headings */
 	unsigned heading_rows;       /* spreadsheets: stacked rows that make the headings; 1 */
+	bool column_groups;          /* spreadsheets: each group of columns under a heading makes a row of its own */
 	char *rows_at;               /* JSON: path of the array ("results.items"), NULL = the top; XML: of the rows ("list/row") */
 	char delimiter;              /* CSV; ',' */
+	bool url_ends_in_council;    /* an address whose last part is another council's code is not used */
 	struct cw_strings absent;    /* texts that mean "not stated" (folded when compared); always: "" */
 	size_t n_fields;
 	struct cw_field *fields;

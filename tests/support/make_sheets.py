@@ -179,6 +179,38 @@ def ods_cases():
         absent      = ".."
     }
 """)
+    # Each year a row of its own.
+    put("column-groups", stacked, kind="send_tribunal", settings="    heading_rows  = 2\n    column_groups = true\n", record="""    record {
+        council     = "Council"
+        event_date  = "Column group"
+        date_format = "%Y@12-31"
+        title       = "Sheet name"
+        period      = "Column group"
+        appeals     = "Appeals"
+        appeal_rate = "Rate"
+        where "Rate" { not = "" }
+    }
+""")
+    # Headings that go on differently every year; what is the same for every row; dates among the values; the address of
+    # another council.
+    put("editions", table("2024", row("Council", "Visited (2024 edition)", "Ended", "Overall Effectiveness", "Link"),
+                          row("Leeds", "28/02/2022", "11/03/2022", "Good", "https://example.org/provider/383/"),
+                          row("York", "07/03/2022", d("2022-03-18", "x"), "Good", "https://example.org/provider/383?x=1"),
+                          row("Bury", "25/10/2021", "5 November", "Good", "https://example.org/provider/nobody")),
+        record="""    record {
+        council        = "Council"
+        event_date     = "Visited*"
+        date_format    = "%d/%m/%Y"
+        inspection_end = "Ended"
+        url            = "Link"
+        url_ends_in    = "council"
+        overall_effectiveness = "Overall Effectiveness"
+        constants {
+            published_at = "2024-03-31"
+            title        = "Outcomes 2024"
+        }
+    }
+""")
     # Each heading of the stack alone: codes above the words.
     put("heading-codes", table("RO", row("", "C1R1", "C2R1"), row("Council", "Employees (C1)", "Running (C2)"),
                                row("Leeds", n("1"), n("22"))), kind="spend", settings="    heading_rows = 2\n", record="""    record {
@@ -187,13 +219,13 @@ def ods_cases():
         constants { measure = "running expenses" }
     }
 """)
-    # Two columns under one merged heading: the second is "… #2".
+    # Two columns under one merged heading: the second is "#2 …".
     put("heading-number", table("DSG", row(t("Allocations", 'table:number-columns-spanned="2" table:number-rows-spanned="1"'),
                                            covered(), "High needs (£s)", "High needs (£s)"),
                                 row(n("383"), "Leeds", n("1"), n("2")), row("[A]", "", "[B]"), row(n("351"), "York", n("3"), n("4"))),
         kind="spend", record="""    record {
-        council = { "Allocations", "Allocations #2" }
-        amount  = "High needs (£s) #2"
+        council = { "Allocations", "#2 Allocations" }
+        amount  = "#2 High needs (£s)"
         constants { measure = "high needs" }
     }
 """)

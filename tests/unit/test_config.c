@@ -354,6 +354,21 @@ static const struct mistake_case mistake_cases[] = {
 	  "feeds.d/a.conf:8: evidence of kind area_send has no 'theme'; it has framework_id, inspection_type, "
 	  "inspection_start, inspection_end, outcome, organisation, combined_with, rule, page\n"
 	  "feeds.d/a.conf:9: unknown key 'outcom' in constants of record of feed \"f\"; did you mean 'outcome'?\n" },
+	{ "constants of all rows", "",
+	  FEED("record { council = la outcome = grade url = u\nconstants { event_date = 2022-02-30\npublished_at = "
+	       "\"31/03/2024\"\nurl = \"https://a.example/\"\nquote = x } }"),
+	  "feeds.d/a.conf:7: '2022-02-30' is not a day; write it as 2024-03-31\n"
+	  "feeds.d/a.conf:8: '31/03/2024' is not a day; write it as 2024-03-31\n"
+	  "feeds.d/a.conf:9: url comes from a column already; remove one of the two\n"
+	  "feeds.d/a.conf:10: unknown key 'quote' in constants of record of feed \"f\"; it belongs in the record of a feed\n" },
+	{ "constant address", "", FEED("record { council = la outcome = grade\nconstants { url = \"a.example\" } }"),
+	  "feeds.d/a.conf:7: 'a.example' is not an http or https address\n" },
+	{ "end of addresses", "", FEED("record { council = la outcome = grade url = u\nurl_ends_in = urn }"),
+	  "feeds.d/a.conf:7: url_ends_in can only be \"council\": the end of the address is a code of the council\n" },
+	{ "groups of columns", "", RECORDED("sheet = a\ncolumn_groups = true"),
+	  "feeds.d/a.conf:7: sheet is for format xlsx or ods; remove it or correct format\n"
+	  "feeds.d/a.conf:8: column_groups is for format xlsx or ods; remove it or correct format\n"
+	  "feeds.d/a.conf:8: column_groups needs heading_rows of 2 or more: the groups' headings and those below them\n" },
 	{ "constant that is no value", "", FEED("record { council = la\nconstants { outcome = 7 } }"),
 	  "feeds.d/a.conf:7: '7' is not a value of outcome; correct it\n" },
 	{ "constant signal", "",
@@ -639,7 +654,8 @@ static void test_values(void **state)
 	    "        amount = a number \"amount\" { scale = 1000 parentheses = yes }\n"
 	    "        where \"level\" { is = { \"Local authority\", \"LA*\" } not = \">=9\" optional = yes }\n"
 	    "        column \"A, b\" { also = \"B, \\\"a\\\"\" }\n"
-	    "        constants { status = occurred }\n"
+	    "        constants { status = occurred url = \"https://a.example/\" title = \"Two words\" }\n"
+	    "        url_ends_in = council\n"
 	    "    }\n"
 	    "    expect { input_file = \"sample.csv\" gives = {} }\n"
 	    "}\n");
@@ -685,7 +701,7 @@ static void test_values(void **state)
 	assert_int_equal(feed->n_columns, 1);
 	assert_string_equal(feed->columns[0].name, "A, b");
 	assert_string_equal(feed->columns[0].also.at[0], "B, \"a\"");
-	assert_int_equal(feed->expects[0].line, 15);
+	assert_int_equal(feed->expects[0].line, 16);
 	assert_int_equal(feed->expects[0].gives.n, 0);
 	tear_down(&place);
 }

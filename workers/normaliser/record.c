@@ -205,6 +205,19 @@ static bool names_are_paths(enum cw_format format)
 	return format == CW_FORMAT_JSON || format == CW_FORMAT_NDJSON || format == CW_FORMAT_XML;
 }
 
+/* "Allocations*" stands for every heading that begins so. */
+static bool is_beginning(const char *name)
+{
+	size_t n = strlen(name);
+
+	return n > 1 && name[n - 1] == '*';
+}
+
+static bool same_heading(const char *a, const char *a_folded, const char *b, const char *b_folded)
+{
+	return !strcmp(a_folded, b_folded) && is_beginning(a) == is_beginning(b);
+}
+
 static int set_up_slot(struct cw_record *record, struct slot *slot)
 {
 	bool paths = names_are_paths(record->feed->format);
@@ -215,7 +228,8 @@ static int set_up_slot(struct cw_record *record, struct slot *slot)
 
 		if (r < 0)
 			return r;
-		if (!strcmp(paths ? slot->name : slot->folded, paths ? record->feed->columns[i].name : folded))
+		if (paths ? !strcmp(slot->name, record->feed->columns[i].name)
+		          : same_heading(slot->name, slot->folded, record->feed->columns[i].name, folded))
 			slot->column = &record->feed->columns[i];
 	}
 	if (!slot->column)
@@ -241,7 +255,9 @@ static int slot_of(struct cw_record *record, const char *name, size_t *ret)
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < record->n_slots; i++) {
-		if (!strcmp(paths ? record->slots[i].name : record->slots[i].folded, paths ? name : folded)) {
+		const struct slot *slot = &record->slots[i];
+
+		if (paths ? !strcmp(slot->name, name) : same_heading(slot->name, slot->folded, name, folded)) {
 			*ret = i;
 			return 0;
 		}
@@ -601,13 +617,19 @@ int32_t cw_record_too_late(const struct cw_record *record)
 
 /* --- headings --- */
 
+static bool heading_is(const char *name, const char *name_folded, const char *folded)
+{
+	return *name_folded && is_beginning(name) ? !strncmp(name_folded, folded, strlen(name_folded))
+	                                          : !strcmp(name_folded, folded);
+}
+
 /* Which of the slot's headings this folded text is: 0 for its name, then the others in order; or -1. */
 static int rank_of(const struct slot *slot, const char *folded)
 {
-	if (!strcmp(slot->folded, folded))
+	if (heading_is(slot->name, slot->folded, folded))
 		return 0;
 	for (size_t i = 0; slot->also && i < slot->column->also.n; i++)
-		if (!strcmp(slot->also[i], folded))
+		if (heading_is(slot->column->also.at[i], slot->also[i], folded))
 			return (int)i + 1;
 	return -1;
 }
@@ -1278,7 +1300,8 @@ static int take_date(struct cw_record *record, struct field *field, const struct
 	r = pick(record, field, cells, &text, &slot, &memo);
 	if (r <= 0)
 		return r;
-	iso = slot != SIZE_MAX && cells[slot].iso;
+	/* A constant is in ISO 8601. */
+	iso = slot == SIZE_MAX || cells[slot].iso;
 	/* What is known of a text holds for that text in the feed's own form. */
 	if (!memo || iso) {
 		memo = &spare;
@@ -1590,7 +1613,7 @@ static int take_council(struct cw_record *record, const struct cw_cell *cells, i
 
 /* --- values --- */
 
-static int parse_value(struct cw_record *record, struct field *field, struct cw_str text, struct cw_str *ret)
+static int parse_value(struct cw_record *record, struct field *field, struct cw_str text, bool iso, struct cw_str *ret)
 {
 	enum cw_value_id id = field->config->value_id;
 	struct cw_buf out;
@@ -1612,6 +1635,14 @@ static int parse_value(struct cw_record *record, struct field *field, struct cw_
 		                    figure);
 		return r < 0 ? r : keep(record, figure, strlen(figure), ret);
 	}
+	if (cw_value_def(id)->type == CW_VALUE_DATE && (field->config->date_format.n || iso)) {
+		char day[CW_WALL_TEXT];
+		int64_t ms;
+		int32_t when;
+
+		r = parse_date(record, field, text, iso, &when, &ms);
+		return r < 0 ? r : keep(record, cw_day_format(when, day), strlen(cw_day_format(when, day)), ret);
+	}
 	cw_buf_init(&out, CW_FIELD_MAX);
 	r = cw_value_parse(id, text, &out, &value);
 	if (r == 0)
@@ -1627,6 +1658,7 @@ static int take_value(struct cw_record *record, struct field *field, const struc
 	struct memo *memo;
 	struct cw_str text;
 	size_t slot;
+	bool iso;
 	int r;
 
 	r = pick(record, field, cells, &text, &slot, &memo);
@@ -1638,12 +1670,15 @@ static int take_value(struct cw_record *record, struct field *field, const struc
 			r = cw_record_text(record, text, TEXT_CHARACTERS, &text);
 		return r < 0 ? r : cw_evidence_set(evidence, id, text);
 	}
+	iso = slot != SIZE_MAX && cells[slot].iso;
+	/* What is known of a text holds for that text in the feed's own form. */
+	memo = iso ? NULL : memo;
 	if (memo && memo->state == MEMO_GOOD)
 		return cw_evidence_set(evidence, id, (struct cw_str){ memo->out, memo->out_len });
 	if (!memo || memo->state == MEMO_NOTHING) {
 		struct cw_str value;
 
-		r = parse_value(record, field, text, &value);
+		r = parse_value(record, field, text, iso, &value);
 		if (r == -ENOMEM)
 			return r;
 		if (r == 0) {
@@ -1693,6 +1728,37 @@ static int take_url(struct cw_record *record, struct field *field, const struct 
 	r = reject(record, CW_REASON_BAD_VALUE, slot_heading(record, field, slot), text,
 	           "not an http or https address");
 	return r < 0 ? r : 0;
+}
+
+/* An address that ends in the code of a council that the row is not about leads to somebody else: publishers' tables have such.
+ * It is left out. Codes that nobody has, or that are not to be told apart, say nothing. 0 or -errno. */
+static int check_url(struct cw_record *record, struct cw_evidence *evidence, int32_t day,
+                     const struct cw_record_councils *councils)
+{
+	struct cw_str url = evidence->url, end;
+	const struct cw_council *council;
+	const char *slash;
+	int r;
+
+	for (size_t i = 0; i < url.len; i++)
+		if (url.at[i] == '?' || url.at[i] == '#')
+			url.len = i;
+	while (url.len && url.at[url.len - 1] == '/')
+		url.len--;
+	slash = url.len ? memrchr(url.at, '/', url.len) : NULL;
+	if (!slash)
+		return 0;
+	end = (struct cw_str){ slash + 1, url.len - (size_t)(slash + 1 - url.at) };
+	r = cw_council_resolve(record->config->councils, &end, 1, day != CW_DAY_NONE ? day : record->fetched_day, &council,
+	                       &record->council_why);
+	if (r)
+		return r < 0 ? r : 0;
+	for (size_t i = 0; i < councils->set.n; i++)
+		if (councils->set.at[i] == council)
+			return 0;
+	r = reject(record, CW_REASON_BAD_VALUE, cw_str("url"), evidence->url, "the address is that of %s", council->name);
+	evidence->url = (struct cw_str){ "", 0 };
+	return r;
 }
 
 static int take_key(struct cw_record *record, struct field *field, const struct cw_cell *cells,
@@ -1932,6 +1998,9 @@ int cw_record_row(struct cw_record *record, uint64_t row, const struct cw_cell *
 		                 &councils);
 	for (size_t i = 0; i < record->n_fields && r == 0; i++)
 		r = take_field(record, &record->fields[i], cells, &evidence);
+	if (r == 0 && record->feed->url_ends_in_council && evidence.url.len)
+		r = check_url(record, &evidence, evidence.event_day != CW_DAY_NONE ? evidence.event_day : published_day,
+		              &councils);
 	if (r)
 		return r < 0 ? r : 0;
 	if (record->figures && !says_something(&evidence)) {

@@ -42,6 +42,14 @@ struct span {
 	enum cw_cell_kind kind;
 };
 
+/* Columns that are not in the sheet: its name, and the heading over the group of columns. */
+#define SHEET_NAME "Sheet name"
+#define GROUP_NAME "Column group"
+#define NOWHERE UINT32_MAX
+#define IN_SHEET_NAME (UINT32_MAX - 1)
+#define IN_GROUP_NAME (UINT32_MAX - 2)
+#define GROUPS_MAX 64u
+
 enum state {
 	SEEKING,   /* above the headings */
 	READING,   /* below headings of the record */
@@ -56,6 +64,7 @@ struct cw_sheets {
 	size_t n_councils;
 	char **councils; /* owned; folded headings of the council */
 	bool counted;    /* some column is named as the second, third … of its heading */
+	bool named;      /* the sheet's name is wanted as a column */
 
 	bool enough;
 	bool matched; /* a sheet of that name was there */
@@ -66,8 +75,11 @@ struct cw_sheets {
 	enum state state;
 	unsigned tried, tables;
 	bool wanted;          /* this table is one that the feed wants */
-	size_t n_placed;      /* columns in use */
-	uint32_t *places;     /* owned; by slot; UINT32_MAX = none */
+	char sheet_name[4 * CW_NAME_MAX];
+	size_t n_groups;      /* of columns: each makes a row of the record; 1 when the feed does not ask for them */
+	char *groups[GROUPS_MAX]; /* owned; their headings */
+	size_t n_placed;      /* columns in use of one group */
+	uint32_t *places;     /* owned; of each group, by slot */
 	struct row above[CW_HEADING_ROWS_MAX]; /* the last rows, the newest first; [0] is the one at hand */
 	struct row held[HELD_ROWS];
 	size_t n_held, held_bytes;
@@ -78,7 +90,8 @@ struct cw_sheets {
 	struct cw_cell *cells; /* owned; by slot */
 	struct cw_str *texts;  /* owned; the texts of columns that may be headings */
 	size_t n_texts;
-	struct cw_buf joined, fold;
+	struct cw_buf joined; /* what some of those point into */
+	struct cw_buf fold;
 };
 
 /* --- rows --- */
@@ -256,14 +269,16 @@ int cw_sheets_new(struct cw_record *record, struct cw_sheets **ret)
 		row_init(&sheets->above[i]);
 	for (size_t i = 0; i < HELD_ROWS; i++)
 		row_init(&sheets->held[i]);
-	sheets->places = calloc(n + 1, sizeof(*sheets->places));
+	sheets->places = calloc(GROUPS_MAX * n + 1, sizeof(*sheets->places));
 	sheets->cells = calloc(n + 1, sizeof(*sheets->cells));
 	if (!sheets->places || !sheets->cells || find_councils(sheets) < 0) {
 		cw_sheets_free(sheets);
 		return -ENOMEM;
 	}
-	for (size_t i = 0; i < n; i++)
-		sheets->counted = sheets->counted || strchr(cw_record_slot_name(record, i), '#');
+	for (size_t i = 0; i < n; i++) {
+		sheets->counted = sheets->counted || cw_record_slot_name(record, i)[0] == '#';
+		sheets->named = sheets->named || !strcasecmp(cw_record_slot_name(record, i), SHEET_NAME);
+	}
 	*ret = sheets;
 	return 0;
 }
@@ -274,6 +289,15 @@ static void drop_spans(struct cw_sheets *sheets)
 		free((char *)(uintptr_t)sheets->spans[i].text.at);
 	sheets->n_spans = 0;
 	sheets->span_bytes = 0;
+}
+
+static void drop_groups(struct cw_sheets *sheets)
+{
+	for (size_t i = 0; i < sheets->n_groups; i++) {
+		free(sheets->groups[i]);
+		sheets->groups[i] = NULL;
+	}
+	sheets->n_groups = 0;
 }
 
 void cw_sheets_free(struct cw_sheets *sheets)
@@ -289,6 +313,7 @@ void cw_sheets_free(struct cw_sheets *sheets)
 		row_clear(&sheets->held[i]);
 	drop_spans(sheets);
 	free(sheets->spans);
+	drop_groups(sheets);
 	free(sheets->places);
 	free(sheets->cells);
 	free(sheets->texts);
@@ -307,11 +332,11 @@ bool cw_sheets_enough(const struct cw_sheets *sheets)
 
 int cw_sheets_begin(struct cw_sheets *sheets, struct cw_str name)
 {
-	char text[4 * CW_NAME_MAX];
+	char *text = sheets->sheet_name;
 
 	if (cw_sheets_enough(sheets))
 		return 0;
-	name = cw_str_cut(cw_str_trim(name), sizeof(text) - 1);
+	name = cw_str_cut(cw_str_trim(name), sizeof(sheets->sheet_name) - 1);
 	memcpy(text, name.at, name.len);
 	text[name.len] = '\0';
 	if (sheets->n_names++ < NAMES_SHOWN)
@@ -341,7 +366,8 @@ static int leave_out(struct cw_sheets *sheets, enum cw_reason reason, uint64_t r
 	return 0;
 }
 
-static int hand_on(struct cw_sheets *sheets, const struct row *row)
+/* The row as one group of columns has it. */
+static int hand_on_group(struct cw_sheets *sheets, const struct row *row, size_t group)
 {
 	size_t n = cw_record_slots(sheets->record);
 
@@ -350,17 +376,30 @@ static int hand_on(struct cw_sheets *sheets, const struct row *row)
 		return 0;
 	}
 	sheets->rows++;
-	if (row->too_long)
-		return cw_record_bad_row(sheets->record, row->number, cw_str(""), "the row is over %u bytes long", CW_ROW_MAX);
 	for (size_t i = 0; i < n; i++) {
-		const struct run *run = sheets->places[i] == UINT32_MAX ? NULL : run_at(row, sheets->places[i]);
+		uint32_t place = sheets->places[group * n + i];
+		const struct run *run = place < CW_COLUMNS_MAX ? run_at(row, place) : NULL;
+		struct cw_cell *cell = &sheets->cells[i];
 
-		sheets->cells[i] = (struct cw_cell){ { "", 0 }, { "", 0 }, NULL, false };
-		if (run)
-			sheets->cells[i] = (struct cw_cell){ run_text(row, run), run_href(row, run), NULL,
-				                             run->kind == CW_CELL_DATE };
+		*cell = (struct cw_cell){ { "", 0 }, { "", 0 }, NULL, false };
+		if (place == IN_SHEET_NAME || place == IN_GROUP_NAME)
+			cell->text = cw_str(place == IN_SHEET_NAME ? sheets->sheet_name : sheets->groups[group]);
+		else if (run)
+			*cell = (struct cw_cell){ run_text(row, run), run_href(row, run), NULL,
+				                  run->kind == CW_CELL_DATE };
 	}
 	return cw_record_row(sheets->record, row->number, sheets->cells);
+}
+
+static int hand_on(struct cw_sheets *sheets, const struct row *row)
+{
+	int r = 0;
+
+	if (row->too_long)
+		return cw_record_bad_row(sheets->record, row->number, cw_str(""), "the row is over %u bytes long", CW_ROW_MAX);
+	for (size_t i = 0; i < sheets->n_groups && r == 0 && !cw_record_failed(sheets->record); i++)
+		r = hand_on_group(sheets, row, i);
+	return r;
 }
 
 static int hand_on_held(struct cw_sheets *sheets)
@@ -398,13 +437,14 @@ static int text_add(struct cw_sheets *sheets, size_t *n, struct cw_str text)
 	return 0;
 }
 
-/* The stacked headings of a column, from the top, each once. */
-static int join(struct cw_sheets *sheets, uint32_t column, struct cw_str *ret)
+/* The stacked headings of a column, from the top down to the one that is so many from the bottom, each once; appended to
+ * joined. */
+static int join(struct cw_sheets *sheets, uint32_t column, unsigned down_to, struct cw_str *ret)
 {
 	size_t start = sheets->joined.len;
 	struct cw_str last = { "", 0 };
 
-	for (unsigned i = sheets->heading_rows; i-- > 0;) {
+	for (unsigned i = sheets->heading_rows; i-- > down_to;) {
 		const struct run *run = run_at(&sheets->above[i], column);
 		struct cw_str text = run ? cw_str_trim(run_text(&sheets->above[i], run)) : cw_str("");
 
@@ -431,7 +471,7 @@ static uint64_t hash(struct cw_str text)
 	return ret ^ text.len;
 }
 
-/* "Heading #2" for the second column of a heading, in the place of each column; the first has none. */
+/* "#2 Heading" for the second column of a heading, in the place of each column; the first has none. */
 static int number_alike(struct cw_sheets *sheets, uint32_t columns, size_t *n)
 {
 	CW_CLEANUP(cw_freep) uint64_t *hashes = calloc(columns + 1, sizeof(*hashes));
@@ -448,10 +488,10 @@ static int number_alike(struct cw_sheets *sheets, uint32_t columns, size_t *n)
 
 		for (uint32_t k = 0; k < c && text.len; k++)
 			number += hashes[k] == hashes[c];
-		/* try_headings has made the room, so that the texts before stay where they are. */
+		/* join_all has made the room, so that the texts before stay where they are. */
 		if (number > 1 && text.len <= HEADING_LONG) {
+			cw_buf_printf(&sheets->joined, "#%u ", number);
 			cw_buf_append(&sheets->joined, text.at, text.len);
-			cw_buf_printf(&sheets->joined, " #%u", number);
 			alike = (struct cw_str){ cw_buf_str(&sheets->joined) + start, sheets->joined.len - start };
 		}
 		r = text_add(sheets, n, alike);
@@ -459,12 +499,9 @@ static int number_alike(struct cw_sheets *sheets, uint32_t columns, size_t *n)
 	return r;
 }
 
-/* Is the row at hand, with those above it, the headings? 1, 0 or -errno. */
-static int try_headings(struct cw_sheets *sheets)
+static uint32_t width(const struct cw_sheets *sheets)
 {
 	uint32_t columns = 0;
-	size_t n = 0, at = 0;
-	int r = 0;
 
 	for (unsigned i = 0; i < sheets->heading_rows; i++)
 		if (sheets->above[i].n) {
@@ -472,22 +509,119 @@ static int try_headings(struct cw_sheets *sheets)
 
 			columns = CW_MAX(columns, last->column + last->columns);
 		}
+	return columns;
+}
+
+/* Joined headings of all columns as the first texts. */
+static int join_all(struct cw_sheets *sheets, uint32_t columns, unsigned down_to, size_t *n)
+{
+	size_t at = 0;
+	int r = 0;
+
 	cw_buf_reset(&sheets->joined);
 	for (uint32_t c = 0; c < columns && r == 0; c++) {
 		struct cw_str text;
 
-		r = join(sheets, c, &text);
+		r = join(sheets, c, down_to, &text);
 		if (r == 0)
-			r = text_add(sheets, &n, text);
+			r = text_add(sheets, n, text);
 	}
-	if (r == 0 && sheets->counted)
+	if (r == 0)
 		r = cw_buf_reserve(&sheets->joined, sheets->joined.len + 16u * columns);
-	if (r < 0)
-		return r;
-	for (uint32_t c = 0; c < columns; c++) {
+	for (uint32_t c = 0; c < columns && r == 0; c++) {
 		sheets->texts[c].at = cw_buf_str(&sheets->joined) + at;
 		at += sheets->texts[c].len;
 	}
+	return r;
+}
+
+/* Has the record all it needs in these texts, a number of each column's, one after another? 1: its places for this group of
+ * columns are kept; 0; or -errno. */
+static int try_texts(struct cw_sheets *sheets, const struct cw_str *texts, size_t n, uint32_t columns, size_t group)
+{
+	uint32_t *places = sheets->places + group * cw_record_slots(sheets->record);
+	int r = cw_record_headings(sheets->record, texts, n);
+
+	if (r <= 0)
+		return r;
+	sheets->n_placed = 0;
+	for (size_t i = 0; i < cw_record_slots(sheets->record); i++) {
+		int place = cw_record_place(sheets->record, i);
+		size_t k = 0;
+
+		if (place < 0)
+			places[i] = NOWHERE;
+		else if ((size_t)place >= n - 2)
+			places[i] = (size_t)place == n - 2 ? IN_SHEET_NAME : IN_GROUP_NAME;
+		else
+			places[i] = (uint32_t)place % columns;
+		while (k < i && places[k] != places[i])
+			k++;
+		sheets->n_placed += places[i] < CW_COLUMNS_MAX && k == i;
+	}
+	return 1;
+}
+
+/* Columns in groups under a heading: of each group the lowest headings, with those columns that are in no group. */
+static int try_groups(struct cw_sheets *sheets, uint32_t columns)
+{
+	const struct row *lowest = &sheets->above[0];
+	CW_CLEANUP(cw_freep) struct cw_str *texts = calloc(columns + 2u, sizeof(*texts));
+	CW_CLEANUP(cw_freep) uint64_t *groups = calloc(columns + 1u, sizeof(*groups));
+	size_t n = 0;
+	int r;
+
+	if (!texts || !groups)
+		return -ENOMEM;
+	r = join_all(sheets, columns, 1, &n);
+	if (r < 0)
+		return r;
+	for (uint32_t c = 0; c < columns; c++) {
+		const struct run *run = run_at(lowest, c);
+		struct cw_str low = run ? cw_str_trim(run_text(lowest, run)) : cw_str(""), high = sheets->texts[c];
+
+		if (high.len && (high.len != low.len || memcmp(high.at, low.at, low.len) != 0))
+			groups[c] = hash(high);
+	}
+	drop_groups(sheets);
+	for (uint32_t first = 0; first < columns && sheets->n_groups < GROUPS_MAX; first++) {
+		uint32_t earlier = 0;
+
+		while (earlier < first && groups[earlier] != groups[first])
+			earlier++;
+		if (!groups[first] || earlier < first)
+			continue;
+		for (uint32_t c = 0; c < columns; c++) {
+			const struct run *run = run_at(lowest, c);
+
+			texts[c] = run && (!groups[c] || groups[c] == groups[first]) ? run_text(lowest, run) : cw_str("");
+		}
+		texts[columns] = cw_str(sheets->named ? SHEET_NAME : "");
+		texts[columns + 1] = cw_str(GROUP_NAME);
+		r = try_texts(sheets, texts, columns + 2u, columns, sheets->n_groups);
+		if (r < 0)
+			return r;
+		if (!r)
+			continue;
+		sheets->groups[sheets->n_groups] = strndup(sheets->texts[first].at, sheets->texts[first].len);
+		if (!sheets->groups[sheets->n_groups++])
+			return -ENOMEM;
+	}
+	return sheets->n_groups > 0;
+}
+
+/* Is the row at hand, with those above it, the headings? 1, 0 or -errno. */
+static int try_headings(struct cw_sheets *sheets)
+{
+	uint32_t columns = width(sheets);
+	size_t n = 0;
+	int r;
+
+	if (!columns)
+		return 0;
+	if (sheets->feed->column_groups)
+		return try_groups(sheets, columns);
+	r = join_all(sheets, columns, 0, &n);
 	/* Each heading of the stack alone, the lowest first. */
 	for (unsigned i = 0; i < sheets->heading_rows && sheets->heading_rows > 1 && r == 0; i++)
 		for (uint32_t c = 0; c < columns && r == 0; c++) {
@@ -497,21 +631,20 @@ static int try_headings(struct cw_sheets *sheets)
 		}
 	if (r == 0 && sheets->counted)
 		r = number_alike(sheets, columns, &n);
-	if (r == 0 && n)
-		r = cw_record_headings(sheets->record, sheets->texts, n);
-	if (r <= 0)
-		return r;
-	sheets->n_placed = 0;
-	for (size_t i = 0; i < cw_record_slots(sheets->record); i++) {
-		int place = cw_record_place(sheets->record, i);
-		size_t k = 0;
-
-		sheets->places[i] = place < 0 ? UINT32_MAX : (uint32_t)place % columns;
-		while (k < i && sheets->places[k] != sheets->places[i])
-			k++;
-		sheets->n_placed += place >= 0 && k == i;
+	if (r == 0)
+		r = text_add(sheets, &n, cw_str(sheets->named ? SHEET_NAME : ""));
+	if (r == 0)
+		r = text_add(sheets, &n, cw_str(""));
+	if (r == 0)
+		r = try_texts(sheets, sheets->texts, n, columns, 0);
+	if (r > 0) {
+		drop_groups(sheets);
+		sheets->groups[0] = strdup("");
+		sheets->n_groups = 1;
+		if (!sheets->groups[0])
+			return -ENOMEM;
 	}
-	return 1;
+	return r;
 }
 
 /* Does a cell of the row say nothing but the heading of the council's column? 1, 0 or -ENOMEM. */
@@ -546,22 +679,22 @@ static int headings_found(struct cw_sheets *sheets)
 
 /* --- a whole row --- */
 
-/* How many of the record's columns the row fills; a merged cell counts once. */
-static size_t filled(const struct cw_sheets *sheets, const struct row *row)
+/* Does the row fill no more than one of the record's columns, whichever group they are of? A merged cell counts once. */
+static bool is_line(const struct cw_sheets *sheets, const struct row *row)
 {
-	size_t n = 0;
+	size_t n = 0, slots = cw_record_slots(sheets->record);
 
 	for (size_t i = 0; i < row->n; i++) {
 		const struct run *run = &row->runs[i];
 		bool used = false;
 
-		for (size_t k = 0; k < cw_record_slots(sheets->record) && !used; k++)
-			used = sheets->places[k] != UINT32_MAX && sheets->places[k] - run->column < run->columns;
+		for (size_t k = 0; k < sheets->n_groups * slots && !used; k++)
+			used = sheets->places[k] < CW_COLUMNS_MAX && sheets->places[k] - run->column < run->columns;
 		n += used;
 		if (n > 1)
-			break;
+			return false;
 	}
-	return n;
+	return true;
 }
 
 static int hold(struct cw_sheets *sheets, const struct row *row)
@@ -599,7 +732,7 @@ static int below(struct cw_sheets *sheets, uint64_t repeat)
 	}
 	if (sheets->state == ELSEWHERE || !sheets->wanted)
 		return leave_out(sheets, CW_REASON_IGNORED, repeat);
-	if (repeat == 1 && sheets->n_placed > 1 && filled(sheets, row) <= 1)
+	if (repeat == 1 && sheets->n_placed > 1 && is_line(sheets, row))
 		return hold(sheets, row);
 	r = hand_on_held(sheets);
 	if (r == 0 && !cw_record_failed(sheets->record))

@@ -9,6 +9,8 @@
  *  - Headings: within the first CW_HEADINGS_WITHIN rows that hold anything. With "heading_rows" over 1 the text of a column's
  *    stacked headings, joined by blanks, is its heading, and so is each of them alone. Of columns with the same heading,
  *    the second is also "heading #2", and so on. A merged cell counts in each row and column that it covers.
+ *    With "column_groups", columns stand in groups under the stacked headings, as those of each year do, and each group
+ *    makes a row of its own. Two columns are not in the sheet: "Sheet name", and "Column group", the heading of the group.
  *  - Tables: a later row that names the council's column is the headings of another table in the sheet. When the record finds
  *    all it needs in it, that table is read on by its headings; when not, its rows are left out and counted.
  *  - Rows with no more than one of the record's columns filled, right above such headings or at the end of the sheet, are
