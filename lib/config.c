@@ -177,7 +177,7 @@ static int read_feeds_of(struct loader *loader, const struct conf_section *tree)
 			return -ENOMEM;
 		config->feeds = feeds;
 		feeds[config->n_feeds] = (struct cw_feed){ 0 };
-		r = conf_feed_read(section, &config->risk, config->councils, &loader->mistakes,
+		r = conf_feed_read(section, &config->risk, config->councils, config->phrases, &loader->mistakes,
 		                   &feeds[config->n_feeds++]);
 	}
 	return r;
@@ -340,6 +340,22 @@ static int read_risk(struct loader *loader)
 	return r;
 }
 
+static int read_phrases(struct loader *loader)
+{
+	struct cw_config *config = loader->config;
+	struct conf_section *tree = NULL;
+	int r;
+
+	if (!config->phrases_file || !config->councils)
+		return 0;
+	r = conf_read(config->phrases_file, conf_grammar_phrases(), &loader->mistakes, &tree);
+	if (r == 0)
+		r = conf_phrases_read(tree, &config->risk, config->councils, conf_entry(loader->main, "phrases_file") != NULL,
+		                      &loader->mistakes, &config->phrases);
+	conf_section_free(tree);
+	return r;
+}
+
 /*
  * The main file's own keys
  */
@@ -438,23 +454,26 @@ static int hash_file(struct cw_sha256 *hash, const char *path)
 	return r;
 }
 
-/* The tables that every feed is read with. */
-static int hash_tables(const struct cw_config *config, struct cw_sha256 *hash, unsigned char ret[CW_SHA256_LEN])
+/* The tables that every feed is read with; or what feeds of texts are, besides. */
+static int hash_tables(const struct cw_config *config, bool texts, struct cw_sha256 *hash,
+                       unsigned char ret[CW_SHA256_LEN])
 {
 	const char *const tables[] = { config->councils_file, config->aliases_file, config->lineage_file,
 		                       config->organisations_file, config->other_bodies_file };
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < CW_ARRAY_LEN(tables); i++)
+	for (size_t i = 0; r == 0 && i < CW_ARRAY_LEN(tables) && !texts; i++)
 		if (tables[i])
 			r = hash_file(hash, tables[i]);
+	if (r == 0 && texts && config->phrases_file)
+		r = hash_file(hash, config->phrases_file);
 	return r < 0 ? r : cw_sha256_final(hash, ret);
 }
 
 /* Of each feed what its documents are read with, and of the whole what results depend on. */
 static int make_hash(struct cw_config *config)
 {
-	unsigned char tables[CW_SHA256_LEN], digest[CW_SHA256_LEN];
+	unsigned char tables[CW_SHA256_LEN], phrases[CW_SHA256_LEN], digest[CW_SHA256_LEN];
 	struct cw_sha256 *hash = cw_sha256_new();
 	struct cw_buf text;
 	int r;
@@ -462,16 +481,21 @@ static int make_hash(struct cw_config *config)
 	if (!hash)
 		return -ENOMEM;
 	cw_buf_init(&text, CONF_PRINT_MAX);
-	r = hash_tables(config, hash, tables);
+	r = hash_tables(config, false, hash, tables);
+	if (r == 0)
+		r = hash_tables(config, true, hash, phrases);
 	for (size_t i = 0; r == 0 && i < config->n_feeds; i++) {
 		cw_buf_reset(&text);
 		cw_buf_append(&text, tables, sizeof(tables));
+		if (conf_feed_has_text(&config->feeds[i]))
+			cw_buf_append(&text, phrases, sizeof(phrases));
 		conf_feed_print_mapping(&config->feeds[i], &text);
 		r = text.failed ? text.failed : cw_sha256(text.data, text.len, digest);
 		cw_hex(digest, sizeof(digest), config->feeds[i].reading);
 	}
 	cw_buf_reset(&text);
 	cw_buf_append(&text, tables, sizeof(tables));
+	cw_buf_append(&text, phrases, sizeof(phrases));
 	conf_risk_print(&config->risk, 0, &text);
 	for (size_t i = 0; i < config->n_feeds; i++)
 		conf_feed_print_mapping(&config->feeds[i], &text);
@@ -495,7 +519,7 @@ static int load(struct loader *loader)
 	struct cw_config *config = loader->config;
 	int r;
 
-	if (!conf_grammar_main() || !conf_grammar_feeds() || !conf_grammar_risk())
+	if (!conf_grammar_main() || !conf_grammar_feeds() || !conf_grammar_risk() || !conf_grammar_phrases())
 		return -ENOMEM;
 	r = conf_read(config->file, conf_grammar_main(), &loader->mistakes, &loader->main);
 	if (r < 0 || (loader->mistakes.n && !loader->main->n_entries && !loader->main->n_sections))
@@ -520,9 +544,13 @@ static int load(struct loader *loader)
 	if (r == 0)
 		r = default_table(loader, "risk_file", "risk.conf", false, &config->risk_file);
 	if (r == 0)
+		r = default_table(loader, "phrases_file", "phrases.conf", false, &config->phrases_file);
+	if (r == 0)
 		r = read_councils(loader);
 	if (r == 0)
 		r = read_risk(loader);
+	if (r == 0)
+		r = read_phrases(loader);
 	if (r == 0)
 		r = read_feeds_of(loader, loader->main);
 	for (size_t i = 0; r == 0 && i < loader->n_trees; i++)
@@ -583,6 +611,7 @@ void cw_config_free(struct cw_config *config)
 	for (size_t i = 0; i < config->n_feeds; i++)
 		conf_feed_clear(&config->feeds[i]);
 	free(config->feeds);
+	cw_phrases_free(config->phrases);
 	cw_councils_free(config->councils);
 	conf_free("main", config);
 	free(config->file);
@@ -603,6 +632,8 @@ int cw_config_print(const struct cw_config *config, struct cw_buf *out)
 	conf_print("main", config, 0, out);
 	if (!config->risk_file)
 		conf_print_text(out, 0, "risk_file", "");
+	if (!config->phrases_file)
+		conf_print_text(out, 0, "phrases_file", "");
 	cw_buf_puts(out, "include_feeds = {}\n\nrisk {\n");
 	conf_risk_print(&config->risk, 1, out);
 	cw_buf_puts(out, "}\n");

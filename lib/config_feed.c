@@ -16,6 +16,7 @@ struct feed_reader {
 	const struct cw_kind_def *kind; /* or NULL */
 	const struct cw_risk *risk;
 	const struct cw_councils *councils; /* NULL when they could not be read */
+	const struct cw_phrases *phrases;   /* NULL when there are none */
 	struct conf_mistakes *mistakes;
 };
 
@@ -238,7 +239,8 @@ static const struct {
 	      { "url", CW_FIELD_URL },
 	      { "title", CW_FIELD_TITLE },
 	      { "quote", CW_FIELD_QUOTE },
-	      { "key", CW_FIELD_KEY } };
+	      { "key", CW_FIELD_KEY },
+	      { "text", CW_FIELD_TEXT } };
 
 static const char *field_name(const struct cw_field *field)
 {
@@ -751,7 +753,7 @@ static int read_required(struct feed_reader *reader)
 	for (size_t i = 0; i < feed->n_fields; i++) {
 		if (i < CW_ARRAY_LEN(names) - 1)
 			names[i] = field_name(&feed->fields[i]);
-		if (!entry && feed->fields[i].role == CW_FIELD_COUNCIL)
+		if (!entry && (feed->fields[i].role == CW_FIELD_COUNCIL || feed->fields[i].role == CW_FIELD_TEXT))
 			feed->fields[i].required = true;
 	}
 	for (size_t k = 0; entry && k < entry->n; k++) {
@@ -775,11 +777,45 @@ static bool has_outcome(const struct feed_reader *reader)
 {
 	if (!reader->kind->outcome[0])
 		return true; /* news: its link is all it says */
+	if (reader->kind->kind == CW_KIND_SIGNAL && conf_entry(reader->record, "text"))
+		return true; /* found in the words */
 	for (const enum cw_value_id *id = reader->kind->outcome; *id; id++)
 		for (size_t i = 0; i < reader->feed->n_fields; i++)
 			if (reader->feed->fields[i].role == CW_FIELD_VALUE && reader->feed->fields[i].value_id == *id)
 				return true;
 	return false;
+}
+
+/* What is found in words, and what is said about that. */
+static void check_text(struct feed_reader *reader)
+{
+	const struct conf_entry *text = conf_entry(reader->record, "text");
+	const struct conf_entry *signals = conf_entry(reader->section, "signals");
+	const char *names[CW_SIGNALS_MAX + 1] = { 0 }, *near;
+
+	if (!text) {
+		if (signals || conf_entry(reader->section, "keep"))
+			COMPLAIN(reader, reader->section, signals ? "signals" : "keep",
+			         "%s is for texts, and the record of feed \"%s\" has no text; remove it",
+			         signals ? "signals" : "keep", reader->feed->name);
+		return;
+	}
+	if (!reader->phrases)
+		conf_mistake(reader->mistakes, reader->record->file, text->line,
+		             "text needs the phrases file; set phrases_file in councilwatch.conf");
+	for (size_t i = 0; i < reader->risk->n_signals; i++)
+		names[i] = reader->risk->signals[i].name;
+	for (size_t i = 0; signals && i < signals->n; i++) {
+		/* "none" is no signal: so none is looked for. */
+		if (cw_risk_signal(reader->risk, cw_str(signals->values[i].text)) ||
+		    (signals->n == 1 && !strcmp(signals->values[i].text, "none")))
+			continue;
+		near = cw_nearest(signals->values[i].text, names);
+		conf_mistake(reader->mistakes, reader->section->file, signals->values[i].line,
+		             "unknown signal '%s'%s%s%s", signals->values[i].text,
+		             near ? "; did you mean '" : "; councilwatch.conf(5) lists them", near ? near : "",
+		             near ? "'?" : "");
+	}
 }
 
 static int read_record(struct feed_reader *reader)
@@ -830,9 +866,10 @@ static int read_record(struct feed_reader *reader)
 	if (r < 0)
 		return r;
 
-	if (!conf_entry(record, "council"))
+	if (!conf_entry(record, "council") && !conf_entry(record, "text"))
 		conf_mistake(reader->mistakes, record->file, record->line,
 		             "the record of feed \"%s\" has no council; add council = { \"column\", … }", feed->name);
+	check_text(reader);
 	if (reader->kind && !has_outcome(reader)) {
 		struct cw_buf need;
 
@@ -1092,11 +1129,12 @@ static int read_sections(struct feed_reader *reader)
 }
 
 int conf_feed_read(const struct conf_section *section, const struct cw_risk *risk, const struct cw_councils *councils,
-                   struct conf_mistakes *mistakes, struct cw_feed *ret)
+                   const struct cw_phrases *phrases, struct conf_mistakes *mistakes, struct cw_feed *ret)
 {
 	struct cw_feed *feed = ret;
 	struct feed_reader reader = {
-		.section = section, .feed = feed, .risk = risk, .councils = councils, .mistakes = mistakes
+		.section = section,   .feed = feed,         .risk = risk,
+		.councils = councils, .phrases = phrases, .mistakes = mistakes
 	};
 	struct url_parts parts = { 0 };
 	bool local = false;
@@ -1269,6 +1307,14 @@ static void print_release(const struct cw_feed_release *release, struct cw_buf *
 	cw_buf_puts(out, "    }\n");
 }
 
+bool conf_feed_has_text(const struct cw_feed *feed)
+{
+	for (size_t i = 0; i < feed->n_fields; i++)
+		if (feed->fields[i].role == CW_FIELD_TEXT)
+			return true;
+	return false;
+}
+
 void conf_feed_print(const struct cw_feed *feed, struct cw_buf *out)
 {
 	cw_buf_puts(out, "feed ");
@@ -1280,7 +1326,8 @@ void conf_feed_print(const struct cw_feed *feed, struct cw_buf *out)
 		bool foreign = (strcmp(key->name, "table") == 0 && feed->format != CW_FORMAT_HTML_TABLE && !sheets) ||
 		               (strcmp(key->name, "heading_rows") == 0 && !sheets) ||
 		               (strcmp(key->name, "column_groups") == 0 && !sheets) ||
-		               (strcmp(key->name, "delimiter") == 0 && feed->format != CW_FORMAT_CSV);
+		               (strcmp(key->name, "delimiter") == 0 && feed->format != CW_FORMAT_CSV) ||
+		               (strcmp(key->name, "keep") == 0 && !conf_feed_has_text(feed));
 
 		if (strcmp(key->section, "feed") == 0 && !foreign)
 			conf_print_key(key, feed, 1, out);
@@ -1307,7 +1354,8 @@ void conf_feed_print(const struct cw_feed *feed, struct cw_buf *out)
 void conf_feed_print_mapping(const struct cw_feed *feed, struct cw_buf *out)
 {
 	static const char *const keys[] = { "publisher", "tier",         "format",  "required", "encoding",
-		                            "table",     "sheet",        "heading_rows", "column_groups", "rows_at",  "delimiter" };
+		                            "table",     "sheet",        "heading_rows", "column_groups", "rows_at",  "delimiter",
+		                            "keep",      "signals" };
 
 	cw_buf_printf(out, "feed %s %s\n", feed->name, feed->kind != CW_KIND_NONE ? cw_kind_def(feed->kind)->name : "");
 	for (size_t i = 0; i < conf_keys_n; i++)

@@ -5,6 +5,7 @@
  *   config_schema.c  the tables of keys: types, limits, defaults, help; reading, printing and listing by table
  *   config_feed.c    what a feed must hold
  *   config_risk.c    the risk constants
+ *   config_phrases.c names and phrases that are found in texts
  *   config.c         which files, in which order; printing; the hash
  *
  * Nothing stops at the first mistake: each is added to struct conf_mistakes with its file and line, reading goes on, and
@@ -151,10 +152,13 @@ char *conf_resolve(const char *file, const char *text);
 const struct conf_grammar *conf_grammar_main(void);  /* councilwatch.conf */
 const struct conf_grammar *conf_grammar_feeds(void); /* feeds.d/x.conf */
 const struct conf_grammar *conf_grammar_risk(void);  /* risk.conf */
+const struct conf_grammar *conf_grammar_phrases(void); /* phrases.conf */
 
 int conf_feed_read(const struct conf_section *section, const struct cw_risk *risk, const struct cw_councils *councils,
-                   struct conf_mistakes *mistakes, struct cw_feed *ret);
+                   const struct cw_phrases *phrases, struct conf_mistakes *mistakes, struct cw_feed *ret);
 void conf_feed_clear(struct cw_feed *feed);
+/* Is what its rows are about found in their words? */
+bool conf_feed_has_text(const struct cw_feed *feed);
 void conf_feed_print(const struct cw_feed *feed, struct cw_buf *out);
 /* The part that decides what evidence a document gives. */
 void conf_feed_print_mapping(const struct cw_feed *feed, struct cw_buf *out);
@@ -164,6 +168,12 @@ bool conf_column_wrong(enum cw_format format, const char *column, struct cw_buf 
 bool conf_rows_at_wrong(enum cw_format format, const char *rows_at, struct cw_buf *why);
 
 int conf_risk_apply(const struct conf_section *section, struct cw_risk *risk, struct conf_mistakes *mistakes);
+/* *ret is owned, and there after mistakes too. strict: a council that is not in the table is a mistake; the shipped file,
+ * found without being named, may go with a table of fewer councils. */
+int conf_phrases_read(const struct conf_section *section, const struct cw_risk *risk,
+                      const struct cw_councils *councils, bool strict, struct conf_mistakes *mistakes,
+                      struct cw_phrases **ret);
+
 void conf_risk_check(const struct cw_risk *risk, const struct conf_section *section, struct conf_mistakes *mistakes);
 void conf_risk_print(const struct cw_risk *risk, unsigned indent, struct cw_buf *out);
 

@@ -134,6 +134,11 @@ const struct conf_key conf_keys[] = {
 	  .type = CONF_PATH,
 	  .offset = offsetof(struct cw_config, risk_file),
 	  .help = "constants of the risk model; \"\" for the built-in ones" },
+	{ .section = "main",
+	  .name = "phrases_file",
+	  .type = CONF_PATH,
+	  .offset = offsetof(struct cw_config, phrases_file),
+	  .help = "names and phrases that are found in texts; \"\" for none" },
 	MAIN("fetching", CONF_BOOL, fetching, 0, 0, "true", "fetch feeds when they are due"),
 	MAIN("normalisers", CONF_COUNT, normalisers, 1, 64, "2", "worker processes that read documents"),
 	MAIN("transfers", CONF_COUNT, transfers, 1, 256, "16", "transfers at once, in all"),
@@ -217,6 +222,8 @@ const struct conf_key conf_keys[] = {
 	FEED("column_groups", CONF_BOOL, column_groups, 0, 0, "false",
 	     "each group of columns under a heading makes a row of its own"),
 	FEED("rows_at", CONF_TEXT, rows_at, 0, 0, NULL, "path of the rows in a JSON or XML document"),
+	FEED("keep", CONF_BOOL, keep, 0, 0, "true", "keep texts about a council that are no signal, as evidence of kind"),
+	FEED("signals", CONF_LIST, signals, 0, 0, NULL, "the signals to look for in texts; all when it is not set"),
 	FEED("delimiter", CONF_CHAR, delimiter, 0, 0, ",", "between the fields of a CSV file"),
 
 	COLUMNS("record", "council", "columns that name the council, by code or name; all are used"),
@@ -226,6 +233,7 @@ const struct conf_key conf_keys[] = {
 	COLUMNS("record", "title", "what the statement is called"),
 	COLUMNS("record", "quote", "its words"),
 	COLUMNS("record", "key", "columns that together identify the statement"),
+	COLUMNS("record", "text", "headline, then what follows it: councils and signals are found in the words"),
 	COLUMNS("record", "date_format", "formats of dates, tried in order"),
 	COLUMNS("record", "event_date_format", "the same for event_date alone"),
 	COLUMNS("record", "published_at_format", "the same for published_at alone"),
@@ -268,6 +276,36 @@ const struct conf_key conf_keys[] = {
 	{ .section = "expect", .name = "input", .type = CONF_NAME, .help = "a sample document" },
 	{ .section = "expect", .name = "input_file", .type = CONF_NAME, .help = "a file that holds one" },
 	COLUMNS("expect", "gives", "the evidence it must give"),
+
+	COLUMNS("names", "ordinary", "short names that are words or surnames as well"),
+	COLUMNS("names", "before", "patterns right before a short name that say: the council"),
+	COLUMNS("names", "after", "the same right after it"),
+	COLUMNS("names", "near", "the same anywhere in its clause, for a name that stands alone"),
+	COLUMNS("names", "not_after", "patterns after which a short name is somebody else's"),
+	COLUMNS("names", "not_before", "the same before which"),
+	COLUMNS("names", "alone_before", "what may stand before a name that stands alone"),
+	COLUMNS("names", "alone_after", "what may stand after it"),
+	COLUMNS("names", "past", "patterns before a name that speak of what it was"),
+	COLUMNS("other", "names", "names of others, which are not councils of ours"),
+	{ .section = "other", .name = "council", .type = CONF_NAME, .help = "they are councils" },
+	{ .section = "other", .name = "area", .type = CONF_NAME, .help = "they are areas of several councils" },
+	COLUMNS("words", "any", "patterns, any of which {name} stands for"),
+	COLUMNS("guard", "before", "patterns before a match, in its clause, or within it"),
+	COLUMNS("guard", "after", "patterns after a match or within it"),
+	{ .section = "guard", .name = "within", .type = CONF_NAME, .help = "words that may stand between" },
+	{ .section = "rule", .name = "signal", .type = CONF_NAME, .help = "what it finds" },
+	{ .section = "rule", .name = "status", .type = CONF_NAME, .help = "open, closed or occurred" },
+	{ .section = "rule", .name = "criterion", .type = CONF_NAME, .help = "where it counts, when not as the signal says" },
+	{ .section = "rule",
+	  .name = "organisations",
+	  .type = CONF_NAME,
+	  .help = "it may be about a body that acts for councils" },
+	COLUMNS("rule", "pattern", "any of these finds it"),
+	COLUMNS("rule", "with", "one of these must stand in the same sentence"),
+	COLUMNS("rule", "unless", "none of these may"),
+	COLUMNS("rule", "with_anywhere", "one of these must stand in the text"),
+	COLUMNS("rule", "unless_anywhere", "none of these may"),
+	COLUMNS("rule", "ignore", "guards that do not hold it back"),
 
 	RISK("cap_ofsted", CONF_NUMBER, cap[CW_CRIT_OFSTED], 0, 1000, "most points of criterion ofsted"),
 	RISK("cap_send", CONF_NUMBER, cap[CW_CRIT_SEND], 0, 1000, "most points of criterion send"),
@@ -346,7 +384,12 @@ const char *conf_key_home(const char *name)
 		      { "measure", "a measure of a release" },
 		      { "expect", "an expect of a feed" },
 		      { "risk", "risk.conf" },
-		      { "signal", "a signal of risk.conf" } };
+		      { "signal", "a signal of risk.conf" },
+		      { "names", "the names of phrases.conf" },
+		      { "other", "an other of phrases.conf" },
+		      { "words", "words of phrases.conf" },
+		      { "guard", "a guard of phrases.conf" },
+		      { "rule", "a rule of phrases.conf" } };
 
 	for (size_t i = 0; i < conf_keys_n; i++)
 		for (size_t k = 0; k < CW_ARRAY_LEN(homes) && strcmp(conf_keys[i].name, name) == 0; k++)
@@ -391,6 +434,13 @@ static struct conf_grammar signal_grammar = { .name = "signal", .titled = true }
 static struct conf_grammar risk_grammar = { .name = "risk" };
 static struct conf_grammar main_grammar = { .name = "" };
 static struct conf_grammar feeds_grammar = { .name = "" };
+static struct conf_grammar names_grammar = { .name = "names" };
+static struct conf_grammar spoken_grammar = { .name = "spoken", .any_key = true };
+static struct conf_grammar other_grammar = { .name = "other", .titled = true };
+static struct conf_grammar words_grammar = { .name = "words", .titled = true };
+static struct conf_grammar guard_grammar = { .name = "guard", .titled = true };
+static struct conf_grammar rule_grammar = { .name = "rule", .titled = true };
+static struct conf_grammar phrases_grammar = { .name = "" };
 
 /* Every value, and the fields that may be the same for a whole document. */
 static const char **constant_names(void)
@@ -419,13 +469,18 @@ static bool build_grammar(void)
 	static const struct conf_grammar *const in_risk[] = { &signal_grammar, NULL };
 	static const struct conf_grammar *const in_main[] = { &feed_grammar, &risk_grammar, NULL };
 	static const struct conf_grammar *const in_feeds[] = { &feed_grammar, NULL };
+	static const struct conf_grammar *const in_phrases[] = { &names_grammar, &spoken_grammar, &other_grammar,
+		                                                 &words_grammar, &guard_grammar, &rule_grammar,
+		                                                 NULL };
 	static const struct {
 		struct conf_grammar *grammar;
 		const char *section;
 	} from[] = { { &record_grammar, "record" }, { &where_grammar, "where" },
 		     { &column_grammar, "column" }, { &number_grammar, "number" },
 		     { &release_grammar, "release" }, { &measure_grammar, "measure" }, { &expect_grammar, "expect" }, { &feed_grammar, "feed" },
-		     { &signal_grammar, "signal" }, { &risk_grammar, "risk" },     { &main_grammar, "main" } };
+		     { &signal_grammar, "signal" }, { &risk_grammar, "risk" },     { &main_grammar, "main" },
+		     { &names_grammar, "names" },   { &other_grammar, "other" },   { &words_grammar, "words" },
+		     { &guard_grammar, "guard" },   { &rule_grammar, "rule" } };
 
 	if (!constants_grammar.keys)
 		constants_grammar.keys = constant_names();
@@ -437,6 +492,7 @@ static bool build_grammar(void)
 	risk_grammar.sections = in_risk;
 	main_grammar.sections = in_main;
 	feeds_grammar.sections = in_feeds;
+	phrases_grammar.sections = in_phrases;
 	for (size_t i = 0; i < CW_ARRAY_LEN(from); i++) {
 		if (!from[i].grammar->keys)
 			from[i].grammar->keys = conf_key_names(from[i].section);
@@ -459,6 +515,11 @@ const struct conf_grammar *conf_grammar_feeds(void)
 const struct conf_grammar *conf_grammar_risk(void)
 {
 	return build_grammar() ? &risk_grammar : NULL;
+}
+
+const struct conf_grammar *conf_grammar_phrases(void)
+{
+	return build_grammar() ? &phrases_grammar : NULL;
 }
 
 /*

@@ -522,6 +522,8 @@ static const struct {
 	[CW_REASON_SUPPRESSED] = { "suppressed", false, false,
 	                           "Nothing to do: the publisher gives no figure for it, to protect people or because "
 	                           "there is none." },
+	[CW_REASON_CONTRADICTION] = { "contradiction", true, false,
+	                              "Read the text and import what it says as a classified statement, or drop it." },
 };
 
 const char *cw_reason_name(enum cw_reason reason)

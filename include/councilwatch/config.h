@@ -14,6 +14,7 @@
 #include <councilwatch/error.h>
 #include <councilwatch/evidence.h>
 #include <councilwatch/limits.h>
+#include <councilwatch/phrases.h>
 #include <councilwatch/risk.h>
 
 enum cw_format {
@@ -55,6 +56,7 @@ enum cw_field_role {
 	CW_FIELD_VALUE,     /* value_id says which */
 	CW_FIELD_WHERE,     /* of no evidence: it picks rows */
 	CW_FIELD_DENOMINATOR, /* likewise: what a figure is a share of */
+	CW_FIELD_TEXT,      /* headline, then what follows it: councils and signals are found in the words (phrases.h) */
 };
 
 struct cw_value_map { /* "2.0" = 2: folded text from the source, canonical value */
@@ -146,6 +148,8 @@ struct cw_feed {
 	char *rows_at;               /* JSON: path of the array ("results.items"), NULL = the top; XML: of the rows ("list/row") */
 	char delimiter;              /* CSV; ',' */
 	bool url_ends_in_council;    /* an address whose last part is another council's code is not used */
+	bool keep;                   /* text: what names a council and is no signal is kept, as evidence of kind */
+	struct cw_strings signals;   /* text: the ones to look for; none listed = all */
 	struct cw_strings absent;    /* texts that mean "not stated" (folded when compared); always: "" */
 	size_t n_fields;
 	struct cw_field *fields;
@@ -176,6 +180,7 @@ struct cw_config {
 	char *organisations_file;
 	char *other_bodies_file;
 	char *risk_file;             /* NULL = built-in constants */
+	char *phrases_file;          /* NULL = no rules: feeds cannot map "text" */
 	bool fetching;
 	unsigned normalisers;        /* worker processes, 1..64; default 2 */
 	unsigned per_host;           /* transfers at once to one host; default 1 */
@@ -199,6 +204,7 @@ struct cw_config {
 	struct cw_feed *feeds;       /* by name */
 	struct cw_councils *councils;
 	struct cw_risk risk;
+	struct cw_phrases *phrases;  /* NULL without a file */
 	char hash[CW_SHA256_HEX + 8]; /* "sha256:…" over all that changes results (risk, councils, aliases, mappings) */
 };
 

@@ -235,6 +235,7 @@ enum cw_reason {
 	CW_REASON_SERVER_REFUSED,       /* document: the server's answer says that the request was wrong (GOV.UK: 422) */
 	CW_REASON_NOT_A_COUNCIL,        /* a region, a nation, a district or another body: counted only */
 	CW_REASON_SUPPRESSED,           /* a row of figures that the publisher withholds or does not have; counted only */
+	CW_REASON_CONTRADICTION,        /* a text says of one thing that it is opened and closed */
 	CW_REASON_COUNT
 };
 const char *cw_reason_name(enum cw_reason reason);  /* "unknown_council" */

@@ -73,6 +73,19 @@
 #define CW_NAME_MAX 64u
 #define CW_URL_MAX 2048u
 
+/* Words of one text (headline and summary) that are read for names and phrases; a court judgment or a whole article may have
+ * more, and says what it is about before. */
+#define CW_TEXT_WORDS_MAX 4096u
+/* Longest form of one phrase pattern, in words: bounds the work at each word of a text. */
+#define CW_PHRASE_LENGTH_MAX 64u
+/* States of all phrase patterns together: bounds the memory of whoever matches them. */
+#define CW_PHRASE_STATES_MAX 65536u
+/* Councils that one name in a text may stand for (a trust that acts for several). */
+#define CW_MENTION_COUNCILS_MAX 8u
+/* Councils, and signals, that one text may give: a list of all of them is no statement about each. */
+#define CW_TEXT_COUNCILS_MAX 40u
+#define CW_TEXT_FINDINGS_MAX 64u
+
 /* A document in hand at this many deaths of a worker is set aside as poison. */
 #define CW_POISON_DEATHS 2u
 

@@ -178,8 +178,8 @@ static struct cw_config *load_config(const char *feeds)
 	dprintf(fd,
 	        "state_dir = \"/nonexistent\"\nruntime_dir = \"/nonexistent\"\n"
 	        "councils_file = \"%s/config/councils.csv\"\naliases_file = \"%s/config/aliases.csv\"\n"
-	        "include_feeds = \"%s\"\n",
-	        CW_SOURCE_DIR, CW_SOURCE_DIR, feeds);
+	        "phrases_file = \"%s/config/phrases.conf\"\ninclude_feeds = \"%s\"\n",
+	        CW_SOURCE_DIR, CW_SOURCE_DIR, CW_SOURCE_DIR, feeds);
 	close(fd);
 	r = cw_config_load(path, report_mistake, NULL, &config, &err);
 	unlink(path);

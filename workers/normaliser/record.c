@@ -11,6 +11,7 @@
 
 #include "record.h"
 #include "release.h"
+#include "text_record.h"
 
 /* Titles and texts are for people to recognise a statement by, not to read it in full. Characters. */
 #define TITLE_CHARACTERS 300u
@@ -108,6 +109,9 @@ struct cw_record {
 	struct cw_release *release; /* NULL = figures are not compared */
 	struct field denominators[CW_MEASURES_MAX];
 	double denominator[CW_MEASURES_MAX]; /* of the row */
+	struct field *text;       /* its words say what the row is about; NULL = its columns do */
+	bool names_council;       /* a column does, all the same */
+	struct cw_reader *reader; /* owned; with text */
 	size_t n_slots;
 	struct slot *slots;
 	unsigned *ranks; /* owned; which of a slot's headings the one found is */
@@ -321,6 +325,12 @@ static int set_up_field(struct cw_record *record, const struct cw_field *config,
 		record->event = field;
 	else if (config->role == CW_FIELD_PUBLISHED_AT)
 		record->published = field;
+	else if (config->role == CW_FIELD_COUNCIL)
+		record->names_council = true;
+	else if (config->role == CW_FIELD_TEXT) {
+		record->text = field;
+		return record->config->phrases ? cw_reader_new(record->config->phrases, &record->reader) : 0;
+	}
 	return 0;
 }
 
@@ -543,6 +553,7 @@ void cw_record_free(struct cw_record *record)
 		free(record->fields[i].memo);
 	}
 	free(record->fields);
+	cw_reader_free(record->reader);
 	for (size_t i = 0; i < record->n_slots; i++) {
 		for (size_t k = 0; record->slots[i].also && k < record->slots[i].column->also.n; k++)
 			free(record->slots[i].also[k]);
@@ -1969,6 +1980,34 @@ static int take_denominators(struct cw_record *record, const struct cw_cell *cel
 	return 0;
 }
 
+/* The row is a text: its columns in the feed's order, those that have some. */
+static int take_text(struct cw_record *record, const struct cw_cell *cells, int32_t published_day,
+                     const struct cw_record_councils *councils, const struct cw_evidence *evidence)
+{
+	struct cw_str parts[CW_TEXT_PARTS_MAX];
+	int32_t day = evidence->event_day != CW_DAY_NONE ? evidence->event_day : published_day;
+	size_t n = 0;
+
+	for (size_t i = 0; i < record->text->n_slots && n < CW_TEXT_PARTS_MAX; i++) {
+		const struct cw_cell *cell = &cells[record->text->slots[i]];
+		struct cw_str text = trim(cell->text);
+		int r = cell->problem ? 1 : is_absent(record, text);
+
+		if (r < 0)
+			return r;
+		if (!r)
+			parts[n++] = text;
+	}
+	if (day == CW_DAY_NONE)
+		day = record->fetched_day;
+	if (day == CW_DAY_NONE)
+		day = cw_wall_day(cw_wall_now());
+	if (!record->reader)
+		return -EINVAL; /* a configuration without phrases has no such field */
+	return cw_text_record(record, record->reader, record->text->config->columns.at[0], parts, n, day, councils,
+	                      evidence);
+}
+
 int cw_record_row(struct cw_record *record, uint64_t row, const struct cw_cell *cells)
 {
 	uint64_t bad = record->tally.reasons[CW_REASON_BAD_VALUE];
@@ -1993,7 +2032,7 @@ int cw_record_row(struct cw_record *record, uint64_t row, const struct cw_cell *
 	r = take_date(record, record->event, cells, &evidence.event_day, &ms);
 	if (r == 0)
 		r = take_date(record, record->published, cells, &published_day, &evidence.published_at.ms);
-	if (r == 0)
+	if (r == 0 && (!record->text || record->names_council))
 		r = take_council(record, cells, evidence.event_day != CW_DAY_NONE ? evidence.event_day : published_day,
 		                 &councils);
 	for (size_t i = 0; i < record->n_fields && r == 0; i++)
@@ -2003,6 +2042,8 @@ int cw_record_row(struct cw_record *record, uint64_t row, const struct cw_cell *
 		              &councils);
 	if (r)
 		return r < 0 ? r : 0;
+	if (record->text)
+		return take_text(record, cells, published_day, record->names_council ? &councils : NULL, &evidence);
 	if (record->figures && !says_something(&evidence)) {
 		/* A figure that cannot be read has been set aside for that. */
 		if (record->tally.reasons[CW_REASON_BAD_VALUE] != bad)
