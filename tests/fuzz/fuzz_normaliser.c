@@ -45,10 +45,13 @@
 	" kind = \"court_judgment\"\n record {\n  council = \"council\"\n  event_date = \"date\"\n  url = \"url\"\n"      \
 	"  key = \"uri\"\n  citation = \"citation\"\n  court = \"court\"\n  role = \"role\"\n }\n}\n"
 
+#define REPORTS                                                                                                        \
+	"feed \"ilacs-report\" {\n publisher = \"P\"\n tier = \"A\"\n format = \"ilacs-report\"\n}\n"
+
 static const char configuration[] =
     "state_dir = \"/nonexistent\"\nruntime_dir = \"/nonexistent\"\n"
     "councils_file = \"%s/config/councils.csv\"\naliases_file = \"%s/config/aliases.csv\"\n" FEED("csv", "csv")
-        SHEETS FIGURES JUDGMENTS FEED("html-table", "html-table") FEED("json", "json") FEED("ndjson", "ndjson")
+        SHEETS FIGURES JUDGMENTS REPORTS FEED("html-table", "html-table") FEED("json", "json") FEED("ndjson", "ndjson")
             NEWS("feed", "feed", "", "\"category\", \"x:council\"", "\"published\", \"updated\"",
                  "  url = \"link\"\n  title = \"title\"\n  quote = { \"summary\", \"content\" }\n"
                  "  key = \"id\"\n")

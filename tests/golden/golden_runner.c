@@ -24,6 +24,8 @@
 
 #include <councilwatch/normalise.h>
 
+#include <format_report.h>
+
 #define GOLDEN CW_SOURCE_DIR "/tests/golden"
 #define CASES_MAX 512
 #define OUTPUT_MAX (64u << 20)
@@ -364,6 +366,8 @@ int main(int argc, char **argv)
 
 	if (argc > 1 && !strcmp(argv[1], "--update"))
 		update = true;
+	if (cw_format_report_register() < 0)
+		return 1;
 	if (!dir) {
 		fprintf(stderr, "%s: %s\n", GOLDEN, strerror(errno));
 		return 1;

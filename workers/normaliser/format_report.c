@@ -308,7 +308,7 @@ static int read_text(struct document *document)
 	int r;
 
 	if (document->text.n_words < WORDS_MIN) {
-		cw_record_fail(document->record, CW_REASON_UNPARSABLE, "no text in its %u pages: scanned, perhaps",
+		cw_record_fail(document->record, CW_REASON_UNPARSABLE, "no text on its pages (%u): scanned, perhaps",
 		               document->page);
 		return 0;
 	}

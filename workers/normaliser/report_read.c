@@ -1443,7 +1443,8 @@ static void find_title(struct reader *reader)
 	}
 	if (at == NOWHERE)
 		return;
-	reader->title = printed(reader, at, end);
+	/* Of a letter the title is what it is about, in a line or more. */
+	reader->title = printed(reader, at, CW_MAX(end, row_end(reader, at)));
 	reader->title_end = end;
 	switch (report->type) {
 	case CW_REPORT_SIF:
@@ -1676,8 +1677,8 @@ static void read_area_outcome(struct reader *reader)
 	}
 	set_number(reader, CW_VAL_OUTCOME, found);
 	/* The sentence that says so. */
-	while (from && word_at(reader, from - 1)->after != '.' && word_page(reader, from - 1) == word_page(reader, to - 1) &&
-	       to - from < 30)
+	while (from && !may_begin(reader, from) && word_at(reader, from - 1)->after != '.' &&
+	       word_page(reader, from - 1) == word_page(reader, to - 1) && to - from < 30)
 		from--;
 	while (to < reader->text->n_words && word_at(reader, to - 1)->after != '.' && to - from < 45 &&
 	       word_page(reader, to) == word_page(reader, from))
