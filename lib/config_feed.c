@@ -407,6 +407,25 @@ static char *canonical(struct feed_reader *reader, enum cw_value_id id, const ch
 	return copy;
 }
 
+/* The councils that a map names: text as it stands, owned, when the tables know it on some day. */
+static char *known_councils(struct feed_reader *reader, const char *text, unsigned line)
+{
+	struct cw_str name = cw_str(text);
+	struct cw_council_set set;
+	char *copy;
+	int r = reader->councils ? cw_council_resolve_all(reader->councils, &name, 1, CW_DAY_NONE, &set, NULL) : 0;
+
+	if (r == CW_COUNCIL_UNKNOWN || r == CW_COUNCIL_OTHER_BODY) {
+		conf_mistake(reader->mistakes, reader->section->file, line,
+		             "no council is known by '%s'; write a name or code, or several with '/' between", text);
+		return NULL;
+	}
+	copy = strdup(text);
+	if (!copy)
+		reader->mistakes->nomem = true;
+	return copy;
+}
+
 /* What a map of this field may translate into, owned; NULL after a mistake or out of memory. */
 static char *map_target(struct feed_reader *reader, const struct cw_field *field, const char *text, unsigned line)
 {
@@ -415,6 +434,8 @@ static char *map_target(struct feed_reader *reader, const struct cw_field *field
 
 	if (field->role == CW_FIELD_VALUE)
 		return canonical(reader, field->value_id, text, line);
+	if (field->role == CW_FIELD_COUNCIL)
+		return known_councils(reader, text, line);
 	if (cw_date_parse(text, strlen(text), "%Y-%m-%d", &day) < 0) {
 		conf_mistake(reader->mistakes, reader->section->file, line,
 		             "'%s' is no date; write one as 2024-09-30", text);
@@ -436,6 +457,8 @@ static struct cw_field *map_field(struct feed_reader *reader, const struct conf_
 		role = CW_FIELD_EVENT_DATE;
 	else if (strcmp(section->title, "published_at") == 0)
 		role = CW_FIELD_PUBLISHED_AT;
+	else if (strcmp(section->title, "council") == 0)
+		role = CW_FIELD_COUNCIL;
 	else if (!allowed(reader, section->title, section->line, &id))
 		return NULL;
 	for (size_t i = 0; i < reader->feed->n_fields; i++) {

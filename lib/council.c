@@ -8,6 +8,8 @@
 
 /* Longer texts are sentences: they are compared whole, and not taken apart. */
 #define APART_MAX 200u
+/* Words of the longest ending that is looked for. */
+#define ENDING_WORDS_MAX 8u
 /* Names in one text that is a list of them. */
 #define LIST_MAX 16u
 
@@ -500,13 +502,12 @@ static int name_list(struct resolving *resolving, const struct list *list, bool 
 	return 0;
 }
 
-/* What one text names. 0 or -ENOMEM. */
-static int name_text(struct resolving *resolving, struct cw_str text, struct named *ret)
+/* One name or a list. 0 or -ENOMEM. */
+static int name_some(struct resolving *resolving, struct cw_str text, struct named *ret)
 {
 	struct list list;
 	int r = name_whole(resolving, text, ret);
 
-	text = cw_str_trim(text);
 	if (r < 0 || ret->known || text.len > APART_MAX)
 		return r;
 	if (split_at_signs(text, &list))
@@ -514,6 +515,72 @@ static int name_text(struct resolving *resolving, struct cw_str text, struct nam
 	if (split_at_words(text, &list))
 		return name_list(resolving, &list, true, ret);
 	return 0;
+}
+
+static const struct cw_ending *ending_of(const struct resolving *resolving, struct cw_str folded)
+{
+	const struct cw_councils *councils = resolving->councils;
+
+	for (size_t i = 0; i < councils->n_endings; i++) {
+		const struct cw_ending *ending = &councils->endings[i];
+
+		if (ending->len == folded.len && !memcmp(ending->text, folded.at, folded.len) &&
+		    covers(ending->from, ending->to, resolving->day))
+			return ending;
+	}
+	return NULL;
+}
+
+/*
+ * "Kent Safeguarding Children Board": what stands before the ending names the councils. "Didcot Town Council": whatever stands
+ * before it, it is no council of ours. The longest ending counts.
+ */
+static int name_by_ending(struct resolving *resolving, struct cw_str text, struct named *ret)
+{
+	const struct cw_ending *ending = NULL;
+	size_t words = 0, cut = 0;
+	int r;
+
+	for (size_t at = text.len; at > 1 && words < ENDING_WORDS_MAX; at--) {
+		if (text.at[at - 1] != ' ')
+			continue;
+		words++;
+		r = cw_text_fold((struct cw_str){ text.at + at, text.len - at }, &resolving->scratch);
+		if (r == -ENOMEM)
+			return r;
+		if (r == 0) {
+			const struct cw_ending *longer = ending_of(
+			    resolving, (struct cw_str){ cw_buf_str(&resolving->scratch), resolving->scratch.len });
+
+			ending = longer ? longer : ending;
+			cut = longer ? at - 1 : cut;
+		}
+	}
+	if (!ending)
+		return 0;
+	if (!ending->organisation) {
+		*ret = (struct named){ .then = { 1, { CW_OTHER_BODY } },
+			               .known = true,
+			               .example = CW_NO_ENTRY,
+			               .organisation = CW_NO_ENTRY };
+		return 0;
+	}
+	r = name_some(resolving, (struct cw_str){ text.at, cut }, ret);
+	if (r == 0 && ret->known)
+		ret->organisation = ending->source;
+	return r;
+}
+
+/* What one text names. 0 or -ENOMEM. */
+static int name_text(struct resolving *resolving, struct cw_str text, struct named *ret)
+{
+	int r;
+
+	text = cw_str_trim(text);
+	r = name_some(resolving, text, ret);
+	if (r < 0 || ret->known || text.len > APART_MAX)
+		return r;
+	return name_by_ending(resolving, text, ret);
 }
 
 /*

@@ -112,6 +112,7 @@ static unsigned type_word(struct cw_str word)
 		{ "royal", CW_WORD_ROYAL },
 		{ "corporation", CW_WORD_CORPORATION },
 		{ "ua", CW_WORD_UNITARY },
+		{ "cc", CW_WORD_CC },
 		{ "bc", CW_WORD_BOROUGH },
 		{ "dc", CW_WORD_DISTRICT },
 		{ "lb", CW_WORD_LONDON | CW_WORD_BOROUGH },
@@ -185,7 +186,10 @@ static void mistake(struct loader *loader, const struct cw_error *err)
 		mistake(loader, &complaint);                                                                           \
 	} while (0)
 
-static const char *const schemes[] = { "name", "gss", "la_code", "urn", "ecode", NULL };
+/* The codes of the last two are letters or numbers that mean something else elsewhere, so a text must say whose they are:
+ * "mysociety:BDG", "ocd:227". */
+static const char *const schemes[] = { "name", "gss", "la_code", "urn", "ecode", "mysociety", "ocd", NULL };
+enum { SCHEME_NAME, SCHEME_GSS, SCHEME_LA_CODE, SCHEME_URN, SCHEME_ECODE, SCHEME_MYSOCIETY, SCHEME_OCD };
 static const char *const types[] = { "unitary",         "county", "met_district", "london_borough", "city_of_london",
 	                             "isles_of_scilly", NULL };
 static const unsigned words_of_type[] = { CW_WORD_UNITARY,
@@ -201,6 +205,8 @@ static const char *const lineage_kinds[] = { [CW_LINEAGE_CONTINUES] = "continues
 static const char *const organisation_kinds[] = { "delegate", "service", "partnership", "icb", NULL };
 static const char *const body_kinds[] = { "nation",
 	                                  "region",
+	                                  "group",
+	                                  "former_county",
 	                                  "district",
 	                                  "welsh_council",
 	                                  "scottish_council",
@@ -209,6 +215,8 @@ static const char *const body_kinds[] = { "nation",
 	                                  "police_area",
 	                                  "fire_authority",
 	                                  "nhs_body",
+	                                  "town_council",
+	                                  "national_body",
 	                                  "other",
 	                                  NULL };
 
@@ -300,10 +308,14 @@ static void learn_type_words(struct cw_councils *councils, uint32_t council, str
 		councils->type_words[council] |= affixes.words_before[affixes.n_before - 1];
 	if (affixes.n_after)
 		councils->type_words[council] |= affixes.words_after[affixes.n_after - 1];
+	if (councils->type_words[council] & (CW_WORD_COUNTY | CW_WORD_CITY))
+		councils->type_words[council] |= CW_WORD_CC;
 }
 
-/* Lets text mean a target between two days. Mistakes are reported; a negative return is fatal. */
-static int add_meaning(struct loader *loader, const struct cw_csv *csv, const char *text, struct cw_meaning meaning)
+/* Lets text mean a target between two days. Mistakes are reported; a negative return is fatal. qualified: text is a buffer
+ * that does not last. */
+static int add_text(struct loader *loader, const struct cw_csv *csv, const char *text, bool qualified,
+                    struct cw_meaning meaning)
 {
 	struct cw_councils *councils = loader->councils;
 	struct cw_str folded, digits;
@@ -357,19 +369,46 @@ static int add_meaning(struct loader *loader, const struct cw_csv *csv, const ch
 	}
 	if (grow(&councils->meanings, &councils->cap_meanings, councils->n_meanings, sizeof(struct cw_meaning)) < 0)
 		return -ENOMEM;
-	meaning.text = text;
+	meaning.text = meaning.code ? "" : text;
 	meaning.line = csv->row_line;
 	meaning.file = csv->path;
 	meaning.next = councils->entries[index].first;
 	councils->meanings[councils->n_meanings] = meaning;
 	councils->entries[index].first = (uint32_t)councils->n_meanings++;
 
-	if (strlen(text) != folded.len || memcmp(text, folded.at, folded.len) != 0) {
+	if (!qualified && (strlen(text) != folded.len || memcmp(text, folded.at, folded.len) != 0)) {
 		if (grow(&councils->spellings, &councils->cap_spellings, councils->n_spellings,
 		         sizeof(struct cw_spelling)) < 0)
 			return -ENOMEM;
 		councils->spellings[councils->n_spellings++] = (struct cw_spelling){ text, index };
 	}
+	return 0;
+}
+
+static int add_meaning(struct loader *loader, const struct cw_csv *csv, const char *text, struct cw_meaning meaning)
+{
+	return add_text(loader, csv, text, false, meaning);
+}
+
+/* "*Town Council" from a table, without the star. */
+static int add_ending(struct loader *loader, const struct cw_csv *csv, const char *text, struct cw_ending ending)
+{
+	struct cw_councils *councils = loader->councils;
+	int r = cw_text_fold(cw_str(text), &loader->scratch);
+
+	if (r < 0)
+		return r == -ENOMEM ? r : 0;
+	if (loader->scratch.len < 3) {
+		COMPLAIN(loader, csv, "'*%s' would match too much; write a longer ending", text);
+		return 0;
+	}
+	if (grow(&councils->endings, &councils->cap_endings, councils->n_endings, sizeof(ending)) < 0)
+		return -ENOMEM;
+	ending.len = (uint32_t)loader->scratch.len;
+	ending.text = strndup(cw_buf_str(&loader->scratch), loader->scratch.len);
+	if (!ending.text)
+		return -ENOMEM;
+	councils->endings[councils->n_endings++] = ending;
 	return 0;
 }
 
@@ -617,6 +656,7 @@ static int read_alias(struct loader *loader, const struct cw_csv *csv, const int
 	const char *alias = csv->fields[column[A_ALIAS]], *scheme = csv->fields[column[A_SCHEME]];
 	const struct cw_council *council = council_of(loader, csv, csv->fields[column[A_ID]], "council_id");
 	struct cw_meaning meaning = { .source = CW_NO_ENTRY };
+	char qualified[64];
 	size_t which;
 
 	if (!council || !read_word(loader, csv, scheme, schemes, "scheme", &which))
@@ -629,8 +669,14 @@ static int read_alias(struct loader *loader, const struct cw_csv *csv, const int
 	    !within_life(loader, csv, council, alias, &meaning))
 		return 0;
 	meaning.target = council->index;
-	meaning.code = which != 0;
-	return add_meaning(loader, csv, alias, meaning);
+	meaning.code = which != SCHEME_NAME;
+	if (which < SCHEME_MYSOCIETY)
+		return add_meaning(loader, csv, alias, meaning);
+	if (snprintf(qualified, sizeof(qualified), "%s %s", scheme, alias) >= (int)sizeof(qualified)) {
+		COMPLAIN(loader, csv, "'%s' is too long for a code", alias);
+		return 0;
+	}
+	return add_text(loader, csv, qualified, true, meaning);
 }
 
 /* --- lineage.csv --- */
@@ -776,6 +822,7 @@ static int read_members(struct loader *loader, const struct cw_csv *csv, const c
                         struct cw_group *ret, struct cw_meaning *meaning)
 {
 	CW_CLEANUP(cw_freep) char *copy = strdup(list);
+	const struct cw_meaning said = *meaning;
 	char *at = copy, *id;
 
 	if (!copy)
@@ -783,10 +830,15 @@ static int read_members(struct loader *loader, const struct cw_csv *csv, const c
 	ret->n = 0;
 	while ((id = strsep(&at, "|"))) {
 		const struct cw_council *council = council_of(loader, csv, id, "council");
+		struct cw_meaning life = said;
 		size_t k;
 
-		if (!council || !within_life(loader, csv, council, name, meaning))
+		if (!council || !within_life(loader, csv, council, name, &life))
 			return 1;
+		if (life.from != CW_DAY_NONE && (meaning->from == CW_DAY_NONE || meaning->from < life.from))
+			meaning->from = life.from;
+		if (life.to != CW_DAY_NONE && (meaning->to == CW_DAY_NONE || meaning->to > life.to))
+			meaning->to = life.to;
 		for (k = ret->n; k > 0 && ret->at[k - 1] >= council->index; k--) {
 			if (ret->at[k - 1] == council->index) {
 				COMPLAIN(loader, csv, "%s stands here twice; remove one", id);
@@ -815,6 +867,7 @@ static int read_organisation(struct loader *loader, const struct cw_csv *csv, co
 	struct cw_meaning meaning = { 0 };
 	struct cw_group group;
 	size_t kind;
+	bool any;
 	int r;
 
 	if (!valid_id(organisation.id)) {
@@ -830,7 +883,13 @@ static int read_organisation(struct loader *loader, const struct cw_csv *csv, co
 	    !read_validity(loader, csv, csv->fields[column[O_FROM]], csv->fields[column[O_TO]], organisation.name,
 	                   &meaning))
 		return 0;
-	r = read_members(loader, csv, csv->fields[column[O_COUNCILS]], organisation.name, &group, &meaning);
+	group.n = 0;
+	any = strcmp(csv->fields[column[O_COUNCILS]], "*") == 0;
+	if (any != (organisation.name[0] == '*')) {
+		COMPLAIN(loader, csv, "'%s': a name that begins with '*' and councils '*' go together", organisation.name);
+		return 0;
+	}
+	r = any ? 0 : read_members(loader, csv, csv->fields[column[O_COUNCILS]], organisation.name, &group, &meaning);
 	if (r)
 		return r < 0 ? r : 0;
 	if (grow(&councils->organisations, &councils->cap_organisations, councils->n_organisations,
@@ -847,6 +906,12 @@ static int read_organisation(struct loader *loader, const struct cw_csv *csv, co
 	organisation.to = meaning.to;
 	meaning.source = (uint32_t)councils->n_organisations;
 	councils->organisations[councils->n_organisations++] = organisation;
+	if (any)
+		return add_ending(loader, csv, organisation.name + 1,
+		                  (struct cw_ending){ .source = meaning.source,
+		                                      .organisation = true,
+		                                      .from = meaning.from,
+		                                      .to = meaning.to });
 	r = target_for(councils, &group, &meaning.target);
 	return r < 0 ? r : add_meaning(loader, csv, organisation.name, meaning);
 }
@@ -864,7 +929,7 @@ static void place_members(struct cw_councils *councils)
 
 /* --- other-bodies.csv --- */
 
-enum { B_NAME, B_KIND, B_CODES, B_ALSO };
+enum { B_NAME, B_KIND, B_CODES, B_ALSO, B_FROM, B_TO };
 
 static int add_list(struct loader *loader, const struct cw_csv *csv, char *list, struct cw_meaning meaning)
 {
@@ -882,9 +947,7 @@ static int read_body(struct loader *loader, const struct cw_csv *csv, const int 
 	struct cw_councils *councils = loader->councils;
 	struct cw_other_body body = { .name = csv->fields[column[B_NAME]] };
 	struct cw_meaning meaning = { .target = CW_OTHER_BODY,
-		                      .source = (uint32_t)councils->n_bodies,
-		                      .from = CW_DAY_NONE,
-		                      .to = CW_DAY_NONE };
+		                      .source = (uint32_t)councils->n_bodies };
 	size_t kind;
 	int r;
 
@@ -892,12 +955,16 @@ static int read_body(struct loader *loader, const struct cw_csv *csv, const int 
 		COMPLAIN(loader, csv, "the name is empty; fill it in or remove the row");
 		return 0;
 	}
-	if (!read_word(loader, csv, csv->fields[column[B_KIND]], body_kinds, "kind", &kind))
+	if (!read_word(loader, csv, csv->fields[column[B_KIND]], body_kinds, "kind", &kind) ||
+	    !read_validity(loader, csv, csv->fields[column[B_FROM]], csv->fields[column[B_TO]], body.name, &meaning))
 		return 0;
 	body.kind = body_kinds[kind];
 	if (grow(&councils->bodies, &councils->cap_bodies, councils->n_bodies, sizeof(body)) < 0)
 		return -ENOMEM;
 	councils->bodies[councils->n_bodies++] = body;
+	if (body.name[0] == '*')
+		return add_ending(loader, csv, body.name + 1,
+		                  (struct cw_ending){ .source = meaning.source, .from = meaning.from, .to = meaning.to });
 	r = add_meaning(loader, csv, body.name, meaning);
 	if (r == 0)
 		r = add_list(loader, csv, csv->fields[column[B_ALSO]], meaning);
@@ -914,7 +981,7 @@ static int load(struct loader *loader)
 		                                  "of_predecessor", "of_successor", NULL };
 	static const char *const organisation_names[] = { "organisation_id", "name",     "kind", "councils",
 		                                          "valid_from",      "valid_to", NULL };
-	static const char *const body_names[] = { "name", "kind", "codes", "also", NULL };
+	static const char *const body_names[] = { "name", "kind", "codes", "also", "valid_from", "valid_to", NULL };
 	struct cw_councils *councils = loader->councils;
 	int r;
 
@@ -987,6 +1054,9 @@ void cw_councils_free(struct cw_councils *councils)
 		return;
 	for (size_t i = 0; i < councils->n_entries; i++)
 		free((char *)(uintptr_t)councils->entries[i].key);
+	for (size_t i = 0; i < councils->n_endings; i++)
+		free((char *)(uintptr_t)councils->endings[i].text);
+	free(councils->endings);
 	free(councils->entries);
 	free(councils->meanings);
 	free(councils->spellings);

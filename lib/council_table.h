@@ -30,6 +30,7 @@ enum cw_type_word {
 	CW_WORD_LONDON = 1u << 7,
 	CW_WORD_ROYAL = 1u << 8,
 	CW_WORD_CORPORATION = 1u << 9,
+	CW_WORD_CC = 1u << 10, /* county council or city council */
 };
 
 struct cw_meaning {
@@ -41,6 +42,15 @@ struct cw_meaning {
 	unsigned line;
 	const char *file; /* the table's path */
 	bool code;
+};
+
+/* "*Town Council": what ends so, and is not known otherwise. */
+struct cw_ending {
+	const char *text; /* folded */
+	uint32_t len;
+	uint32_t source;  /* of other bodies or organisations */
+	bool organisation;
+	int32_t from, to;
 };
 
 struct cw_entry {
@@ -94,6 +104,8 @@ struct cw_councils {
 	const struct cw_council **members; /* of organisations */
 	size_t n_bodies, cap_bodies;
 	struct cw_other_body *bodies;
+	size_t n_endings, cap_endings;
+	struct cw_ending *endings;
 };
 
 struct cw_slot *cw_council_slot(const struct cw_councils *councils, struct cw_str text);

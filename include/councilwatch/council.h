@@ -82,7 +82,7 @@ size_t cw_council_successors(const struct cw_councils *councils, const struct cw
 /* One name of an organisation that acts for councils, and for which, between two days. */
 struct cw_organisation {
 	const char *id;   /* of the organisation; several names and periods may share it */
-	const char *name; /* one spelling */
+	const char *name; /* one spelling; "*Safeguarding Children Board": after the names of its councils, and n is 0 */
 	const char *kind; /* delegate partnership service icb */
 	size_t n;
 	const struct cw_council *const *at;
@@ -98,7 +98,7 @@ struct cw_other_body {
 	const char *kind; /* "district" … "nation" */
 };
 
-/* Every name in the tables, councils' and others', as spelled there; codes are left out. For finders of names in texts. */
+/* Every name in the tables, councils' and others', as spelled there; codes and what begins with '*' are left out. For finders of names in texts. */
 struct cw_council_name {
 	struct cw_str text;
 	size_t n; /* 0: another body's */

@@ -28,7 +28,8 @@ def page(title, headings, rows):
 
 def councils():
     with open(os.path.join(captures.SOURCE, "config", "councils.csv"), newline="", encoding="utf-8") as file:
-        return [row for row in csv.DictReader(file) if not row["end_date"]]
+        return [row for row in csv.DictReader(file)
+                if row["start_date"] <= "2026-04-01" and not "" < row["end_date"] < "2026-04-01"]
 
 
 def ilacs_pages():
@@ -63,7 +64,7 @@ SEND = [
     ("barset", "999", "", "89999", "20/04/26", "24/04/26", "2", "18/06/26", "unknown_council"),
     ("leicester", "383", "leeds", "", "20/04/26", "24/04/26", "1", "18/06/26", "council_conflict"),
     ("derby", "831", "derby", "", "20/04/26", "24/04/26", "4", "18/06/26", "bad_value no_outcome"),
-    ("northampton", "", "", "", "20/04/26", "24/04/26", "2", "18/06/26", "not_a_council"),
+    ("northampton", "", "", "", "20/04/26", "24/04/26", "2", "18/06/26", "council_not_then"),
     ("", "", "", "", "", "", "", "", "blank"),
 ]
 SEND_HEADINGS = ["INSPECTION LINK", "outcome grade", "Publication  Date", "Local authority", "Inspection end date",

@@ -65,7 +65,8 @@ def manifest(name):
 def councils():
     """{three-digit code: council_id} of today's councils."""
     with open(os.path.join(SOURCE, "config", "councils.csv"), newline="", encoding="utf-8") as file:
-        return {row["la_code"]: row["council_id"] for row in csv.DictReader(file) if row["la_code"] and not row["end_date"]}
+        return {row["la_code"]: row["council_id"] for row in csv.DictReader(file)
+                if row["la_code"] and not "" < row["end_date"] < "2025-01-01"}
 
 
 def parse_day(text, *formats):

@@ -301,6 +301,12 @@ static const struct mistake_case mistake_cases[] = {
 	  "feeds.d/a.conf:7: map \"inspection_type\" has nothing to translate; add inspection_type = \"column\" to the "
 	  "record\n"
 	  "feeds.d/a.conf:8: unknown value 'outcom'; did you mean 'outcome'?\n" },
+	{ "map of councils to what is none", "",
+	  FEED("record { council = la outcome = grade\nmap \"council\" {\na = \"Bury / Bolton\"\nb = Dorset\nc = Atlantis\n"
+	       "d = \"Bury / Atlantis\"\ne = Powys\n} }"),
+	  "feeds.d/a.conf:10: no council is known by 'Atlantis'; write a name or code, or several with '/' between\n"
+	  "feeds.d/a.conf:11: no council is known by 'Bury / Atlantis'; write a name or code, or several with '/' between\n"
+	  "feeds.d/a.conf:12: no council is known by 'Powys'; write a name or code, or several with '/' between\n" },
 	{ "map of dates", "",
 	  FEED("record { council = la outcome = grade event_date = y\nmap \"event_date\" {\n\"2024\" = 2024-09-30\n"
 	       "\"2023\" = 2023-02-30\n}\nmap \"published_at\" { a = 2024-01-01 } }"),

@@ -1509,8 +1509,9 @@ static int keep_councils(struct cw_record *record, struct council_entry *entry, 
 	return 0;
 }
 
-static int resolve(struct cw_record *record, struct cw_str field, const struct cw_str *texts, size_t n, int32_t day,
-                   struct cw_record_councils *ret)
+/* 0, what cw_council_resolve_all says (council_why has the sentence), or -errno. Nothing is rejected. */
+static int find_councils(struct cw_record *record, const struct cw_str *texts, size_t n, int32_t day,
+                         struct cw_record_councils *ret)
 {
 	struct cw_buf *key = &record->council_key;
 	struct cw_council_set set;
@@ -1521,7 +1522,7 @@ static int resolve(struct cw_record *record, struct cw_str field, const struct c
 	if (!n) {
 		cw_buf_reset(&record->council_why);
 		cw_buf_puts(&record->council_why, "the row names no council");
-		return council_failed(record, CW_COUNCIL_UNKNOWN, field, cw_str(""));
+		return CW_COUNCIL_UNKNOWN;
 	}
 	if (day == CW_DAY_NONE)
 		day = record->fetched_day;
@@ -1539,10 +1540,8 @@ static int resolve(struct cw_record *record, struct cw_str field, const struct c
 	}
 
 	r = cw_council_resolve_all(record->config->councils, texts, n, day, &set, &record->council_why);
-	if (r < 0)
+	if (r)
 		return r;
-	if (r > 0)
-		return council_failed(record, r, field, texts[0]);
 	if (!entry || record->council_keys.len + key->len > COUNCIL_KEYS_MAX || record->n_sets == SETS_MAX) {
 		councils_forget(record);
 		entry = council_entry(record, hash, day);
@@ -1560,6 +1559,14 @@ static int resolve(struct cw_record *record, struct cw_str field, const struct c
 	}
 	known_councils(record, entry, texts, ret);
 	return 0;
+}
+
+static int resolve(struct cw_record *record, struct cw_str field, const struct cw_str *texts, size_t n, int32_t day,
+                   struct cw_record_councils *ret)
+{
+	int r = find_councils(record, texts, n, day, ret);
+
+	return r > 0 ? council_failed(record, r, field, n ? texts[0] : cw_str("")) : r;
 }
 
 int cw_record_councils(struct cw_record *record, const struct cw_str *texts, size_t n, int32_t day,
@@ -1583,6 +1590,55 @@ int cw_record_council(struct cw_record *record, const struct cw_str *texts, size
 	}
 	*ret_id = cw_str(councils.set.at[0]->id);
 	return 0;
+}
+
+/* What the feed's map of councils makes of a text. 1 it is in it, 0 not, -ENOMEM. */
+static int mapped_council(struct cw_record *record, struct cw_str text, struct cw_str *ret)
+{
+	int r = cw_text_fold(text, &record->fold);
+
+	if (r < 0)
+		return r == -ENOMEM ? r : 0;
+	for (size_t i = 0; i < record->n_fields; i++) {
+		const struct field *field = &record->fields[i];
+
+		for (size_t k = 0; field->config->role == CW_FIELD_COUNCIL && k < field->n_maps; k++) {
+			if (strcmp(field->maps[k], cw_buf_str(&record->fold)) != 0)
+				continue;
+			*ret = cw_str(field->config->maps[k].to);
+			return 1;
+		}
+	}
+	return 0;
+}
+
+/*
+ * A row that names nobody of that day may use a name in a way of its publisher's own, which the feed's map explains. Only then:
+ * the map stands for all years, and the name may have been a council's in some of them. 0; 1: rejected; -errno.
+ */
+static int resolve_mapped(struct cw_record *record, struct cw_str heading, struct cw_str *texts, size_t n, int32_t day,
+                          struct cw_record_councils *ret)
+{
+	int r = find_councils(record, texts, n, day, ret), mapped;
+	struct cw_str first = n ? texts[0] : cw_str(""), named = { NULL, 0 };
+
+	if (r != CW_COUNCIL_UNKNOWN && r != CW_COUNCIL_NOT_THEN && r != CW_COUNCIL_OTHER_BODY)
+		return r > 0 ? council_failed(record, r, heading, first) : r;
+	for (size_t i = 0; i < n; i++) {
+		struct cw_str text = texts[i];
+
+		mapped = mapped_council(record, text, &texts[i]);
+		if (mapped < 0)
+			return mapped;
+		if (mapped && !named.at)
+			named = text;
+	}
+	if (named.at) {
+		r = find_councils(record, texts, n, day, ret);
+		if (r == 0 && !ret->organisation.len)
+			ret->organisation = named;
+	}
+	return r > 0 ? council_failed(record, r, heading, first) : r;
 }
 
 static int take_council(struct cw_record *record, const struct cw_cell *cells, int32_t day,
@@ -1619,7 +1675,7 @@ static int take_council(struct cw_record *record, const struct cw_cell *cells, i
 				texts[n++] = without_fraction(text);
 		}
 	}
-	return resolve(record, heading, texts, n, day, ret);
+	return resolve_mapped(record, heading, texts, n, day, ret);
 }
 
 /* --- values --- */
