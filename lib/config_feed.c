@@ -846,6 +846,7 @@ static int read_record(struct feed_reader *reader)
 	const struct conf_section *record = reader->record;
 	struct cw_feed *feed = reader->feed;
 	const struct conf_entry *absent = conf_entry(record, "absent"), *ends = conf_entry(record, "url_ends_in");
+	const struct conf_entry *mark = conf_entry(record, "url_mark");
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < CW_ARRAY_LEN(roles); i++) {
@@ -872,6 +873,12 @@ static int read_record(struct feed_reader *reader)
 		conf_mistake(reader->mistakes, record->file, ends->line,
 		             "url_ends_in can only be \"council\": the end of the address is a code of the council");
 	feed->url_ends_in_council = ends != NULL;
+	for (size_t i = 0; mark && i < CW_ARRAY_LEN(roles); i++)
+		if ((roles[i].role == CW_FIELD_EVENT_DATE || roles[i].role == CW_FIELD_PUBLISHED_AT) && mark->n == 1 &&
+		    strcmp(roles[i].name, mark->values[0].text) == 0)
+			feed->url_mark = roles[i].role;
+	if (mark && feed->url_mark == CW_FIELD_COUNCIL)
+		conf_mistake(reader->mistakes, record->file, mark->line, "url_mark is event_date or published_at");
 	for (size_t i = 0; r == 0 && i < record->n_sections; i++) {
 		if (record->sections[i]->known)
 			r = read_section(reader, record->sections[i]);
@@ -1277,6 +1284,9 @@ static void print_record(const struct cw_feed *feed, struct cw_buf *out)
 	}
 	if (feed->absent.n)
 		conf_print_list(out, 2, "absent", &feed->absent);
+	if (feed->url_mark != CW_FIELD_COUNCIL)
+		conf_print_text(out, 2, "url_mark",
+		                feed->url_mark == CW_FIELD_EVENT_DATE ? "event_date" : "published_at");
 	if (feed->url_ends_in_council)
 		conf_print_text(out, 2, "url_ends_in", "council");
 

@@ -238,6 +238,7 @@ const struct conf_key conf_keys[] = {
 	COLUMNS("record", "event_date_format", "the same for event_date alone"),
 	COLUMNS("record", "published_at_format", "the same for published_at alone"),
 	COLUMNS("record", "absent", "texts that mean \"not stated\""),
+	COLUMNS("record", "url_mark", "what tells statements of one page apart: event_date or published_at"),
 	COLUMNS("record", "url_ends_in", "what the end of the address must be: \"council\", a code of the council"),
 	COLUMNS("record", "required", "fields whose columns the document must have"),
 

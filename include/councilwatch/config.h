@@ -147,6 +147,8 @@ struct cw_feed {
 	bool column_groups;          /* spreadsheets: each group of columns under a heading makes a row of its own */
 	char *rows_at;               /* JSON: path of the array ("results.items"), NULL = the top; XML: of the rows ("list/row") */
 	char delimiter;              /* CSV; ',' */
+	enum cw_field_role url_mark; /* EVENT_DATE or PUBLISHED_AT: that day is added to the address ("#2024-03-31"), because a page is
+	                                that of several statements; else COUNCIL: nothing is */
 	bool url_ends_in_council;    /* an address whose last part is another council's code is not used */
 	bool keep;                   /* text: what names a council and is no signal is kept, as evidence of kind */
 	struct cw_strings signals;   /* text: the ones to look for; none listed = all */

@@ -204,6 +204,7 @@ def ods_cases():
         inspection_end = "Ended"
         url            = "Link"
         url_ends_in    = "council"
+        url_mark       = "event_date"
         overall_effectiveness = "Overall Effectiveness"
         constants {
             published_at = "2024-03-31"

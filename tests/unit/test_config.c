@@ -371,6 +371,8 @@ static const struct mistake_case mistake_cases[] = {
 	  "feeds.d/a.conf:7: 'a.example' is not an http or https address\n" },
 	{ "end of addresses", "", FEED("record { council = la outcome = grade url = u\nurl_ends_in = urn }"),
 	  "feeds.d/a.conf:7: url_ends_in can only be \"council\": the end of the address is a code of the council\n" },
+	{ "mark of addresses", "", FEED("record { council = la outcome = grade url = u\nurl_mark = council }"),
+	  "feeds.d/a.conf:7: url_mark is event_date or published_at\n" },
 	{ "groups of columns", "", RECORDED("sheet = a\ncolumn_groups = true"),
 	  "feeds.d/a.conf:7: sheet is for format xlsx or ods; remove it or correct format\n"
 	  "feeds.d/a.conf:8: column_groups is for format xlsx or ods; remove it or correct format\n"
@@ -570,14 +572,22 @@ static const struct cw_field *field_of(const struct cw_feed *feed, enum cw_field
 	return NULL;
 }
 
-/* One file each. */
-static size_t shipped_files(void)
+/* Feeds in the shipped files: one file a source, which may have several tables. */
+static size_t shipped_feeds(void)
 {
 	size_t n = 0;
 	glob_t files;
 
 	assert_int_equal(glob(CW_SOURCE_DIR "/config/feeds.d/*.conf", 0, NULL, &files), 0);
-	n = files.gl_pathc;
+	for (size_t i = 0; i < files.gl_pathc; i++) {
+		FILE *file = fopen(files.gl_pathv[i], "re");
+		char line[4096];
+
+		assert_non_null(file);
+		while (fgets(line, sizeof(line), file))
+			n += strncmp(line, "feed \"", 6) == 0;
+		fclose(file);
+	}
 	globfree(&files);
 	return n;
 }
@@ -593,7 +603,7 @@ static void test_shipped_feeds(void **state)
 	write_file(&place, "main.conf", "include_feeds = \"" CW_SOURCE_DIR "/config/feeds.d/*.conf\"\n");
 	load(&place, "main.conf");
 	assert_string_equal(cw_buf_str(&place.mistakes), "");
-	assert_int_equal(place.config->n_feeds, shipped_files());
+	assert_int_equal(place.config->n_feeds, shipped_feeds());
 	for (size_t i = 0; i < place.config->n_feeds; i++) {
 		feed = &place.config->feeds[i];
 		assert_non_null(feed->why);
@@ -661,7 +671,7 @@ static void test_values(void **state)
 	    "        where \"level\" { is = { \"Local authority\", \"LA*\" } not = \">=9\" optional = yes }\n"
 	    "        column \"A, b\" { also = \"B, \\\"a\\\"\" }\n"
 	    "        constants { status = occurred url = \"https://a.example/\" title = \"Two words\" }\n"
-	    "        url_ends_in = council\n"
+	    "        url_ends_in = council url_mark = event_date\n"
 	    "    }\n"
 	    "    expect { input_file = \"sample.csv\" gives = {} }\n"
 	    "}\n");
@@ -749,7 +759,7 @@ static void test_print_reads_back(void **state)
 	           "include_feeds = \"" CW_SOURCE_DIR "/config/feeds.d/*.conf\"\nlog_level = debug\n");
 	load(&place, "main.conf");
 	read_back(&place);
-	assert_int_equal(place.config->n_feeds, shipped_files());
+	assert_int_equal(place.config->n_feeds, shipped_feeds());
 	tear_down(&place);
 }
 

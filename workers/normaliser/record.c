@@ -1828,6 +1828,25 @@ static int check_url(struct cw_record *record, struct cw_evidence *evidence, int
 	return r;
 }
 
+/* The day as the fragment of the address: the page is opened all the same, and statements that it lists are told apart. */
+static int mark_url(struct cw_record *record, struct cw_evidence *evidence)
+{
+	int32_t day = record->feed->url_mark == CW_FIELD_EVENT_DATE ? evidence->event_day
+	                                                             : cw_wall_day(evidence->published_at);
+	char text[CW_WALL_TEXT], *marked;
+
+	if (day == CW_DAY_NONE || !evidence->url.len || memchr(evidence->url.at, '#', evidence->url.len) ||
+	    evidence->url.len + CW_WALL_TEXT > CW_URL_MAX)
+		return 0;
+	cw_day_format(day, text);
+	marked = cw_record_alloc(record, evidence->url.len + strlen(text) + 2);
+	if (!marked)
+		return -ENOMEM;
+	evidence->url.len = (size_t)sprintf(marked, "%.*s#%s", (int)evidence->url.len, evidence->url.at, text);
+	evidence->url.at = marked;
+	return 0;
+}
+
 static int take_key(struct cw_record *record, struct field *field, const struct cw_cell *cells,
                     struct cw_evidence *evidence)
 {
@@ -2096,6 +2115,8 @@ int cw_record_row(struct cw_record *record, uint64_t row, const struct cw_cell *
 	if (r == 0 && record->feed->url_ends_in_council && evidence.url.len)
 		r = check_url(record, &evidence, evidence.event_day != CW_DAY_NONE ? evidence.event_day : published_day,
 		              &councils);
+	if (r == 0 && record->feed->url_mark != CW_FIELD_COUNCIL)
+		r = mark_url(record, &evidence);
 	if (r)
 		return r < 0 ? r : 0;
 	if (record->text)
