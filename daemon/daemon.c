@@ -29,6 +29,7 @@
 #include "daemon.h"
 #include "dispatch.h"
 #include "fetch.h"
+#include "follow.h"
 #include "inbox.h"
 #include "notify.h"
 #include "schedule.h"
@@ -79,6 +80,7 @@ struct cw_daemon {
 	struct cw_inbox *inbox;
 	struct cw_fetcher *fetcher;
 	struct cw_schedule *schedule;
+	struct cw_follow *follow;
 	struct cw_dispatch *dispatch;
 	struct cw_supervisor *supervisor;
 	struct cw_control *control;
@@ -234,7 +236,7 @@ static void once_check(struct cw_daemon *daemon)
 	/* Not before the workers were there to be told of the feeds' health. */
 	if (!daemon->once.on || daemon->once.left || daemon->phase != PHASE_RUNNING || !daemon->told_ready)
 		return;
-	if (cw_inbox_counts(daemon->inbox, &counts, NULL) < 0 || counts.queued)
+	if (cw_inbox_counts(daemon->inbox, &counts, NULL) < 0 || counts.queued || !cw_follow_all_idle(daemon->follow))
 		return;
 	stop_begin(daemon, daemon->once.failed ? CW_EXIT_FAILED : CW_EXIT_DONE);
 }
@@ -244,6 +246,53 @@ static void once_feed_ended(struct cw_daemon *daemon)
 	if (daemon->once.left)
 		daemon->once.left--;
 	once_check(daemon);
+}
+
+/* A feed with steps or pages is well when its own page is and so is where that leads. Asked when something of it has ended; late
+ * for a run that the next one catches up with. */
+static void feed_followed(struct cw_daemon *daemon, struct cw_schedule_feed *feed, bool late)
+{
+	char outcome[CW_OUTCOME_MAX], detail[CW_ERROR_TEXT_MAX];
+	struct cw_wall at = feed->state.unconfirmed;
+	struct cw_inbox_document document;
+	uint64_t queued = 0;
+	bool confirmed;
+
+	if (!cw_wall_known(at) || !feed->state.unconfirmed_document || !cw_follow_has(feed->feed) ||
+	    (!late && (feed->running || !cw_follow_idle(daemon->follow, feed->feed->name) ||
+	               cw_inbox_queued(daemon->inbox, feed->feed->name, &queued, NULL) < 0 || queued)))
+		return;
+	if (cw_inbox_document(daemon->inbox, feed->state.unconfirmed_document, &document, NULL) < 0)
+		return;
+	confirmed = document.state == CW_INBOX_COMMITTED;
+	cw_inbox_document_clear(&document);
+	if (!confirmed)
+		return;
+	feed->state.unconfirmed = cw_wall_none();
+	feed->state.unconfirmed_document = 0;
+	if (cw_follow_well(daemon->follow, feed->feed->name, outcome, detail))
+		feed_well(daemon, feed, at);
+	else
+		feed_ill(daemon, feed, outcome, detail, cw_wall_none(), true);
+	feed_save(daemon, feed);
+}
+
+static void follow_idle(void *arg, const char *name)
+{
+	struct cw_daemon *daemon = arg;
+	struct cw_schedule_feed *feed = cw_schedule_find(daemon->schedule, name);
+
+	if (feed)
+		feed_followed(daemon, feed, false);
+	once_check(daemon);
+}
+
+static void follow_stored(void *arg)
+{
+	struct cw_daemon *daemon = arg;
+
+	hold_update(daemon);
+	cw_dispatch_queued(daemon->dispatch);
 }
 
 /* The content is that of a document we have: the feed is as well as that document was. */
@@ -263,7 +312,14 @@ static void feed_as_before(struct cw_daemon *daemon, struct cw_schedule_feed *fe
 		feed->state.unconfirmed_document = document->id;
 		break;
 	case CW_INBOX_COMMITTED:
-		feed_well(daemon, feed, now);
+		if (!cw_follow_has(feed->feed)) {
+			feed_well(daemon, feed, now);
+			break;
+		}
+		/* Well as far as this page goes; where it leads is looked at first. */
+		feed->state.unconfirmed = now;
+		feed->state.unconfirmed_document = document->id;
+		cw_follow_unchanged(daemon->follow, feed->feed->name);
 		break;
 	case CW_INBOX_REJECTED:
 	case CW_INBOX_POISON:
@@ -276,16 +332,6 @@ static void feed_as_before(struct cw_daemon *daemon, struct cw_schedule_feed *fe
 	cw_log(CW_LOG_INFO, "fetch.unchanged", "feed=%s outcome=%s document=%" PRIu64, feed->feed->name, outcome,
 	       document->id);
 	feed_save(daemon, feed);
-}
-
-/* Outside text goes into messages and the database: UTF-8 without control characters. */
-static void text_mend(char *text)
-{
-	bool valid = cw_utf8_valid(text, strlen(text));
-
-	for (; *text; text++)
-		if ((unsigned char)*text < 0x20 || *text == 0x7f || (!valid && (unsigned char)*text >= 0x80))
-			*text = '?';
 }
 
 static void transfer_free(struct transfer *transfer)
@@ -314,6 +360,7 @@ static void document_fetched(struct transfer *transfer, const struct cw_fetch_re
 	char url[CW_URL_MAX + 1], type[257];
 	struct cw_inbox_meta meta = {
 		.feed = feed->feed->name,
+		.step = cw_follow_first_step(feed->feed),
 		.url = transfer->url,
 		.final_url = url,
 		.content_type = type,
@@ -327,8 +374,8 @@ static void document_fetched(struct transfer *transfer, const struct cw_fetch_re
 
 	snprintf(url, sizeof(url), "%s", result->final_url);
 	snprintf(type, sizeof(type), "%s", result->content_type);
-	text_mend(url);
-	text_mend(type);
+	cw_fetch_text_mend(url);
+	cw_fetch_text_mend(type);
 	cw_schedule_fetched(daemon->schedule, feed, "ok");
 	r = cw_inbox_stream_finish(transfer->stream, &meta, &feed->state, &document, &err);
 	if (r < 0) {
@@ -354,7 +401,7 @@ static void document_not_modified(struct cw_daemon *daemon, struct cw_schedule_f
 	struct cw_error err;
 
 	/* We asked with validators of the newest document, so there is one. */
-	if (cw_inbox_newest(daemon->inbox, feed->feed->name, &document, &err) < 0) {
+	if (cw_inbox_newest(daemon->inbox, feed->feed->name, 0, cw_follow_first_step(feed->feed), &document, &err) < 0) {
 		feed_ill(daemon, feed, "storage", err.text, cw_wall_none(), false);
 		feed_save(daemon, feed);
 		return;
@@ -384,7 +431,7 @@ static void transfer_done(void *arg, const struct cw_fetch_result *result)
 		document_not_modified(daemon, feed);
 	} else {
 		snprintf(detail, sizeof(detail), "%s", result->detail);
-		text_mend(detail);
+		cw_fetch_text_mend(detail);
 		feed_ill(daemon, feed, result->name, detail, result->retry_after, false);
 		feed_save(daemon, feed);
 	}
@@ -423,7 +470,8 @@ static int transfer_begin(struct cw_daemon *daemon, struct cw_schedule_feed *fee
 	daemon->transfers = transfer;
 	transfer->url = strdup(source->url);
 	r = transfer->url
-	        ? cw_inbox_validators(daemon->inbox, source->name, source->url, daemon->config->hash, &validators, err)
+	        ? cw_inbox_validators(daemon->inbox, source->name, cw_follow_first_step(source), source->url,
+	                              daemon->config->hash, &validators, err)
 	        : cw_error_nomem(err);
 	request.etag = validators.etag;
 	request.last_modified = validators.last_modified;
@@ -443,6 +491,8 @@ static int feed_start(void *arg, struct cw_schedule_feed *feed)
 	struct cw_error err;
 	int r;
 
+	feed_followed(daemon, feed, true);
+	cw_follow_begin(daemon->follow, feed->feed->name);
 	r = transfer_begin(daemon, feed, &err);
 	if (r < 0) {
 		feed_ill(daemon, feed, "internal", err.text, cw_wall_none(), false);
@@ -460,7 +510,8 @@ static void feed_reconcile(struct cw_daemon *daemon, struct cw_inbox_feed *state
 	if (!state->unconfirmed_document ||
 	    cw_inbox_document(daemon->inbox, state->unconfirmed_document, &document, NULL) < 0)
 		return;
-	if (document.state != CW_INBOX_QUEUED) {
+	/* Where a step's document leads to decides; that is looked at when nothing more is to be fetched. */
+	if (document.state != CW_INBOX_QUEUED && !(document.state == CW_INBOX_COMMITTED && document.step[0])) {
 		if (document.state == CW_INBOX_COMMITTED) {
 			if (!cw_wall_known(state->last_success) || state->unconfirmed.ms > state->last_success.ms)
 				state->last_success = state->unconfirmed;
@@ -632,9 +683,13 @@ static void feed_reread(struct cw_daemon *daemon, struct cw_schedule_feed *feed,
 	struct cw_inbox_document newest;
 
 	if (!parsed || !feed->state.failures || (document->flags & CW_DOC_IMPORTED) ||
-	    cw_inbox_newest(daemon->inbox, document->feed, &newest, NULL) < 0)
+	    cw_inbox_newest(daemon->inbox, document->feed, 0, document->step, &newest, NULL) < 0)
 		return;
-	if (newest.id == document->id) {
+	if (newest.id == document->id && cw_follow_has(feed->feed)) {
+		feed->state.unconfirmed = document->fetched_at;
+		feed->state.unconfirmed_document = document->id;
+		feed_followed(daemon, feed, false);
+	} else if (newest.id == document->id) {
 		feed_well(daemon, feed, document->fetched_at);
 		feed_save(daemon, feed);
 	}
@@ -661,13 +716,18 @@ static void document_committed(void *arg, const struct cw_inbox_document *docume
 	daemon->once.quarantined += info->quarantined;
 	daemon->once.alerts += info->alerts;
 	/* A fetch may have found the same content while it waited to be read again: then it is what was fetched. */
-	if (feed && (document->flags & CW_DOC_REPLAY) && feed->state.unconfirmed_document != document->id)
+	if (feed && document->link)
+		feed_followed(daemon, feed, false);
+	else if (feed && (document->flags & CW_DOC_REPLAY) && feed->state.unconfirmed_document != document->id)
 		feed_reread(daemon, feed, document, parsed);
 	else if (feed && !(document->flags & CW_DOC_IMPORTED)) {
 		bool latest =
 		    feed->state.unconfirmed_document == document->id && cw_wall_known(feed->state.unconfirmed);
 
-		if (parsed)
+		if (parsed && cw_follow_has(feed->feed)) {
+			feed_followed(daemon, feed, false);
+			latest = false;
+		} else if (parsed)
 			feed_well(daemon, feed, latest ? feed->state.unconfirmed : document->fetched_at);
 		else if (latest || !feed->state.unconfirmed_document)
 			feed_ill(daemon, feed, cw_reason_name(tally->outcome), detail, cw_wall_none(), true);
@@ -683,7 +743,26 @@ static void document_committed(void *arg, const struct cw_inbox_document *docume
 	if (!cw_dispatch_in_flight(daemon->dispatch) &&
 	    (daemon->phase == PHASE_RELOAD_DRAIN || daemon->phase == PHASE_EXIT_DRAIN))
 		cw_timer_arm(daemon->drain, 0);
+	cw_follow_run(daemon->follow);
 	once_check(daemon);
+}
+
+static int document_links(void *arg, const struct cw_inbox_document *document, const struct cw_doc_link *links, size_t n,
+                          struct cw_error *err)
+{
+	struct cw_daemon *daemon = arg;
+	int r = cw_follow_links(daemon->follow, document, links, n, err);
+
+	/* While workers are being replaced they have the configuration from before. */
+	return r == -EPERM && daemon->phase != PHASE_RUNNING ? -EAGAIN : r;
+}
+
+static int document_next_page(void *arg, const struct cw_inbox_document *document, const struct cw_commit_info *info,
+                              struct cw_inbox_found *ret, struct cw_buf *buf)
+{
+	struct cw_daemon *daemon = arg;
+
+	return cw_follow_next_page(daemon->follow, document, info, ret, buf);
 }
 
 /* Control */
@@ -762,6 +841,7 @@ static int ask_fetch(void *arg, const char *name, struct cw_error *err)
 	if (!feed->feed->url)
 		return cw_error_set(err, -EINVAL, "feed '%s' has no url: it takes documents by import only", name);
 	cw_schedule_ask(daemon->schedule, feed);
+	cw_follow_ask(daemon->follow, name);
 	return 0;
 }
 
@@ -849,6 +929,9 @@ static int reload(void *arg, struct cw_buf *mistakes)
 			if (r < 0)
 				mistake_log(mistakes, &err);
 		}
+		/* Only memory can fail here, and then little else works. */
+		if (r == 0 && cw_follow_configure(daemon->follow, config, &err) < 0)
+			mistake_log(mistakes, &err);
 		if (r < 0)
 			cw_config_free(config);
 	}
@@ -882,6 +965,7 @@ static void transfers_cancel(struct cw_daemon *daemon)
 {
 	struct transfer *transfer;
 
+	cw_follow_stop(daemon->follow);
 	while ((transfer = daemon->transfers)) {
 		cw_fetch_cancel(transfer->fetch);
 		/* Its state was not touched: it is due again at the next start. */
@@ -1006,10 +1090,13 @@ static int daemon_start(struct cw_daemon *daemon, struct cw_error *err)
 	static const int signals[] = { SIGTERM, SIGINT, SIGHUP, 0 };
 	static const struct cw_schedule_ops schedule_ops = { .start = feed_start, .outage = outage };
 	static const struct cw_dispatch_ops dispatch_ops = { .committed = document_committed,
+		                                             .links = document_links,
+		                                             .next_page = document_next_page,
 		                                             .ready = worker_ready,
 		                                             .heard = worker_heard,
 		                                             .worked = worker_worked,
 		                                             .bad = worker_bad };
+	static const struct cw_follow_ops follow_ops = { .stored = follow_stored, .idle = follow_idle };
 	static const struct cw_supervisor_ops supervisor_ops = { .died = worker_died,
 		                                                 .gave_up = workers_gave_up,
 		                                                 .stopped = workers_stopped };
@@ -1066,6 +1153,11 @@ static int daemon_start(struct cw_daemon *daemon, struct cw_error *err)
 		r = cw_schedule_new(daemon->loop, &schedule_ops, daemon, &daemon->schedule, err);
 	if (r == 0)
 		r = cw_schedule_configure(daemon->schedule, config, config->fetching, feed_load, daemon, err);
+	if (r == 0)
+		r = cw_follow_new(daemon->loop, daemon->inbox, daemon->fetcher, daemon->schedule, &follow_ops, daemon,
+		                  &daemon->follow, err);
+	if (r == 0)
+		r = cw_follow_configure(daemon->follow, config, err);
 	if (r == 0) {
 		retry_mended(daemon);
 		hold_update(daemon);
@@ -1077,8 +1169,9 @@ static int daemon_start(struct cw_daemon *daemon, struct cw_error *err)
 /* daemon_start() backwards. */
 static void daemon_clear(struct cw_daemon *daemon)
 {
-	if (daemon->schedule)
+	if (daemon->follow)
 		transfers_cancel(daemon);
+	cw_follow_free(daemon->follow);
 	cw_supervisor_free(daemon->supervisor);
 	cw_schedule_free(daemon->schedule);
 	cw_fetcher_free(daemon->fetcher);
@@ -1101,6 +1194,9 @@ static void once_begin(struct cw_daemon *daemon)
 {
 	daemon->once.on = true;
 	daemon->once.feeds = daemon->once.left = cw_schedule_ask_all(daemon->schedule);
+	for (size_t i = 0; i < cw_schedule_count(daemon->schedule); i++)
+		if (cw_schedule_at(daemon->schedule, i)->polled)
+			cw_follow_ask(daemon->follow, cw_schedule_at(daemon->schedule, i)->feed->name);
 }
 
 static void once_print(const struct cw_daemon *daemon)

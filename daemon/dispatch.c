@@ -40,6 +40,7 @@ struct doc {
 	uint32_t seq;          /* next chunk */
 	uint64_t offset;
 	uint32_t unacknowledged; /* chunks */
+	uint32_t links;          /* batches of links it gave in this attempt */
 };
 
 struct letter {
@@ -82,7 +83,7 @@ struct cw_dispatch {
 	struct peer *peers;    /* normalisers */
 	struct peer *assessor; /* NULL = not ready */
 	char hash[CW_SHA256_HEX + 16];
-	struct cw_buf chunk, scratch;
+	struct cw_buf chunk, scratch, page;
 	struct cw_mono silence_due; /* when the silence timer should fire */
 	bool held;
 	bool pumping, pump_again;
@@ -222,6 +223,9 @@ static int send_info(struct cw_dispatch *dispatch, struct peer *peer, enum cw_me
 		.fetched_at = doc->row.fetched_at,
 		.size = doc->row.size,
 		.order = doc->row.order,
+		.step = cw_str(doc->row.step),
+		.link_text = cw_str(doc->row.link_text),
+		.parent_url = cw_str(doc->row.parent_url),
 	};
 	struct cw_message message = { .kind = kind, .document = info.id, .attempt = info.attempt, .number = number };
 	int r;
@@ -277,6 +281,7 @@ static void doc_withdraw(struct cw_dispatch *dispatch, struct doc *doc)
 	doc->seq = 0;
 	doc->offset = 0;
 	doc->unacknowledged = 0;
+	doc->links = 0;
 }
 
 static void doc_settle_as(struct doc *doc, enum cw_reason reason)
@@ -397,6 +402,7 @@ static bool doc_assign(struct cw_dispatch *dispatch, struct doc *doc)
 	doc->seq = 0;
 	doc->offset = 0;
 	doc->unacknowledged = 0;
+	doc->links = 0;
 	return true;
 }
 
@@ -727,6 +733,59 @@ static void about_document(struct cw_dispatch *dispatch, struct peer *peer, cons
 	pump(dispatch);
 }
 
+static int links_decode(const struct cw_message *message, struct cw_doc_link *links, struct cw_error *err)
+{
+	struct cw_cursor cursor;
+	int r = 0;
+
+	cw_cursor_init(&cursor, message->payload.data, message->payload.len);
+	for (uint32_t i = 0; i < message->count && r == 0; i++)
+		r = cw_doc_link_get(&cursor, &links[i], err);
+	return r == 0 && cw_cursor_done(&cursor) < 0 ? cw_error_set(err, -EBADMSG, "more than the links it announces") : r;
+}
+
+/* What a step's document leads to. Durable before it is acknowledged. */
+static void about_links(struct cw_dispatch *dispatch, struct peer *peer, const struct cw_message *message)
+{
+	struct cw_message ack = { .kind = CW_MSG_LINKS_ACK, .number = 1 };
+	struct doc *doc = doc_find(dispatch, message->document);
+	CW_CLEANUP(cw_freep) struct cw_doc_link *links = NULL;
+	struct cw_error err;
+	int r;
+
+	if (!doc || doc->peer != peer || doc->row.attempts != message->attempt || !in_hand(doc))
+		return;
+	if (!dispatch->ops.links || !doc->row.step[0] || !message->count || message->count > CW_BATCH_RECORDS ||
+	    message->sequence != doc->links) {
+		peer_bad(dispatch, peer, "sends links that it may not");
+		return;
+	}
+	links = calloc(message->count, sizeof(*links));
+	r = links ? links_decode(message, links, &err) : cw_error_nomem(&err);
+	if (r == 0)
+		r = dispatch->ops.links(dispatch->arg, &doc->row, links, message->count, &err);
+	if (r == -EBADMSG || r == -EPERM) {
+		peer_bad(dispatch, peer, err.text);
+		return;
+	}
+	if (r < 0) {
+		/* The document goes out again, to whoever reads it as we do, or when there is room. */
+		if (r != -EAGAIN) {
+			cw_log_error(CW_LOG_ERROR, "dispatch.failed", &err, "document=%llu retry_in=%ds",
+			             (unsigned long long)doc->row.id, RETRY_STORAGE_MS / 1000);
+			dispatch->storage_failed = true;
+			cw_timer_arm(dispatch->retry, RETRY_STORAGE_MS);
+		}
+		doc_withdraw(dispatch, doc);
+		pump(dispatch);
+		return;
+	}
+	doc->links++;
+	ack.document = doc->row.id;
+	ack.attempt = doc->row.attempts;
+	send_message(dispatch, peer, &ack);
+}
+
 static void from_normaliser(struct cw_dispatch *dispatch, const struct cw_peer *id, const struct cw_message *message)
 {
 	struct peer *peer = peer_find(dispatch, id);
@@ -754,6 +813,9 @@ static void from_normaliser(struct cw_dispatch *dispatch, const struct cw_peer *
 	case CW_MSG_SENT:
 		about_document(dispatch, peer, message);
 		break;
+	case CW_MSG_LINKS:
+		about_links(dispatch, peer, message);
+		break;
 	default:
 		peer_bad(dispatch, peer, "sends what a normaliser may not");
 	}
@@ -766,7 +828,8 @@ static void committed(struct cw_dispatch *dispatch, const struct cw_message *mes
 	struct cw_cursor cursor;
 	struct cw_error err;
 	struct doc *doc = doc_find(dispatch, message->document);
-	bool queued;
+	struct cw_inbox_found next;
+	bool queued, has_next = false;
 	int r;
 
 	cw_cursor_init(&cursor, message->payload.data, message->payload.len);
@@ -786,8 +849,10 @@ static void committed(struct cw_dispatch *dispatch, const struct cw_message *mes
 		cw_inbox_document_clear(&row);
 		return;
 	}
+	if (queued && dispatch->ops.next_page && dispatch->ops.next_page(dispatch->arg, &row, &info, &next, &dispatch->page) > 0)
+		has_next = true;
 	if (queued)
-		r = cw_inbox_settle(dispatch->inbox, row.id, &info, dispatch->hash, &err);
+		r = cw_inbox_settle(dispatch->inbox, row.id, &info, dispatch->hash, has_next ? &next : NULL, &err);
 	if (r < 0) {
 		/* The assessor has it; only we could not write that down. Announcing it again makes it say so again. */
 		cw_log_error(CW_LOG_ERROR, "dispatch.failed", &err, "document=%llu retry_in=%ds",
@@ -914,6 +979,7 @@ int cw_dispatch_new(struct cw_loop *loop, struct cw_bus *bus, struct cw_inbox *i
 	dispatch->limit = 2;
 	cw_buf_init(&dispatch->chunk, CW_CHUNK_MAX);
 	cw_buf_init(&dispatch->scratch, CW_FRAME_MAX);
+	cw_buf_init(&dispatch->page, CW_URL_MAX + 1);
 	r = cw_timer_new(loop, silence_fired, dispatch, &dispatch->silence, err);
 	if (r == 0)
 		r = cw_timer_new(loop, retry_fired, dispatch, &dispatch->retry, err);
@@ -952,6 +1018,7 @@ void cw_dispatch_free(struct cw_dispatch *dispatch)
 	cw_timer_free(dispatch->retry);
 	cw_buf_clear(&dispatch->chunk);
 	cw_buf_clear(&dispatch->scratch);
+	cw_buf_clear(&dispatch->page);
 	free(dispatch);
 }
 

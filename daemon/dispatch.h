@@ -9,6 +9,9 @@
  * - When the assessor dies, all that it had not committed is announced and sent again once it is back.
  * Sends never block: what a peer cannot take now is queued, within bounds, and tried again.
  *
+ * Links come back from the normaliser before its evidence is complete, and are durable before it is told so: no step's
+ * document is done whose links could be lost.
+ *
  * Each DOCUMENT uses one of the normaliser's credits; the normaliser gives it back with CREDIT when it has finished the
  * document or been told to drop it.
  */
@@ -33,6 +36,13 @@ struct cw_dispatch;
 struct cw_dispatch_ops {
 	/* Durable in the inbox as settled. Both borrowed for the call. */
 	void (*committed)(void *arg, const struct cw_inbox_document *document, const struct cw_commit_info *info);
+	/* Links that a normaliser found in a step's document that it has. 0: they are durable. -EPERM: it may not send them; -EAGAIN: it
+	 * has another configuration than we have, the document goes out again; else the disk. NULL: none may be sent. */
+	int (*links)(void *arg, const struct cw_inbox_document *document, const struct cw_doc_link *links, size_t n,
+	             struct cw_error *err);
+	/* The page after a document that is about to be settled: 1 with *ret filled, its url in buf; 0 none. May be NULL. */
+	int (*next_page)(void *arg, const struct cw_inbox_document *document, const struct cw_commit_info *info,
+	                 struct cw_inbox_found *ret, struct cw_buf *buf);
 	/* pid as the worker said; 0 = it did not. */
 	void (*ready)(void *arg, enum cw_role role, pid_t pid);
 	void (*heard)(void *arg, enum cw_role role, pid_t pid, uint64_t documents);

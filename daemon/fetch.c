@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -52,7 +54,7 @@ struct cw_fetch {
 	CURL *easy;
 	struct curl_slist *headers;
 	/* what was asked */
-	char *url, *current_url, *user_agent, *etag, *last_modified, *credential;
+	char *url, *home, *current_url, *user_agent, *etag, *last_modified, *credential;
 	struct cw_strings extra_headers, allowed_hosts;
 	uint64_t max_size;
 	int64_t connect_timeout_ms;
@@ -73,6 +75,8 @@ struct cw_fetch {
 	int data_error; /* of ops.data */
 	struct cw_error data_err;
 	bool headers_too_large;
+	bool public_only; /* this hop is to another host than the feed's own */
+	bool address_refused;
 	struct cw_fetch_result result;
 	char curl_error[CURL_ERROR_SIZE];
 };
@@ -86,6 +90,7 @@ static const char *const names[] = {
 	[CW_FETCH_REFUSED] = "refused",
 	[CW_FETCH_DNS] = "dns",
 	[CW_FETCH_TLS] = "tls",
+	[CW_FETCH_ADDRESS_REFUSED] = "address_refused",
 	[CW_FETCH_REDIRECT_REFUSED] = "redirect_refused",
 	[CW_FETCH_TOO_MANY_REDIRECTS] = "too_many_redirects",
 	[CW_FETCH_TRUNCATED] = "truncated",
@@ -220,11 +225,98 @@ static void timer_fired(void *arg)
 	check_done(fetcher);
 }
 
+/* Not of this machine, its networks or groups of machines: RFC 6890 and its updates. */
+static bool is_public_v4(uint32_t address)
+{
+	static const struct {
+		uint32_t net;
+		unsigned bits;
+	} special[] = { { 0x00000000, 8 },  { 0x0a000000, 8 },  { 0x64400000, 10 }, { 0x7f000000, 8 },  { 0xa9fe0000, 16 },
+		        { 0xac100000, 12 }, { 0xc0000000, 24 }, { 0xc0000200, 24 }, { 0xc0586300, 24 }, { 0xc0a80000, 16 },
+		        { 0xc6120000, 15 }, { 0xc6336400, 24 }, { 0xcb007100, 24 }, { 0xe0000000, 3 } };
+
+	for (size_t i = 0; i < CW_ARRAY_LEN(special); i++)
+		if ((address ^ special[i].net) >> (32 - special[i].bits) == 0)
+			return false;
+	return true;
+}
+
+static uint32_t be32(const unsigned char *at)
+{
+	return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+}
+
+static bool is_public_v6(const unsigned char at[16])
+{
+	static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
+	static const unsigned char translated[12] = { 0x00, 0x64, 0xff, 0x9b };
+
+	if (memcmp(at, mapped, 12) == 0 || memcmp(at, translated, 12) == 0)
+		return is_public_v4(be32(at + 12));
+	if (at[0] == 0x20 && at[1] == 0x02) /* 6to4 */
+		return is_public_v4(be32(at + 2));
+	if (at[0] == 0x20 && at[1] == 0x01 && (at[2] < 2 || (at[2] == 0x0d && at[3] == 0xb8))) /* Teredo …, examples */
+		return false;
+	return (at[0] & 0xe0) == 0x20; /* 2000::/3 is all there is */
+}
+
+static bool is_public(const struct sockaddr *address)
+{
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+
+	switch (address->sa_family) {
+	case AF_INET:
+		memcpy(&v4, address, sizeof(v4));
+		return is_public_v4(ntohl(v4.sin_addr.s_addr));
+	case AF_INET6:
+		memcpy(&v6, address, sizeof(v6));
+		return is_public_v6(v6.sin6_addr.s6_addr);
+	}
+	return false;
+}
+
+/* Then we see the proxy's address and not that of the host. */
+static bool behind_proxy(void)
+{
+	static const char *const variables[] = { "http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY" };
+
+	for (size_t i = 0; i < CW_ARRAY_LEN(variables); i++)
+		if (getenv(variables[i]) && *getenv(variables[i]))
+			return true;
+	return false;
+}
+
+/* Refused before a byte goes out: opening a connection is a message too. */
 static curl_socket_t on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
-	(void)arg;
+	struct cw_fetch *fetch = arg;
+
 	(void)purpose;
+	if (fetch->public_only && !behind_proxy() && !is_public(&address->addr)) {
+		fetch->address_refused = true;
+		return CURL_SOCKET_BAD;
+	}
 	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+/* A connection that an earlier fetch opened is used again without on_open(). */
+static int on_request(void *arg, char *remote, char *local, int remote_port, int local_port)
+{
+	struct cw_fetch *fetch = arg;
+	struct sockaddr_in v4 = { .sin_family = AF_INET };
+	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6 };
+
+	(void)local;
+	(void)remote_port;
+	(void)local_port;
+	if (!fetch->public_only || behind_proxy())
+		return CURL_PREREQFUNC_OK;
+	if ((inet_pton(AF_INET, remote, &v4.sin_addr) == 1 && is_public((struct sockaddr *)&v4)) ||
+	    (inet_pton(AF_INET6, remote, &v6.sin6_addr) == 1 && is_public((struct sockaddr *)&v6)))
+		return CURL_PREREQFUNC_OK;
+	fetch->address_refused = true;
+	return CURL_PREREQFUNC_ABORT;
 }
 
 static int on_close(void *arg, curl_socket_t fd)
@@ -320,6 +412,15 @@ int cw_fetch_host(const char *url, char ret[CW_HOST_MAX], struct cw_error *err)
 	return r;
 }
 
+void cw_fetch_text_mend(char *text)
+{
+	bool valid = cw_utf8_valid(text, strlen(text));
+
+	for (; *text; text++)
+		if ((unsigned char)*text < 0x20 || *text == 0x7f || (!valid && (unsigned char)*text >= 0x80))
+			*text = '?';
+}
+
 /* One fetch */
 
 static void strings_clear(struct cw_strings *strings)
@@ -369,6 +470,7 @@ static void fetch_free(struct cw_fetch *fetch)
 		explicit_bzero(fetch->credential, strlen(fetch->credential));
 	free(fetch->credential);
 	free(fetch->url);
+	free(fetch->home);
 	free(fetch->current_url);
 	free(fetch->user_agent);
 	free(fetch->etag);
@@ -604,6 +706,9 @@ static CURLcode easy_set_up(struct cw_fetch *fetch)
 	SET(CURLOPT_HEADERFUNCTION, on_header);
 	SET(CURLOPT_HEADERDATA, fetch);
 	SET(CURLOPT_OPENSOCKETFUNCTION, on_open);
+	SET(CURLOPT_OPENSOCKETDATA, fetch);
+	SET(CURLOPT_PREREQFUNCTION, on_request);
+	SET(CURLOPT_PREREQDATA, fetch);
 	SET(CURLOPT_CLOSESOCKETFUNCTION, on_close);
 	/* The connection may outlive this fetch, hence not the fetch itself. */
 	SET(CURLOPT_CLOSESOCKETDATA, fetch->fetcher);
@@ -619,6 +724,14 @@ static long time_left(const struct cw_fetch *fetch)
 	return (long)CW_MAX(left, 1);
 }
 
+/* The feed's own host is where a person said it is, on our own networks too; so is this machine, when the feed is on it. */
+static bool own_network(const struct address *home, const struct address *to)
+{
+	if (!home->host || !to->host)
+		return true; /* a file */
+	return strcmp(home->host, to->host) == 0 || (host_is_loopback(home->host) && host_is_loopback(to->host));
+}
+
 /* Starts the transfer from current_url. Negative: result is set. */
 static int hop(struct cw_fetch *fetch)
 {
@@ -628,7 +741,7 @@ static int hop(struct cw_fetch *fetch)
 	bool own;
 	int r;
 
-	r = address_parse(fetch->url, &origin, &fetch->data_err);
+	r = address_parse(fetch->home, &origin, &fetch->data_err);
 	if (r == 0)
 		r = address_parse(fetch->current_url, &address, &fetch->data_err);
 	if (r < 0) {
@@ -636,6 +749,7 @@ static int hop(struct cw_fetch *fetch)
 		goto out;
 	}
 	own = same_origin(&origin, &address);
+	fetch->public_only = !own_network(&origin, &address);
 	if (headers_make(fetch, own) < 0) {
 		r = -ENOMEM;
 		result_set(fetch, CW_FETCH_INTERNAL, "out of memory");
@@ -675,12 +789,31 @@ out:
 	return r;
 }
 
+static bool host_allowed(const struct address *home, const struct address *to, const struct cw_strings *allowed)
+{
+	if (home->host && strcmp(home->host, to->host) == 0)
+		return true;
+	for (size_t i = 0; i < allowed->n; i++)
+		if (strcasecmp(allowed->at[i], to->host) == 0)
+			return true;
+	return false;
+}
+
+bool cw_fetch_may_follow(const char *url, const char *home, const struct cw_strings *allowed_hosts)
+{
+	struct address to = { 0 }, origin = { 0 };
+	bool may = address_parse(url, &to, NULL) == 0 && is_http(&to) && address_parse(home, &origin, NULL) == 0 &&
+	           host_allowed(&origin, &to, allowed_hosts);
+
+	address_clear(&to);
+	address_clear(&origin);
+	return may;
+}
+
 /* Where a redirect leads, if the feed may go there. Negative: result is set. */
 static int redirect_check(struct cw_fetch *fetch, const char *location)
 {
 	struct address from = { 0 }, to = { 0 }, origin = { 0 };
-	size_t i;
-	bool allowed;
 	int r = -EACCES;
 
 	if (strlen(location) > CW_URL_MAX) {
@@ -694,7 +827,7 @@ static int redirect_check(struct cw_fetch *fetch, const char *location)
 		address_clear(&to);
 		return r;
 	}
-	if (address_parse(fetch->current_url, &from, NULL) < 0 || address_parse(fetch->url, &origin, NULL) < 0) {
+	if (address_parse(fetch->current_url, &from, NULL) < 0 || address_parse(fetch->home, &origin, NULL) < 0) {
 		result_set(fetch, CW_FETCH_INTERNAL, "out of memory");
 		goto out;
 	}
@@ -703,10 +836,7 @@ static int redirect_check(struct cw_fetch *fetch, const char *location)
 		           location);
 		goto out;
 	}
-	allowed = origin.host && strcmp(origin.host, to.host) == 0;
-	for (i = 0; !allowed && i < fetch->allowed_hosts.n; i++)
-		allowed = strcasecmp(fetch->allowed_hosts.at[i], to.host) == 0;
-	if (!allowed) {
+	if (!host_allowed(&origin, &to, &fetch->allowed_hosts)) {
 		result_set(
 		    fetch, CW_FETCH_REDIRECT_REFUSED,
 		    "redirected to host '%.200s': add it to allowed_hosts of the feed if it belongs to the publisher",
@@ -748,6 +878,36 @@ static void redirect(struct cw_fetch *fetch)
 	(void)hop(fetch);
 }
 
+/* What a person can mend, of what a server says to a request that it refuses. */
+static const char *status_meaning(unsigned status)
+{
+	switch (status) {
+	case 400:
+	case 422:
+		return ": it says that a parameter of the address is wrong: mend url";
+	case 401:
+	case 407:
+		return ": it wants to know who asks: mend credential";
+	case 403:
+		return ": it refuses us: are credential, user_agent and its terms of use right?";
+	case 404:
+		return ": there is nothing at that address: mend url";
+	case 405:
+	case 406:
+		return ": it does not answer such requests at that address: mend url or headers";
+	case 410:
+		return ": what was there is gone for good: mend url, or switch the feed off";
+	case 414:
+		return ": it says that the address is too long: mend url";
+	case 429:
+		return ": we ask too often: lengthen interval or host_delay";
+	case 451:
+		return ": it may not give that out, for legal reasons";
+	default:
+		return status >= 500 ? ": it is in trouble; it is asked again later" : "";
+	}
+}
+
 /* What an HTTP status means. */
 static void status_end(struct cw_fetch *fetch)
 {
@@ -778,7 +938,7 @@ static void status_end(struct cw_fetch *fetch)
 			fetch->result.retry_after = cw_wall_none();
 		break;
 	}
-	result_set(fetch, CW_FETCH_HTTP, "the server answered %u", status);
+	result_set(fetch, CW_FETCH_HTTP, "the server answered %u%s", status, status_meaning(status));
 }
 
 static enum cw_fetch_outcome outcome_of(const struct cw_fetch *fetch, CURLcode code)
@@ -877,6 +1037,10 @@ static void transfer_end(struct cw_fetch *fetch, CURLcode code)
 	if (fetch->data_error) {
 		result_set(fetch, fetch->data_error == -EMSGSIZE ? CW_FETCH_TOO_LARGE : CW_FETCH_STORAGE, "%s",
 		           fetch->data_err.text);
+	} else if (fetch->address_refused) {
+		result_set(fetch, CW_FETCH_ADDRESS_REFUSED,
+		           "the address of '%.200s' is not a public one: nothing there is asked on the word of a page",
+		           fetch->current_url);
 	} else if (fetch->headers_too_large) {
 		result_set(fetch, CW_FETCH_TOO_LARGE, "more than %u bytes of headers", HEADERS_MAX);
 	} else if (code && !(code == CURLE_WRITE_ERROR && fetch->ignored > IGNORED_BODY_MAX)) {
@@ -985,7 +1149,8 @@ static int copy_request(const struct cw_fetch_request *request, struct cw_fetch 
 	fetch->connect_timeout_ms = request->connect_timeout_ms;
 	fetch->max_redirects = request->max_redirects;
 	fetch->deadline.ns = cw_mono_now().ns + request->timeout_ms * 1000000;
-	if (copy_text(request->url, &fetch->url) < 0 || copy_text(request->url, &fetch->current_url) < 0 ||
+	if (copy_text(request->url, &fetch->url) < 0 ||
+	    copy_text(request->home ? request->home : request->url, &fetch->home) < 0 || copy_text(request->url, &fetch->current_url) < 0 ||
 	    copy_text(request->user_agent, &fetch->user_agent) < 0 || copy_text(request->etag, &fetch->etag) < 0 ||
 	    copy_text(request->last_modified, &fetch->last_modified) < 0 ||
 	    strings_copy(request->headers, &fetch->extra_headers) < 0 ||

@@ -29,6 +29,7 @@ enum cw_fetch_outcome {
 	CW_FETCH_REFUSED, /* nobody answers at that address */
 	CW_FETCH_DNS,
 	CW_FETCH_TLS,
+	CW_FETCH_ADDRESS_REFUSED,  /* of another host than the feed's own, and not a public one */
 	CW_FETCH_REDIRECT_REFUSED, /* to a scheme or host that the feed may not follow */
 	CW_FETCH_TOO_MANY_REDIRECTS,
 	CW_FETCH_TRUNCATED,    /* ended before its announced end */
@@ -58,6 +59,7 @@ struct cw_fetch_result {
 /* Everything is copied. */
 struct cw_fetch_request {
 	const char *url;
+	const char *home; /* the feed's own address; NULL: url is */
 	const char *user_agent;
 	const char *etag; /* NULL = unconditional */
 	const char *last_modified;
@@ -89,6 +91,10 @@ int cw_fetch_start(struct cw_fetcher *fetcher, const struct cw_fetch_request *re
 /* done() is not called. Not from within data(). */
 void cw_fetch_cancel(struct cw_fetch *fetch);
 
+/* Text from outside goes into messages and the database: UTF-8 without control characters. */
+void cw_fetch_text_mend(char *text);
+/* May a link of a feed be followed there: http or https, its own host or one of those allowed? home: the feed's own. */
+bool cw_fetch_may_follow(const char *url, const char *home, const struct cw_strings *allowed_hosts);
 /* The host of a URL in lower case, "" for file://. -EINVAL when it is not a URL we can fetch. */
 int cw_fetch_host(const char *url, char ret[CW_HOST_MAX], struct cw_error *err);
 

@@ -11,15 +11,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <sqlite3.h>
 #include <zstd.h>
 
 #include <councilwatch/log.h>
 
-#include "inbox.h"
+#include "inbox_private.h"
 
 #define APPLICATION_ID 0x43576962 /* "CWib": tells our file from somebody else's */
-#define SCHEMA_VERSION 2
+#define SCHEMA_VERSION 3
 #define BATCH_BYTES (4u * 1024u * 1024u)
 #define CHUNK_SHIFT 16 /* CW_DOCUMENT_MAX / CW_CHUNK_MAX is 2^14 */
 #define ZSTD_LEVEL 3
@@ -46,40 +45,17 @@ static const char schema[] =
 /* Version 2: what a feed's documents were last read with. */
 static const char schema_2[] = "ALTER TABLE feed ADD COLUMN reading TEXT;";
 
+/* Version 3: documents that a link led to; with the tables of links.c. */
+static const char schema_3[] =
+    "ALTER TABLE document ADD COLUMN step TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE document ADD COLUMN link INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE document ADD COLUMN link_text TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE document ADD COLUMN parent_url TEXT NOT NULL DEFAULT '';"
+    "CREATE INDEX document_of_link ON document (feed, link, step, fetched_at);";
+
 #define DOCUMENT_COLUMNS                                                                                               \
 	"id, ord, content, feed, url, final_url, content_type, fetched_at, stored_at, size, sha256, flags, state, "    \
-	"attempts, deaths, outcome, config, commit_info"
-
-enum statement {
-	ST_BEGIN,
-	ST_COMMIT,
-	ST_ROLLBACK,
-	ST_UPLOAD_ADD,
-	ST_UPLOAD_REMOVE,
-	ST_CHUNK_ADD,
-	ST_CHUNK_GET,
-	ST_CHUNKS_REMOVE,
-	ST_CONTENT_ADD,
-	ST_CONTENT_FIND,
-	ST_COUNTER_SET,
-	ST_DOCUMENT_ADD,
-	ST_DOCUMENT_GET,
-	ST_DOCUMENT_SAME,
-	ST_DOCUMENT_NEWEST,
-	ST_DOCUMENT_NEXT,
-	ST_DOCUMENT_OLDEST,
-	ST_DOCUMENT_COUNT,
-	ST_DOCUMENT_SETTLE,
-	ST_DOCUMENT_REQUEUE,
-	ST_DOCUMENT_SETTLED,
-	ST_READING_GET,
-	ST_READING_SET,
-	ST_FEED_GET,
-	ST_FEED_SAVE,
-	ST_VALIDATORS_SET,
-	ST_VALIDATORS_GET,
-	ST_STATEMENTS
-};
+	"attempts, deaths, outcome, config, commit_info, step, link, link_text, parent_url"
 
 static const char *const sql[ST_STATEMENTS] = {
 	[ST_BEGIN] = "BEGIN IMMEDIATE",
@@ -95,16 +71,18 @@ static const char *const sql[ST_STATEMENTS] = {
 	[ST_COUNTER_SET] = "UPDATE counter SET value = ?2 WHERE name = ?1",
 	[ST_DOCUMENT_ADD] =
 	    "INSERT INTO document (ord, content, feed, url, final_url, content_type, etag, last_modified,"
-	    " fetched_at, stored_at, size, sha256, flags)"
-	    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+	    " fetched_at, stored_at, size, sha256, flags, step, link, link_text, parent_url)"
+	    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
 	[ST_DOCUMENT_GET] = "SELECT " DOCUMENT_COLUMNS " FROM document WHERE id = ?1",
 	[ST_DOCUMENT_SAME] =
 	    "SELECT " DOCUMENT_COLUMNS " FROM document WHERE feed = ?1 AND fetched_at = ?2 AND sha256 = ?3",
 	[ST_DOCUMENT_NEWEST] =
-	    "SELECT " DOCUMENT_COLUMNS " FROM document WHERE feed = ?1 ORDER BY fetched_at DESC, id DESC LIMIT 1",
+	    "SELECT " DOCUMENT_COLUMNS " FROM document WHERE feed = ?1 AND link = ?2 AND step = ?3"
+	    " ORDER BY fetched_at DESC, id DESC LIMIT 1",
 	[ST_DOCUMENT_NEXT] =
 	    "SELECT " DOCUMENT_COLUMNS " FROM document WHERE state = 0 AND ord > ?1 ORDER BY ord LIMIT 1",
 	[ST_DOCUMENT_OLDEST] = "SELECT stored_at FROM document WHERE state = 0 ORDER BY ord LIMIT 1",
+	[ST_DOCUMENT_QUEUED] = "SELECT count(*) FROM document WHERE state = 0 AND feed = ?1",
 	[ST_DOCUMENT_COUNT] = "UPDATE document SET attempts = ?2, deaths = ?3 WHERE id = ?1",
 	[ST_DOCUMENT_SETTLE] = "UPDATE document SET state = ?2, outcome = ?3, config = ?4, commit_info = ?5,"
 	                       " settled_at = ?6 WHERE id = ?1 AND state = 0",
@@ -126,21 +104,6 @@ static const char *const sql[ST_STATEMENTS] = {
 	                      " VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (name) DO UPDATE SET"
 	                      " url = ?2, etag = ?3, last_modified = ?4, content_sha256 = ?5",
 	[ST_VALIDATORS_GET] = "SELECT url, etag, last_modified, content_sha256 FROM feed WHERE name = ?1",
-};
-
-struct cw_inbox {
-	sqlite3 *db;
-	sqlite3_stmt *statement[ST_STATEMENTS];
-	ZSTD_CCtx *compressor;
-	ZSTD_DCtx *decompressor;
-	unsigned char *scratch; /* ZSTD_compressBound(CW_CHUNK_MAX) bytes */
-	struct cw_timer *flush; /* NULL without a loop */
-	bool batch;             /* a transaction is open */
-	uint64_t batch_bytes;
-	uint64_t generation; /* rises when a batch is undone: streams of an older one are broken */
-	uint64_t next_content;
-	uint64_t next_order;
-	struct cw_inbox_counts counts;
 };
 
 struct cw_inbox_stream {
@@ -176,6 +139,9 @@ void cw_inbox_document_clear(struct cw_inbox_document *document)
 	free(document->final_url);
 	free(document->content_type);
 	free(document->config);
+	free(document->step);
+	free(document->link_text);
+	free(document->parent_url);
 	free(document->commit);
 	memset(document, 0, sizeof(*document));
 }
@@ -218,8 +184,7 @@ void cw_validators_clear(struct cw_validators *validators)
 	memset(validators, 0, sizeof(*validators));
 }
 
-/* SQLite's error as ours. */
-static int db_error(struct cw_inbox *inbox, struct cw_error *err, const char *doing)
+int inbox_db_error(struct cw_inbox *inbox, struct cw_error *err, const char *doing)
 {
 	int code = sqlite3_errcode(inbox->db) & 0xff;
 	int r = -EIO;
@@ -237,22 +202,24 @@ static int db_error(struct cw_inbox *inbox, struct cw_error *err, const char *do
 	return cw_error_at(err, r, "inbox.db", 0, 0, "cannot %s: %s", doing, sqlite3_errmsg(inbox->db));
 }
 
-/* A prepared statement, ready to be bound; NULL when it cannot be made. */
-static sqlite3_stmt *get(struct cw_inbox *inbox, enum statement which)
+sqlite3_stmt *inbox_prepared(struct cw_inbox *inbox, sqlite3_stmt **slot, const char *text)
 {
-	if (!inbox->statement[which]) {
-		if (sqlite3_prepare_v3(inbox->db, sql[which], -1, SQLITE_PREPARE_PERSISTENT, &inbox->statement[which],
-		                       NULL) != SQLITE_OK)
+	if (!*slot) {
+		if (sqlite3_prepare_v3(inbox->db, text, -1, SQLITE_PREPARE_PERSISTENT, slot, NULL) != SQLITE_OK)
 			return NULL;
 	} else {
-		sqlite3_reset(inbox->statement[which]);
-		sqlite3_clear_bindings(inbox->statement[which]);
+		sqlite3_reset(*slot);
+		sqlite3_clear_bindings(*slot);
 	}
-	return inbox->statement[which];
+	return *slot;
 }
 
-/* Runs a statement that gives no rows, and resets it. */
-static int run(sqlite3_stmt *statement)
+static sqlite3_stmt *get(struct cw_inbox *inbox, enum statement which)
+{
+	return inbox_prepared(inbox, &inbox->statement[which], sql[which]);
+}
+
+int inbox_run(sqlite3_stmt *statement)
 {
 	int r = sqlite3_step(statement);
 
@@ -264,10 +231,10 @@ static int run_plain(struct cw_inbox *inbox, enum statement which)
 {
 	sqlite3_stmt *statement = get(inbox, which);
 
-	return statement ? run(statement) : -EIO;
+	return statement ? inbox_run(statement) : -EIO;
 }
 
-static void bind_text(sqlite3_stmt *statement, int at, const char *text)
+void inbox_bind_text(sqlite3_stmt *statement, int at, const char *text)
 {
 	if (text)
 		sqlite3_bind_text(statement, at, text, -1, SQLITE_STATIC);
@@ -275,7 +242,7 @@ static void bind_text(sqlite3_stmt *statement, int at, const char *text)
 		sqlite3_bind_null(statement, at);
 }
 
-static void bind_wall(sqlite3_stmt *statement, int at, struct cw_wall time)
+void inbox_bind_wall(sqlite3_stmt *statement, int at, struct cw_wall time)
 {
 	if (cw_wall_known(time))
 		sqlite3_bind_int64(statement, at, time.ms);
@@ -283,15 +250,14 @@ static void bind_wall(sqlite3_stmt *statement, int at, struct cw_wall time)
 		sqlite3_bind_null(statement, at);
 }
 
-static struct cw_wall column_wall(sqlite3_stmt *statement, int at)
+struct cw_wall inbox_column_wall(sqlite3_stmt *statement, int at)
 {
 	if (sqlite3_column_type(statement, at) == SQLITE_NULL)
 		return cw_wall_none();
 	return (struct cw_wall){ sqlite3_column_int64(statement, at) };
 }
 
-/* An owned copy; NULL for NULL. *failed is set when memory ran out. */
-static char *column_text(sqlite3_stmt *statement, int at, bool *failed)
+char *inbox_column_text(sqlite3_stmt *statement, int at, bool *failed)
 {
 	const unsigned char *text;
 	char *copy;
@@ -316,24 +282,24 @@ static void undo(struct cw_inbox *inbox)
 		(void)run_plain(inbox, ST_ROLLBACK);
 }
 
-static int batch_begin(struct cw_inbox *inbox, struct cw_error *err)
+int inbox_batch_begin(struct cw_inbox *inbox, struct cw_error *err)
 {
 	if (inbox->batch)
 		return 0;
 	if (run_plain(inbox, ST_BEGIN) < 0)
-		return db_error(inbox, err, "begin a transaction");
+		return inbox_db_error(inbox, err, "begin a transaction");
 	inbox->batch = true;
 	return 0;
 }
 
-static int batch_commit(struct cw_inbox *inbox, struct cw_error *err)
+int inbox_batch_commit(struct cw_inbox *inbox, struct cw_error *err)
 {
 	int r;
 
 	if (!inbox->batch)
 		return 0;
 	if (run_plain(inbox, ST_COMMIT) < 0) {
-		r = db_error(inbox, err, "commit");
+		r = inbox_db_error(inbox, err, "commit");
 		undo(inbox);
 		return r;
 	}
@@ -342,16 +308,15 @@ static int batch_commit(struct cw_inbox *inbox, struct cw_error *err)
 	return 0;
 }
 
-/* Fills err, undoes the batch, returns err's code: for "return fail(...)" after a failed statement. */
-static int fail(struct cw_inbox *inbox, struct cw_error *err, const char *doing)
+int inbox_fail(struct cw_inbox *inbox, struct cw_error *err, const char *doing)
 {
-	int r = db_error(inbox, err, doing);
+	int r = inbox_db_error(inbox, err, doing);
 
 	undo(inbox);
 	return r;
 }
 
-static void flush_soon(struct cw_inbox *inbox)
+void inbox_flush_soon(struct cw_inbox *inbox)
 {
 	if (inbox->flush && !cw_timer_armed(inbox->flush))
 		cw_timer_arm(inbox->flush, CW_INBOX_FLUSH_MS);
@@ -359,7 +324,7 @@ static void flush_soon(struct cw_inbox *inbox)
 
 int cw_inbox_flush(struct cw_inbox *inbox, struct cw_error *err)
 {
-	return batch_commit(inbox, err);
+	return inbox_batch_commit(inbox, err);
 }
 
 static void flush_due(void *arg)
@@ -367,14 +332,14 @@ static void flush_due(void *arg)
 	struct cw_inbox *inbox = arg;
 	struct cw_error err;
 
-	if (batch_commit(inbox, &err) < 0)
+	if (inbox_batch_commit(inbox, &err) < 0)
 		cw_log_error(CW_LOG_ERROR, "inbox.write_failed", &err, NULL);
 }
 
 static int exec(struct cw_inbox *inbox, const char *text, const char *doing, struct cw_error *err)
 {
 	if (sqlite3_exec(inbox->db, text, NULL, NULL, NULL) != SQLITE_OK)
-		return db_error(inbox, err, doing);
+		return inbox_db_error(inbox, err, doing);
 	return 0;
 }
 
@@ -384,11 +349,11 @@ static int ask_number(struct cw_inbox *inbox, const char *text, int64_t *ret, st
 	int r = 0;
 
 	if (sqlite3_prepare_v2(inbox->db, text, -1, &statement, NULL) != SQLITE_OK)
-		return db_error(inbox, err, "read");
+		return inbox_db_error(inbox, err, "read");
 	if (sqlite3_step(statement) == SQLITE_ROW)
 		*ret = sqlite3_column_int64(statement, 0);
 	else
-		r = db_error(inbox, err, "read");
+		r = inbox_db_error(inbox, err, "read");
 	sqlite3_finalize(statement);
 	return r;
 }
@@ -401,13 +366,13 @@ static int chunks_remove(struct cw_inbox *inbox, uint64_t content, struct cw_err
 		sqlite3_bind_int64(statement, 1, (int64_t)(content << CHUNK_SHIFT));
 		sqlite3_bind_int64(statement, 2, (int64_t)(((content + 1) << CHUNK_SHIFT) - 1));
 	}
-	if (!statement || run(statement) < 0)
-		return fail(inbox, err, "remove chunks");
+	if (!statement || inbox_run(statement) < 0)
+		return inbox_fail(inbox, err, "remove chunks");
 	statement = get(inbox, ST_UPLOAD_REMOVE);
 	if (statement)
 		sqlite3_bind_int64(statement, 1, (int64_t)content);
-	if (!statement || run(statement) < 0)
-		return fail(inbox, err, "remove an upload");
+	if (!statement || inbox_run(statement) < 0)
+		return inbox_fail(inbox, err, "remove an upload");
 	return 0;
 }
 
@@ -421,11 +386,11 @@ static int remove_orphans(struct cw_inbox *inbox, struct cw_error *err)
 		r = ask_number(inbox, "SELECT coalesce(min(content), 0) FROM upload", &content, err);
 		if (r < 0 || !content)
 			return r;
-		r = batch_begin(inbox, err);
+		r = inbox_batch_begin(inbox, err);
 		if (r == 0)
 			r = chunks_remove(inbox, (uint64_t)content, err);
 		if (r == 0)
-			r = batch_commit(inbox, err);
+			r = inbox_batch_commit(inbox, err);
 		if (r < 0)
 			return r;
 	}
@@ -441,7 +406,7 @@ static int count_documents(struct cw_inbox *inbox, struct cw_error *err)
 	counts->oldest = cw_wall_none();
 	if (sqlite3_prepare_v2(inbox->db, "SELECT state, count(*), sum(size) FROM document GROUP BY state", -1,
 	                       &statement, NULL) != SQLITE_OK)
-		return db_error(inbox, err, "count documents");
+		return inbox_db_error(inbox, err, "count documents");
 	while ((r = sqlite3_step(statement)) == SQLITE_ROW) {
 		uint64_t n = (uint64_t)sqlite3_column_int64(statement, 1);
 
@@ -463,7 +428,7 @@ static int count_documents(struct cw_inbox *inbox, struct cw_error *err)
 		}
 	}
 	sqlite3_finalize(statement);
-	return r == SQLITE_DONE ? 0 : db_error(inbox, err, "count documents");
+	return r == SQLITE_DONE ? 0 : inbox_db_error(inbox, err, "count documents");
 }
 
 static int open_schema(struct cw_inbox *inbox, struct cw_error *err)
@@ -494,7 +459,7 @@ static int open_schema(struct cw_inbox *inbox, struct cw_error *err)
 	         "set up", err);
 	if (r < 0 || version == SCHEMA_VERSION)
 		return r;
-	r = batch_begin(inbox, err);
+	r = inbox_batch_begin(inbox, err);
 	if (r < 0)
 		return r;
 	snprintf(text, sizeof(text), "PRAGMA application_id = %d; PRAGMA user_version = %d", APPLICATION_ID,
@@ -503,13 +468,17 @@ static int open_schema(struct cw_inbox *inbox, struct cw_error *err)
 		r = exec(inbox, schema, "make the tables", err);
 	if (r == 0 && version < 2)
 		r = exec(inbox, schema_2, "bring the tables up to date", err);
+	if (r == 0 && version < 3)
+		r = exec(inbox, schema_3, "bring the tables up to date", err);
+	if (r == 0 && version < 3)
+		r = exec(inbox, inbox_link_schema, "make the tables of links", err);
 	if (r == 0)
 		r = exec(inbox, text, "mark the version", err);
 	if (r < 0) {
 		undo(inbox);
 		return r;
 	}
-	return batch_commit(inbox, err);
+	return inbox_batch_commit(inbox, err);
 }
 
 int cw_inbox_open(const char *state_dir, struct cw_loop *loop, struct cw_inbox **ret, struct cw_error *err)
@@ -533,7 +502,7 @@ int cw_inbox_open(const char *state_dir, struct cw_loop *loop, struct cw_inbox *
 	}
 	if (sqlite3_open_v2(path, &inbox->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL) !=
 	    SQLITE_OK) {
-		r = inbox->db ? db_error(inbox, err, "open") : cw_error_nomem(err);
+		r = inbox->db ? inbox_db_error(inbox, err, "open") : cw_error_nomem(err);
 		cw_error_prefix(err, "%s", path);
 		goto failed;
 	}
@@ -571,9 +540,11 @@ void cw_inbox_close(struct cw_inbox *inbox)
 	if (!inbox)
 		return;
 	if (inbox->db)
-		(void)batch_commit(inbox, NULL);
+		(void)inbox_batch_commit(inbox, NULL);
 	for (i = 0; i < ST_STATEMENTS; i++)
 		sqlite3_finalize(inbox->statement[i]);
+	for (i = 0; i < INBOX_LINK_STATEMENTS; i++)
+		sqlite3_finalize(inbox->link_statement[i]);
 	sqlite3_close(inbox->db);
 	ZSTD_freeCCtx(inbox->compressor);
 	ZSTD_freeDCtx(inbox->decompressor);
@@ -623,7 +594,7 @@ static int chunk_write(struct cw_inbox_stream *stream, struct cw_error *err)
 	size_t packed;
 	int r;
 
-	r = batch_begin(inbox, err);
+	r = inbox_batch_begin(inbox, err);
 	if (r < 0)
 		return r;
 	if (!stream->content) {
@@ -632,15 +603,15 @@ static int chunk_write(struct cw_inbox_stream *stream, struct cw_error *err)
 		statement = get(inbox, ST_UPLOAD_ADD);
 		if (statement)
 			sqlite3_bind_int64(statement, 1, (int64_t)stream->content);
-		if (!statement || run(statement) < 0)
-			return fail(inbox, err, "begin a document");
+		if (!statement || inbox_run(statement) < 0)
+			return inbox_fail(inbox, err, "begin a document");
 		statement = get(inbox, ST_COUNTER_SET);
 		if (statement) {
-			bind_text(statement, 1, "content");
+			inbox_bind_text(statement, 1, "content");
 			sqlite3_bind_int64(statement, 2, (int64_t)stream->content);
 		}
-		if (!statement || run(statement) < 0)
-			return fail(inbox, err, "count contents");
+		if (!statement || inbox_run(statement) < 0)
+			return inbox_fail(inbox, err, "count contents");
 	}
 	packed = ZSTD_compressCCtx(inbox->compressor, inbox->scratch, ZSTD_compressBound(CW_CHUNK_MAX),
 	                           stream->buf.data, stream->buf.len, ZSTD_LEVEL);
@@ -652,12 +623,12 @@ static int chunk_write(struct cw_inbox_stream *stream, struct cw_error *err)
 		sqlite3_bind_int64(statement, 2, (int64_t)stream->buf.len);
 		sqlite3_bind_blob64(statement, 3, inbox->scratch, packed, SQLITE_STATIC);
 	}
-	if (!statement || run(statement) < 0)
-		return fail(inbox, err, "write a chunk");
+	if (!statement || inbox_run(statement) < 0)
+		return inbox_fail(inbox, err, "write a chunk");
 	stream->chunks++;
 	inbox->batch_bytes += packed;
 	cw_buf_reset(&stream->buf);
-	flush_soon(inbox);
+	inbox_flush_soon(inbox);
 	return 0;
 }
 
@@ -691,7 +662,7 @@ int cw_inbox_stream_write(struct cw_inbox_stream *stream, const void *data, size
 		}
 	}
 	if (stream->inbox->batch_bytes >= BATCH_BYTES)
-		return batch_commit(stream->inbox, err);
+		return inbox_batch_commit(stream->inbox, err);
 	return 0;
 }
 
@@ -707,11 +678,11 @@ static int stream_abandon(struct cw_inbox_stream *stream, struct cw_error *err)
 	if (!content)
 		return 0;
 	/* When its batch was undone earlier chunks may still be there, committed before that. */
-	r = batch_begin(inbox, err);
+	r = inbox_batch_begin(inbox, err);
 	if (r == 0)
 		r = chunks_remove(inbox, content, err);
 	if (r == 0)
-		flush_soon(inbox);
+		inbox_flush_soon(inbox);
 	return r;
 }
 
@@ -737,12 +708,12 @@ static int document_read(sqlite3_stmt *statement, struct cw_inbox_document *ret,
 	document.id = (uint64_t)sqlite3_column_int64(statement, 0);
 	document.order = (uint64_t)sqlite3_column_int64(statement, 1);
 	document.content = (uint64_t)sqlite3_column_int64(statement, 2);
-	document.feed = column_text(statement, 3, &failed);
-	document.url = column_text(statement, 4, &failed);
-	document.final_url = column_text(statement, 5, &failed);
-	document.content_type = column_text(statement, 6, &failed);
-	document.fetched_at = column_wall(statement, 7);
-	document.stored_at = column_wall(statement, 8);
+	document.feed = inbox_column_text(statement, 3, &failed);
+	document.url = inbox_column_text(statement, 4, &failed);
+	document.final_url = inbox_column_text(statement, 5, &failed);
+	document.content_type = inbox_column_text(statement, 6, &failed);
+	document.fetched_at = inbox_column_wall(statement, 7);
+	document.stored_at = inbox_column_wall(statement, 8);
 	document.size = (uint64_t)sqlite3_column_int64(statement, 9);
 	if (sqlite3_column_bytes(statement, 10) == CW_SHA256_LEN)
 		memcpy(document.sha256, sqlite3_column_blob(statement, 10), CW_SHA256_LEN);
@@ -751,7 +722,7 @@ static int document_read(sqlite3_stmt *statement, struct cw_inbox_document *ret,
 	document.attempts = (uint32_t)sqlite3_column_int64(statement, 13);
 	document.deaths = (uint32_t)sqlite3_column_int64(statement, 14);
 	document.outcome = (enum cw_reason)sqlite3_column_int(statement, 15);
-	document.config = column_text(statement, 16, &failed);
+	document.config = inbox_column_text(statement, 16, &failed);
 	document.commit_len = (size_t)sqlite3_column_bytes(statement, 17);
 	commit = sqlite3_column_blob(statement, 17);
 	if (commit) {
@@ -761,6 +732,10 @@ static int document_read(sqlite3_stmt *statement, struct cw_inbox_document *ret,
 		else
 			failed = true;
 	}
+	document.step = inbox_column_text(statement, 18, &failed);
+	document.link = (uint64_t)sqlite3_column_int64(statement, 19);
+	document.link_text = inbox_column_text(statement, 20, &failed);
+	document.parent_url = inbox_column_text(statement, 21, &failed);
 	sqlite3_reset(statement);
 	if (failed || !document.feed || !document.url || !document.final_url || !document.content_type ||
 	    !document.config) {
@@ -778,14 +753,14 @@ static int document_find(struct cw_inbox *inbox, sqlite3_stmt *statement, struct
 	int r;
 
 	if (!statement)
-		return db_error(inbox, err, "read a document");
+		return inbox_db_error(inbox, err, "read a document");
 	r = sqlite3_step(statement);
 	if (r == SQLITE_ROW)
 		return document_read(statement, ret, err);
 	sqlite3_reset(statement);
 	if (r == SQLITE_DONE)
 		return cw_error_at(err, -ENOENT, "inbox.db", 0, 0, "there is no such document");
-	return db_error(inbox, err, "read a document");
+	return inbox_db_error(inbox, err, "read a document");
 }
 
 static int document_same(struct cw_inbox *inbox, const struct cw_inbox_meta *meta, const unsigned char *sha256,
@@ -794,7 +769,7 @@ static int document_same(struct cw_inbox *inbox, const struct cw_inbox_meta *met
 	sqlite3_stmt *statement = get(inbox, ST_DOCUMENT_SAME);
 
 	if (statement) {
-		bind_text(statement, 1, meta->feed);
+		inbox_bind_text(statement, 1, meta->feed);
 		sqlite3_bind_int64(statement, 2, meta->fetched_at.ms);
 		sqlite3_bind_blob(statement, 3, sha256, CW_SHA256_LEN, SQLITE_STATIC);
 	}
@@ -808,7 +783,7 @@ static int content_find(struct cw_inbox *inbox, const unsigned char *sha256, uin
 	int r;
 
 	if (!statement)
-		return db_error(inbox, err, "look for a content");
+		return inbox_db_error(inbox, err, "look for a content");
 	sqlite3_bind_blob(statement, 1, sha256, CW_SHA256_LEN, SQLITE_STATIC);
 	sqlite3_bind_int64(statement, 2, (int64_t)size);
 	*ret = 0;
@@ -816,7 +791,7 @@ static int content_find(struct cw_inbox *inbox, const unsigned char *sha256, uin
 	if (r == SQLITE_ROW)
 		*ret = (uint64_t)sqlite3_column_int64(statement, 0);
 	sqlite3_reset(statement);
-	return r == SQLITE_ROW || r == SQLITE_DONE ? 0 : db_error(inbox, err, "look for a content");
+	return r == SQLITE_ROW || r == SQLITE_DONE ? 0 : inbox_db_error(inbox, err, "look for a content");
 }
 
 static int feed_save(struct cw_inbox *inbox, const char *feed, const struct cw_inbox_feed *state)
@@ -825,18 +800,18 @@ static int feed_save(struct cw_inbox *inbox, const char *feed, const struct cw_i
 
 	if (!statement)
 		return -EIO;
-	bind_text(statement, 1, feed);
-	bind_wall(statement, 2, state->created_at);
-	bind_wall(statement, 3, state->last_attempt);
-	bind_wall(statement, 4, state->last_success);
-	bind_wall(statement, 5, state->next_due);
-	bind_wall(statement, 6, state->outage_since);
-	bind_wall(statement, 7, state->unconfirmed);
+	inbox_bind_text(statement, 1, feed);
+	inbox_bind_wall(statement, 2, state->created_at);
+	inbox_bind_wall(statement, 3, state->last_attempt);
+	inbox_bind_wall(statement, 4, state->last_success);
+	inbox_bind_wall(statement, 5, state->next_due);
+	inbox_bind_wall(statement, 6, state->outage_since);
+	inbox_bind_wall(statement, 7, state->unconfirmed);
 	sqlite3_bind_int64(statement, 8, (int64_t)state->unconfirmed_document);
 	sqlite3_bind_int64(statement, 9, state->failures);
-	bind_text(statement, 10, state->outcome);
-	bind_text(statement, 11, state->detail);
-	return run(statement);
+	inbox_bind_text(statement, 10, state->outcome);
+	inbox_bind_text(statement, 11, state->detail);
+	return inbox_run(statement);
 }
 
 static int validators_set(struct cw_inbox *inbox, const struct cw_inbox_meta *meta, const unsigned char *sha256)
@@ -845,12 +820,12 @@ static int validators_set(struct cw_inbox *inbox, const struct cw_inbox_meta *me
 
 	if (!statement)
 		return -EIO;
-	bind_text(statement, 1, meta->feed);
-	bind_text(statement, 2, meta->url);
-	bind_text(statement, 3, meta->etag);
-	bind_text(statement, 4, meta->last_modified);
+	inbox_bind_text(statement, 1, meta->feed);
+	inbox_bind_text(statement, 2, meta->url);
+	inbox_bind_text(statement, 3, meta->etag);
+	inbox_bind_text(statement, 4, meta->last_modified);
 	sqlite3_bind_blob(statement, 5, sha256, CW_SHA256_LEN, SQLITE_STATIC);
-	return run(statement);
+	return inbox_run(statement);
 }
 
 static int counter_set(struct cw_inbox *inbox, const char *name, uint64_t value)
@@ -859,9 +834,9 @@ static int counter_set(struct cw_inbox *inbox, const char *name, uint64_t value)
 
 	if (!statement)
 		return -EIO;
-	bind_text(statement, 1, name);
+	inbox_bind_text(statement, 1, name);
 	sqlite3_bind_int64(statement, 2, (int64_t)value);
-	return run(statement);
+	return inbox_run(statement);
 }
 
 /* Makes the stream's content whole: shares one that is there, or ends its own. */
@@ -891,27 +866,28 @@ static int content_settle(struct cw_inbox_stream *stream, const unsigned char *s
 		sqlite3_bind_int64(statement, 3, (int64_t)stream->size);
 		sqlite3_bind_int64(statement, 4, stream->chunks);
 	}
-	if (!statement || run(statement) < 0)
-		return fail(inbox, err, "store a content");
+	if (!statement || inbox_run(statement) < 0)
+		return inbox_fail(inbox, err, "store a content");
 	statement = get(inbox, ST_UPLOAD_REMOVE);
 	if (statement)
 		sqlite3_bind_int64(statement, 1, (int64_t)stream->content);
-	if (!statement || run(statement) < 0)
-		return fail(inbox, err, "end a document");
+	if (!statement || inbox_run(statement) < 0)
+		return inbox_fail(inbox, err, "end a document");
 	*ret = stream->content;
 	return 0;
 }
 
 /* The row itself, its feed's state, and the commit that makes all of it true. */
 static int document_store(struct cw_inbox_stream *stream, const struct cw_inbox_meta *meta, const unsigned char *sha256,
-                          struct cw_inbox_feed *state, uint64_t *ret_id, struct cw_error *err)
+                          struct cw_wall fetched_at, struct cw_inbox_feed *state, uint64_t *ret_id,
+                          struct cw_error *err)
 {
 	struct cw_inbox *inbox = stream->inbox;
 	uint64_t content = 0, order = inbox->next_order++;
 	sqlite3_stmt *statement;
 	int r;
 
-	r = batch_begin(inbox, err);
+	r = inbox_batch_begin(inbox, err);
 	if (r == 0)
 		r = content_settle(stream, sha256, &content, err);
 	if (r < 0)
@@ -920,34 +896,40 @@ static int document_store(struct cw_inbox_stream *stream, const struct cw_inbox_
 	if (statement) {
 		sqlite3_bind_int64(statement, 1, (int64_t)order);
 		sqlite3_bind_int64(statement, 2, (int64_t)content);
-		bind_text(statement, 3, meta->feed);
-		bind_text(statement, 4, meta->url);
-		bind_text(statement, 5, meta->final_url ? meta->final_url : meta->url);
-		bind_text(statement, 6, meta->content_type ? meta->content_type : "");
-		bind_text(statement, 7, meta->etag);
-		bind_text(statement, 8, meta->last_modified);
-		sqlite3_bind_int64(statement, 9, meta->fetched_at.ms);
+		inbox_bind_text(statement, 3, meta->feed);
+		inbox_bind_text(statement, 4, meta->url);
+		inbox_bind_text(statement, 5, meta->final_url ? meta->final_url : meta->url);
+		inbox_bind_text(statement, 6, meta->content_type ? meta->content_type : "");
+		inbox_bind_text(statement, 7, meta->etag);
+		inbox_bind_text(statement, 8, meta->last_modified);
+		sqlite3_bind_int64(statement, 9, fetched_at.ms);
 		sqlite3_bind_int64(statement, 10, cw_wall_now().ms);
 		sqlite3_bind_int64(statement, 11, (int64_t)stream->size);
 		sqlite3_bind_blob(statement, 12, sha256, CW_SHA256_LEN, SQLITE_STATIC);
 		sqlite3_bind_int64(statement, 13, meta->flags);
+		inbox_bind_text(statement, 14, meta->step ? meta->step : "");
+		sqlite3_bind_int64(statement, 15, meta->link ? (int64_t)meta->link->id : 0);
+		inbox_bind_text(statement, 16, meta->link ? meta->link->text : "");
+		inbox_bind_text(statement, 17, meta->link ? meta->link->parent_url : "");
 	}
-	if (!statement || run(statement) < 0 || counter_set(inbox, "order", order) < 0)
-		return fail(inbox, err, "store a document");
+	if (!statement || inbox_run(statement) < 0 || counter_set(inbox, "order", order) < 0)
+		return inbox_fail(inbox, err, "store a document");
 	*ret_id = (uint64_t)sqlite3_last_insert_rowid(inbox->db);
+	if (meta->link && inbox_link_fetched(inbox, meta, *ret_id) < 0)
+		return inbox_fail(inbox, err, "save a link");
 	if (state) {
 		struct cw_inbox_feed stored = *state; /* borrowed strings */
 
-		stored.unconfirmed = meta->fetched_at;
+		stored.unconfirmed = fetched_at;
 		stored.unconfirmed_document = *ret_id;
 		if (validators_set(inbox, meta, sha256) < 0 || feed_save(inbox, meta->feed, &stored) < 0)
-			return fail(inbox, err, "save a feed's state");
+			return inbox_fail(inbox, err, "save a feed's state");
 	}
-	r = batch_commit(inbox, err);
+	r = inbox_batch_commit(inbox, err);
 	if (r < 0)
 		return r;
 	if (state) {
-		state->unconfirmed = meta->fetched_at;
+		state->unconfirmed = fetched_at;
 		state->unconfirmed_document = *ret_id;
 	}
 	inbox->counts.stored++;
@@ -957,10 +939,27 @@ static int document_store(struct cw_inbox_stream *stream, const struct cw_inbox_
 	return 0;
 }
 
-static bool rejected_under_another(const struct cw_inbox_document *document, const char *config)
+bool cw_inbox_deserves_another(const struct cw_inbox_document *document, const char *config)
 {
-	return (document->state == CW_INBOX_REJECTED || document->state == CW_INBOX_POISON) && config &&
-	       strcmp(document->config, config) != 0;
+	return (document->state == CW_INBOX_REJECTED || document->state == CW_INBOX_POISON ||
+	        (document->state == CW_INBOX_COMMITTED && document->step[0])) &&
+	       config && strcmp(document->config, config) != 0;
+}
+
+/* Documents are told apart by feed, content and time. Two links may give the same content in the same millisecond. */
+static int fetched_at_of(struct cw_inbox *inbox, const struct cw_inbox_meta *meta, const unsigned char *sha256,
+                         struct cw_wall *ret, struct cw_error *err)
+{
+	struct cw_inbox_meta at = *meta;
+	struct cw_inbox_document other;
+	int r = 0;
+
+	while (meta->link && (r = document_same(inbox, &at, sha256, &other, err)) == 0) {
+		cw_inbox_document_clear(&other);
+		at.fetched_at.ms++;
+	}
+	*ret = at.fetched_at;
+	return r == -ENOENT ? 0 : r;
 }
 
 int cw_inbox_stream_finish(struct cw_inbox_stream *stream, const struct cw_inbox_meta *meta,
@@ -968,6 +967,7 @@ int cw_inbox_stream_finish(struct cw_inbox_stream *stream, const struct cw_inbox
 {
 	struct cw_inbox *inbox = stream->inbox;
 	unsigned char sha256[CW_SHA256_LEN];
+	struct cw_wall fetched_at;
 	uint64_t id = 0;
 	int r;
 
@@ -981,7 +981,7 @@ int cw_inbox_stream_finish(struct cw_inbox_stream *stream, const struct cw_inbox
 		return cw_error_set(err, -EBADMSG,
 		                    "the bytes that arrived are not those that were announced (SHA-256 differs)");
 	}
-	r = document_same(inbox, meta, sha256, ret, err);
+	r = meta->link ? -ENOENT : document_same(inbox, meta, sha256, ret, err);
 	if (r == 0) {
 		r = stream_abandon(stream, err);
 		if (r < 0)
@@ -991,27 +991,30 @@ int cw_inbox_stream_finish(struct cw_inbox_stream *stream, const struct cw_inbox
 	if (r != -ENOENT)
 		return r;
 	if (!(meta->flags & CW_DOC_IMPORTED)) {
-		r = cw_inbox_newest(inbox, meta->feed, ret, err);
+		r = cw_inbox_newest(inbox, meta->feed, meta->link ? meta->link->id : 0, meta->step ? meta->step : "", ret,
+		                    err);
 		if (r < 0 && r != -ENOENT)
 			return r;
 		if (r == 0 && memcmp(ret->sha256, sha256, CW_SHA256_LEN) == 0 &&
-		    !rejected_under_another(ret, meta->config)) {
+		    !cw_inbox_deserves_another(ret, meta->config)) {
 			r = stream_abandon(stream, err);
 			if (r == 0)
-				r = batch_begin(inbox, err);
-			if (r == 0 && validators_set(inbox, meta, sha256) < 0)
-				r = fail(inbox, err, "save a feed's validators");
+				r = inbox_batch_begin(inbox, err);
+			if (r == 0 && (meta->link ? inbox_link_fetched(inbox, meta, 0) : validators_set(inbox, meta, sha256)) < 0)
+				r = inbox_fail(inbox, err, "save validators");
 			if (r < 0) {
 				cw_inbox_document_clear(ret);
 				return r;
 			}
-			flush_soon(inbox);
+			inbox_flush_soon(inbox);
 			return CW_INBOX_UNCHANGED;
 		}
 		if (r == 0)
 			cw_inbox_document_clear(ret);
 	}
-	r = document_store(stream, meta, sha256, state, &id, err);
+	r = fetched_at_of(inbox, meta, sha256, &fetched_at, err);
+	if (r == 0)
+		r = document_store(stream, meta, sha256, fetched_at, state, &id, err);
 	if (r < 0)
 		return r;
 	return cw_inbox_document(inbox, id, ret, err);
@@ -1028,12 +1031,16 @@ int cw_inbox_document(struct cw_inbox *inbox, uint64_t id, struct cw_inbox_docum
 	return document_find(inbox, statement, ret, err);
 }
 
-int cw_inbox_newest(struct cw_inbox *inbox, const char *feed, struct cw_inbox_document *ret, struct cw_error *err)
+int cw_inbox_newest(struct cw_inbox *inbox, const char *feed, uint64_t link, const char *step,
+                    struct cw_inbox_document *ret, struct cw_error *err)
 {
 	sqlite3_stmt *statement = get(inbox, ST_DOCUMENT_NEWEST);
 
-	if (statement)
-		bind_text(statement, 1, feed);
+	if (statement) {
+		inbox_bind_text(statement, 1, feed);
+		sqlite3_bind_int64(statement, 2, (int64_t)link);
+		inbox_bind_text(statement, 3, step);
+	}
 	return document_find(inbox, statement, ret, err);
 }
 
@@ -1053,14 +1060,14 @@ int cw_inbox_chunk(struct cw_inbox *inbox, uint64_t content, uint32_t seq, struc
 	int r;
 
 	if (!statement)
-		return db_error(inbox, err, "read a chunk");
+		return inbox_db_error(inbox, err, "read a chunk");
 	sqlite3_bind_int64(statement, 1, (int64_t)(content << CHUNK_SHIFT | seq));
 	r = sqlite3_step(statement);
 	if (r != SQLITE_ROW) {
 		sqlite3_reset(statement);
 		if (r == SQLITE_DONE)
 			return cw_error_at(err, -ENOENT, "inbox.db", 0, 0, "there is no such chunk");
-		return db_error(inbox, err, "read a chunk");
+		return inbox_db_error(inbox, err, "read a chunk");
 	}
 	size = (size_t)sqlite3_column_int64(statement, 0);
 	cw_buf_reset(out);
@@ -1083,7 +1090,7 @@ int cw_inbox_count(struct cw_inbox *inbox, uint64_t id, uint32_t attempts, uint3
 	sqlite3_stmt *statement;
 	int r;
 
-	r = batch_begin(inbox, err);
+	r = inbox_batch_begin(inbox, err);
 	if (r < 0)
 		return r;
 	statement = get(inbox, ST_DOCUMENT_COUNT);
@@ -1092,20 +1099,20 @@ int cw_inbox_count(struct cw_inbox *inbox, uint64_t id, uint32_t attempts, uint3
 		sqlite3_bind_int64(statement, 2, attempts);
 		sqlite3_bind_int64(statement, 3, deaths);
 	}
-	if (!statement || run(statement) < 0)
-		return fail(inbox, err, "count an attempt");
+	if (!statement || inbox_run(statement) < 0)
+		return inbox_fail(inbox, err, "count an attempt");
 	/* An attempt that is forgotten costs nothing; a death must not be, or a document could kill for ever. */
 	if (deaths)
-		return batch_commit(inbox, err);
-	flush_soon(inbox);
+		return inbox_batch_commit(inbox, err);
+	inbox_flush_soon(inbox);
 	return 0;
 }
 
 int cw_inbox_settle(struct cw_inbox *inbox, uint64_t id, const struct cw_commit_info *info, const char *config,
-                    struct cw_error *err)
+                    const struct cw_inbox_found *next, struct cw_error *err)
 {
 	CW_CLEANUP(cw_buf_clear) struct cw_buf packed = { 0 };
-	struct cw_inbox_document document;
+	CW_CLEANUP(cw_inbox_document_clear) struct cw_inbox_document document = { 0 };
 	enum cw_inbox_state state = CW_INBOX_COMMITTED;
 	sqlite3_stmt *statement;
 	uint64_t size;
@@ -1116,7 +1123,6 @@ int cw_inbox_settle(struct cw_inbox *inbox, uint64_t id, const struct cw_commit_
 		return r;
 	size = document.size;
 	state = document.state;
-	cw_inbox_document_clear(&document);
 	if (state != CW_INBOX_QUEUED)
 		return 0;
 	if (info->tally.outcome == CW_REASON_POISON)
@@ -1126,7 +1132,7 @@ int cw_inbox_settle(struct cw_inbox *inbox, uint64_t id, const struct cw_commit_
 	cw_buf_init(&packed, CW_FRAME_MAX);
 	if (cw_commit_info_put(&packed, info) < 0)
 		return cw_error_nomem(err);
-	r = batch_begin(inbox, err);
+	r = inbox_batch_begin(inbox, err);
 	if (r < 0)
 		return r;
 	statement = get(inbox, ST_DOCUMENT_SETTLE);
@@ -1134,13 +1140,15 @@ int cw_inbox_settle(struct cw_inbox *inbox, uint64_t id, const struct cw_commit_
 		sqlite3_bind_int64(statement, 1, (int64_t)id);
 		sqlite3_bind_int(statement, 2, (int)state);
 		sqlite3_bind_int(statement, 3, (int)info->tally.outcome);
-		bind_text(statement, 4, config);
+		inbox_bind_text(statement, 4, config);
 		sqlite3_bind_blob64(statement, 5, packed.data, packed.len, SQLITE_STATIC);
 		sqlite3_bind_int64(statement, 6, cw_wall_now().ms);
 	}
-	if (!statement || run(statement) < 0)
-		return fail(inbox, err, "settle a document");
-	r = batch_commit(inbox, err);
+	if (!statement || inbox_run(statement) < 0)
+		return inbox_fail(inbox, err, "settle a document");
+	if (inbox_link_settled(inbox, &document, info, next) < 0)
+		return inbox_fail(inbox, err, "settle a link");
+	r = inbox_batch_commit(inbox, err);
 	if (r < 0)
 		return r;
 	inbox->counts.queued--;
@@ -1170,7 +1178,7 @@ int cw_inbox_settled(struct cw_inbox *inbox, const char *feed, struct cw_wall af
 	sqlite3_stmt *statement = get(inbox, ST_DOCUMENT_SETTLED);
 
 	if (statement) {
-		bind_text(statement, 1, feed);
+		inbox_bind_text(statement, 1, feed);
 		sqlite3_bind_int64(statement, 2, cw_wall_known(after) ? after.ms : INT64_MIN);
 		sqlite3_bind_int64(statement, 3, (int64_t)after_id);
 	}
@@ -1197,7 +1205,7 @@ static int requeue(struct cw_inbox *inbox, const struct cw_inbox_document *docum
 
 	if (document->state == CW_INBOX_QUEUED)
 		return 1;
-	r = batch_begin(inbox, err);
+	r = inbox_batch_begin(inbox, err);
 	if (r < 0)
 		return r;
 	order = inbox->next_order++;
@@ -1208,8 +1216,8 @@ static int requeue(struct cw_inbox *inbox, const struct cw_inbox_document *docum
 		sqlite3_bind_int64(statement, 3, CW_DOC_REPLAY | CW_DOC_RETRY);
 		sqlite3_bind_int64(statement, 4, CW_DOC_REPLAY | flags);
 	}
-	if (!statement || run(statement) < 0 || counter_set(inbox, "order", order) < 0)
-		return fail(inbox, err, "queue a document again");
+	if (!statement || inbox_run(statement) < 0 || counter_set(inbox, "order", order) < 0)
+		return inbox_fail(inbox, err, "queue a document again");
 	counts_requeued(inbox, document);
 	return 0;
 }
@@ -1246,7 +1254,7 @@ int cw_inbox_requeue(struct cw_inbox *inbox, const uint64_t *ids, size_t n, uint
 		cw_inbox_document_clear(&document);
 	}
 	if (r >= 0)
-		r = batch_commit(inbox, err);
+		r = inbox_batch_commit(inbox, err);
 	else
 		undo(inbox);
 	if (r == 0)
@@ -1282,13 +1290,13 @@ static int reading_same(struct cw_inbox *inbox, const char *feed, const char *re
 	int r;
 
 	if (!statement)
-		return db_error(inbox, err, "read a feed's state");
-	bind_text(statement, 1, feed);
+		return inbox_db_error(inbox, err, "read a feed's state");
+	inbox_bind_text(statement, 1, feed);
 	r = sqlite3_step(statement);
 	text = r == SQLITE_ROW ? sqlite3_column_text(statement, 0) : NULL;
 	*ret = text && strcmp((const char *)text, reading) == 0;
 	sqlite3_reset(statement);
-	return r == SQLITE_ROW || r == SQLITE_DONE ? 0 : db_error(inbox, err, "read a feed's state");
+	return r == SQLITE_ROW || r == SQLITE_DONE ? 0 : inbox_db_error(inbox, err, "read a feed's state");
 }
 
 int cw_inbox_requeue_mended(struct cw_inbox *inbox, const char *feed, const char *reading, size_t *ret_queued,
@@ -1306,7 +1314,7 @@ int cw_inbox_requeue_mended(struct cw_inbox *inbox, const char *feed, const char
 	r = reading_same(inbox, feed, reading, &same, err);
 	if (r < 0 || same)
 		return r;
-	r = batch_begin(inbox, err);
+	r = inbox_batch_begin(inbox, err);
 	while (r >= 0 && (r = cw_inbox_settled(inbox, feed, after, after_id, &document, err)) == 0) {
 		after = document.fetched_at;
 		after_id = document.id;
@@ -1319,10 +1327,10 @@ int cw_inbox_requeue_mended(struct cw_inbox *inbox, const char *feed, const char
 	if (r == -ENOENT) {
 		statement = get(inbox, ST_READING_SET);
 		if (statement) {
-			bind_text(statement, 1, feed);
-			bind_text(statement, 2, reading);
+			inbox_bind_text(statement, 1, feed);
+			inbox_bind_text(statement, 2, reading);
 		}
-		r = !statement || run(statement) < 0 ? fail(inbox, err, "save a feed's state") : batch_commit(inbox, err);
+		r = !statement || inbox_run(statement) < 0 ? inbox_fail(inbox, err, "save a feed's state") : inbox_batch_commit(inbox, err);
 	} else if (r < 0) {
 		undo(inbox);
 	}
@@ -1342,27 +1350,27 @@ int cw_inbox_feed_load(struct cw_inbox *inbox, const char *feed, struct cw_inbox
 	int r;
 
 	if (!statement)
-		return db_error(inbox, err, "read a feed's state");
-	bind_text(statement, 1, feed);
+		return inbox_db_error(inbox, err, "read a feed's state");
+	inbox_bind_text(statement, 1, feed);
 	r = sqlite3_step(statement);
 	if (r != SQLITE_ROW) {
 		sqlite3_reset(statement);
 		if (r == SQLITE_DONE)
 			return cw_error_at(err, -ENOENT, "inbox.db", 0, 0, "the feed has no state yet");
-		return db_error(inbox, err, "read a feed's state");
+		return inbox_db_error(inbox, err, "read a feed's state");
 	}
 	cw_inbox_feed_init(&state);
-	state.created_at = column_wall(statement, 0);
-	state.last_attempt = column_wall(statement, 1);
-	state.last_success = column_wall(statement, 2);
-	state.next_due = column_wall(statement, 3);
-	state.outage_since = column_wall(statement, 4);
-	state.unconfirmed = column_wall(statement, 5);
+	state.created_at = inbox_column_wall(statement, 0);
+	state.last_attempt = inbox_column_wall(statement, 1);
+	state.last_success = inbox_column_wall(statement, 2);
+	state.next_due = inbox_column_wall(statement, 3);
+	state.outage_since = inbox_column_wall(statement, 4);
+	state.unconfirmed = inbox_column_wall(statement, 5);
 	state.unconfirmed_document = (uint64_t)sqlite3_column_int64(statement, 6);
 	state.failures = (uint32_t)sqlite3_column_int64(statement, 7);
 	outcome = sqlite3_column_text(statement, 8);
 	snprintf(state.outcome, sizeof(state.outcome), "%s", outcome ? (const char *)outcome : "");
-	state.detail = column_text(statement, 9, &failed);
+	state.detail = inbox_column_text(statement, 9, &failed);
 	sqlite3_reset(statement);
 	if (failed)
 		return cw_error_nomem(err);
@@ -1375,18 +1383,18 @@ int cw_inbox_feed_save(struct cw_inbox *inbox, const char *feed, const struct cw
 {
 	int r;
 
-	r = batch_begin(inbox, err);
+	r = inbox_batch_begin(inbox, err);
 	if (r < 0)
 		return r;
 	if (feed_save(inbox, feed, state) < 0)
-		return fail(inbox, err, "save a feed's state");
+		return inbox_fail(inbox, err, "save a feed's state");
 	if (!inbox->flush)
-		return batch_commit(inbox, err);
-	flush_soon(inbox);
+		return inbox_batch_commit(inbox, err);
+	inbox_flush_soon(inbox);
 	return 0;
 }
 
-int cw_inbox_validators(struct cw_inbox *inbox, const char *feed, const char *url, const char *config,
+int cw_inbox_validators(struct cw_inbox *inbox, const char *feed, const char *step, const char *url, const char *config,
                         struct cw_validators *ret, struct cw_error *err)
 {
 	sqlite3_stmt *statement;
@@ -1397,24 +1405,24 @@ int cw_inbox_validators(struct cw_inbox *inbox, const char *feed, const char *ur
 	int r;
 
 	memset(ret, 0, sizeof(*ret));
-	r = cw_inbox_newest(inbox, feed, &newest, err);
+	r = cw_inbox_newest(inbox, feed, 0, step, &newest, err);
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
 	statement = get(inbox, ST_VALIDATORS_GET);
 	if (!statement) {
 		cw_inbox_document_clear(&newest);
-		return db_error(inbox, err, "read a feed's validators");
+		return inbox_db_error(inbox, err, "read a feed's validators");
 	}
-	bind_text(statement, 1, feed);
+	inbox_bind_text(statement, 1, feed);
 	r = sqlite3_step(statement);
 	if (r == SQLITE_ROW) {
 		stored_url = sqlite3_column_text(statement, 0);
 		if (stored_url && strcmp((const char *)stored_url, url) == 0 &&
 		    sqlite3_column_bytes(statement, 3) == CW_SHA256_LEN &&
 		    memcmp(sqlite3_column_blob(statement, 3), newest.sha256, CW_SHA256_LEN) == 0 &&
-		    !rejected_under_another(&newest, config)) {
-			found.etag = column_text(statement, 1, &failed);
-			found.last_modified = column_text(statement, 2, &failed);
+		    !cw_inbox_deserves_another(&newest, config)) {
+			found.etag = inbox_column_text(statement, 1, &failed);
+			found.last_modified = inbox_column_text(statement, 2, &failed);
 		}
 	}
 	sqlite3_reset(statement);
@@ -1424,7 +1432,7 @@ int cw_inbox_validators(struct cw_inbox *inbox, const char *feed, const char *ur
 		return cw_error_nomem(err);
 	}
 	if (r != SQLITE_ROW && r != SQLITE_DONE)
-		return db_error(inbox, err, "read a feed's validators");
+		return inbox_db_error(inbox, err, "read a feed's validators");
 	*ret = found;
 	return 0;
 }
@@ -1440,12 +1448,28 @@ int cw_inbox_counts(struct cw_inbox *inbox, struct cw_inbox_counts *ret, struct 
 		return 0;
 	statement = get(inbox, ST_DOCUMENT_OLDEST);
 	if (!statement)
-		return db_error(inbox, err, "read the queue");
+		return inbox_db_error(inbox, err, "read the queue");
 	r = sqlite3_step(statement);
 	if (r == SQLITE_ROW)
-		ret->oldest = column_wall(statement, 0);
+		ret->oldest = inbox_column_wall(statement, 0);
 	sqlite3_reset(statement);
-	return r == SQLITE_ROW || r == SQLITE_DONE ? 0 : db_error(inbox, err, "read the queue");
+	return r == SQLITE_ROW || r == SQLITE_DONE ? 0 : inbox_db_error(inbox, err, "read the queue");
+}
+
+int cw_inbox_queued(struct cw_inbox *inbox, const char *feed, uint64_t *ret, struct cw_error *err)
+{
+	sqlite3_stmt *statement = get(inbox, ST_DOCUMENT_QUEUED);
+	int r = 0;
+
+	if (!statement)
+		return inbox_db_error(inbox, err, "read the queue");
+	inbox_bind_text(statement, 1, feed);
+	if (sqlite3_step(statement) == SQLITE_ROW)
+		*ret = (uint64_t)sqlite3_column_int64(statement, 0);
+	else
+		r = inbox_db_error(inbox, err, "read the queue");
+	sqlite3_reset(statement);
+	return r;
 }
 
 bool cw_inbox_backlog_over(const struct cw_inbox *inbox, uint64_t documents, uint64_t bytes)

@@ -50,6 +50,10 @@ struct cw_inbox_document {
 	uint32_t deaths;        /* of workers that had it in hand */
 	enum cw_reason outcome; /* once no longer queued */
 	char *config;           /* hash of the configuration it was settled under; "" while queued */
+	char *step;             /* of the feed, that reads it; "" = the feed's own format */
+	uint64_t link;          /* that led to it; 0 = the feed's url, or an import */
+	char *link_text;
+	char *parent_url;       /* where that link stood */
 	char *commit;           /* owned bytes of cw_commit_info_put; NULL while queued */
 	size_t commit_len;
 };
@@ -100,8 +104,12 @@ int cw_inbox_stream_write(struct cw_inbox_stream *stream, const void *data, size
 uint64_t cw_inbox_stream_size(const struct cw_inbox_stream *stream);
 void cw_inbox_stream_free(struct cw_inbox_stream *stream);
 
+struct cw_inbox_link;
+
 struct cw_inbox_meta {
 	const char *feed;
+	const char *step;                 /* NULL = "" */
+	const struct cw_inbox_link *link; /* the link that led to it, with the time it is next due; NULL = none */
 	const char *url;
 	const char *final_url;    /* NULL = url */
 	const char *content_type; /* NULL = "" */
@@ -124,10 +132,16 @@ enum { CW_INBOX_STORED = 0, CW_INBOX_DUPLICATE = 1, CW_INBOX_UNCHANGED = 2 };
 int cw_inbox_stream_finish(struct cw_inbox_stream *stream, const struct cw_inbox_meta *meta,
                            struct cw_inbox_feed *state, struct cw_inbox_document *ret, struct cw_error *err);
 
+/* What a document came to may be another under another configuration: one that was rejected may be read, and one of a step may give
+ * other links. Evidence of what was read is not in question here. */
+bool cw_inbox_deserves_another(const struct cw_inbox_document *document, const char *config);
+
 /* Documents. 0, or -ENOENT. */
 int cw_inbox_document(struct cw_inbox *inbox, uint64_t id, struct cw_inbox_document *ret, struct cw_error *err);
-/* The feed's newest document by fetched_at. */
-int cw_inbox_newest(struct cw_inbox *inbox, const char *feed, struct cw_inbox_document *ret, struct cw_error *err);
+/* The newest document by fetched_at of a link, or with link 0 of the feed's own address, that the step reads ("" = the feed's own
+ * format). */
+int cw_inbox_newest(struct cw_inbox *inbox, const char *feed, uint64_t link, const char *step,
+                    struct cw_inbox_document *ret, struct cw_error *err);
 /* The queued document that comes next after an order. */
 int cw_inbox_next(struct cw_inbox *inbox, uint64_t after_order, struct cw_inbox_document *ret, struct cw_error *err);
 /* Chunk seq of a content, uncompressed, into out (reset first). -ENOENT past the end; -EBADMSG when what is stored
@@ -136,10 +150,12 @@ int cw_inbox_chunk(struct cw_inbox *inbox, uint64_t content, uint32_t seq, struc
 
 /* The dispatcher's counters; durable, as a death must count even if everything dies after it. */
 int cw_inbox_count(struct cw_inbox *inbox, uint64_t id, uint32_t attempts, uint32_t deaths, struct cw_error *err);
-/* The assessor committed it. Durable. The state follows from the tally's outcome. A document that is no longer queued
- * stays as it is. */
+/* The assessor committed it. Durable, together with what follows for links: of a document that was read, links that older
+ * documents of the same address had and it has not are no longer followed. The state follows from the tally's outcome. A
+ * document that is no longer queued stays as it is. next: the page after it, due now; NULL = none. */
+struct cw_inbox_found;
 int cw_inbox_settle(struct cw_inbox *inbox, uint64_t id, const struct cw_commit_info *info, const char *config,
-                    struct cw_error *err);
+                    const struct cw_inbox_found *next, struct cw_error *err);
 
 /* Again: a document that is settled is queued once more, as the last, with CW_DOC_REPLAY and flags set (CW_DOC_RETRY or 0). Its
  * bytes, attempts and last report stay, its deaths are forgotten. One durable transaction; -ENOENT when there is no such
@@ -164,8 +180,73 @@ int cw_inbox_feed_save(struct cw_inbox *inbox, const char *feed, const struct cw
                        struct cw_error *err);
 /* Only when they are of that URL and of the newest document's content, and unless that was rejected under another
  * configuration; else both NULL. */
-int cw_inbox_validators(struct cw_inbox *inbox, const char *feed, const char *url, const char *config,
+int cw_inbox_validators(struct cw_inbox *inbox, const char *feed, const char *step, const char *url, const char *config,
                         struct cw_validators *ret, struct cw_error *err);
+
+/*
+ * Links (links.c): what the documents of a feed's steps lead to, and pages. A link is known by feed, step and address. It is live
+ * while some document that is the newest of its own address has it, back to the feed's url; others are kept, and not fetched.
+ */
+struct cw_inbox_link {
+	uint64_t id;
+	char *feed, *step, *url, *text; /* owned; step: that reads what is behind it */
+	char *parent_url;               /* owned */
+	uint32_t page;                  /* of a list: 1 = the second; 0 = it is not a page */
+	struct cw_wall first_seen, last_attempt, last_fetched;
+	struct cw_wall next_due; /* NONE = not again */
+	uint32_t failures;       /* in a row, of the transfer or the document */
+	char outcome[CW_OUTCOME_MAX];
+	char *detail;      /* owned or NULL */
+	uint64_t document; /* the newest; 0 = none */
+	char *etag, *last_modified; /* owned or NULL; of that document */
+};
+void cw_inbox_link_clear(struct cw_inbox_link *link);
+
+/* A link in a document, or the page after it. Borrowed. */
+struct cw_inbox_found {
+	struct cw_str step, url, text;
+	uint32_t page;
+};
+/* Links of a queued document, durable when it returns. New ones are due at once, pages always. *ret_refused: new ones beyond
+ * CW_LINKS_FEED_MAX. */
+int cw_inbox_links_add(struct cw_inbox *inbox, const struct cw_inbox_document *document, const struct cw_inbox_found *found,
+                       size_t n, size_t *ret_refused, struct cw_error *err);
+int cw_inbox_link(struct cw_inbox *inbox, uint64_t id, struct cw_inbox_link *ret, struct cw_error *err); /* -ENOENT */
+/* The live page of that number, from 1. -ENOENT. */
+int cw_inbox_page(struct cw_inbox *inbox, const char *feed, const char *step, uint32_t page, struct cw_inbox_link *ret,
+                  struct cw_error *err);
+/* The live link that is to be fetched next: pages, then what was never fetched, then the others, each in the order of their finding.
+ * step NULL = any; except: ids that are not wanted. -ENOENT. */
+int cw_inbox_link_next(struct cw_inbox *inbox, const char *feed, const char *step, struct cw_wall now, bool only_new,
+                       const uint64_t *except, size_t n_except, struct cw_inbox_link *ret, struct cw_error *err);
+/* When the next link of the feed is due; NONE: none will be. */
+int cw_inbox_link_due(struct cw_inbox *inbox, const char *feed, struct cw_wall *ret, struct cw_error *err);
+/* Saved in the batch. The next page after an unchanged one is due at once. */
+int cw_inbox_link_failed(struct cw_inbox *inbox, uint64_t id, const char *outcome, const char *detail,
+                         struct cw_wall next_due, struct cw_error *err);
+int cw_inbox_link_unchanged(struct cw_inbox *inbox, uint64_t id, const char *outcome, struct cw_wall next_due,
+                            struct cw_error *err);
+/* The pages that were found after a page (0 = the feed's url) are due, as it did not change. */
+int cw_inbox_pages_due(struct cw_inbox *inbox, const char *feed, uint64_t link, struct cw_error *err);
+/* Every live link that is ever fetched again is due now. */
+int cw_inbox_links_ask(struct cw_inbox *inbox, const char *feed, struct cw_error *err);
+/* The configuration of a step changed: what was fetched is not due again (immutable), or is. */
+int cw_inbox_links_settle(struct cw_inbox *inbox, const char *feed, const char *step, bool immutable,
+                          struct cw_error *err);
+
+struct cw_inbox_links_count {
+	uint64_t live, fetched, failing, waiting; /* waiting: due and not yet fetched */
+	uint64_t gone;                            /* not live */
+	char *failing_url, *failing_detail;       /* owned: of one that fails; NULL = none does */
+	char failing_outcome[CW_OUTCOME_MAX];
+};
+void cw_inbox_links_count_clear(struct cw_inbox_links_count *count);
+/* Links of one step that are no pages, or of any step that are. */
+int cw_inbox_links_count(struct cw_inbox *inbox, const char *feed, const char *step, bool pages,
+                         struct cw_inbox_links_count *ret, struct cw_error *err);
+
+/* Documents of a feed that wait to be committed. */
+int cw_inbox_queued(struct cw_inbox *inbox, const char *feed, uint64_t *ret, struct cw_error *err);
 
 struct cw_inbox_counts {
 	uint64_t queued, queued_bytes;

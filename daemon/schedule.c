@@ -26,6 +26,7 @@ struct cw_host {
 	unsigned running;
 	int64_t allowed_ns; /* monotonic: no start before */
 	struct cw_schedule_feed *first, *last;
+	struct cw_schedule_turn *turns, **turns_end;
 	char name[];
 };
 
@@ -241,9 +242,20 @@ static struct cw_host *host_get(struct cw_schedule *schedule, const char *name)
 		return NULL;
 	memcpy(host->name, name, strlen(name) + 1);
 	host->loopback = is_loopback(name);
+	host->turns_end = &host->turns;
 	host->next = schedule->buckets[hash % HOST_BUCKETS];
 	schedule->buckets[hash % HOST_BUCKETS] = host;
 	return host;
+}
+
+static void host_waits(struct cw_schedule *schedule, struct cw_host *host)
+{
+	if (host->waiting)
+		return;
+	host->waiting = true;
+	host->next_waiting = NULL;
+	*schedule->waiting_end = host;
+	schedule->waiting_end = &host->next_waiting;
 }
 
 static void ready_add(struct cw_schedule *schedule, struct cw_schedule_feed *feed)
@@ -257,12 +269,7 @@ static void ready_add(struct cw_schedule *schedule, struct cw_schedule_feed *fee
 	else
 		host->first = feed;
 	host->last = feed;
-	if (!host->waiting) {
-		host->waiting = true;
-		host->next_waiting = NULL;
-		*schedule->waiting_end = host;
-		schedule->waiting_end = &host->next_waiting;
-	}
+	host_waits(schedule, host);
 }
 
 static void ready_remove(struct cw_schedule_feed *feed)
@@ -349,6 +356,22 @@ static void start(struct cw_schedule *schedule, struct cw_schedule_feed *feed, s
 		cw_schedule_ended(schedule, feed);
 }
 
+static void turn_start(struct cw_schedule *schedule, struct cw_host *host)
+{
+	struct cw_schedule_turn *turn = host->turns;
+
+	host->turns = turn->next;
+	if (!host->turns)
+		host->turns_end = &host->turns;
+	turn->waiting = false;
+	turn->running = true;
+	host->running++;
+	schedule->running++;
+	if (!host->loopback)
+		host->allowed_ns = cw_mono_now().ns + schedule->config->host_delay_ms * 1000000;
+	turn->start(turn->arg);
+}
+
 /* Starts what may start now. Returns the monotonic moment at which a host that was asked too recently may be asked
  * again, or 0. */
 static int64_t ready_run(struct cw_schedule *schedule, struct cw_wall now)
@@ -359,15 +382,19 @@ static int64_t ready_run(struct cw_schedule *schedule, struct cw_wall now)
 	while (*link && schedule->running < schedule->config->transfers) {
 		struct cw_host *host = *link;
 
-		while (host->first && schedule->running < schedule->config->transfers &&
+		while ((host->first || host->turns) && schedule->running < schedule->config->transfers &&
 		       host->running < schedule->config->per_host && host->allowed_ns <= mono) {
 			struct cw_schedule_feed *feed = host->first;
 
+			if (!feed) {
+				turn_start(schedule, host);
+				continue;
+			}
 			ready_remove(feed);
 			feed->asked = false;
 			start(schedule, feed, now);
 		}
-		if (!host->first) {
+		if (!host->first && !host->turns) {
 			*link = host->next_waiting;
 			if (!*link)
 				schedule->waiting_end = link;
@@ -393,11 +420,47 @@ static void timer_plan(struct cw_schedule *schedule, int64_t host_allowed_ns)
 		delay = CW_MIN(delay, schedule->outages.at[1]->outage_due.ms - now.ms);
 	if (!schedule->held && host_allowed_ns)
 		delay = CW_MIN(delay, (host_allowed_ns - cw_mono_now().ns) / 1000000 + 1);
-	if (!schedule->due.n && !schedule->outages.n && !host_allowed_ns) {
+	if (!schedule->due.n && !schedule->outages.n && !host_allowed_ns && !schedule->waiting) {
 		cw_timer_disarm(schedule->timer);
 		return;
 	}
 	cw_timer_arm(schedule->timer, CW_MAX(delay, 0));
+}
+
+int cw_schedule_turn_wait(struct cw_schedule *schedule, struct cw_schedule_turn *turn, const char *name,
+                          struct cw_error *err)
+{
+	struct cw_host *host = host_get(schedule, name);
+
+	if (!host)
+		return cw_error_nomem(err);
+	turn->host = host;
+	turn->next = NULL;
+	turn->waiting = true;
+	*host->turns_end = turn;
+	host->turns_end = &turn->next;
+	host_waits(schedule, host);
+	cw_timer_arm(schedule->timer, 0);
+	return 0;
+}
+
+void cw_schedule_turn_end(struct cw_schedule *schedule, struct cw_schedule_turn *turn)
+{
+	struct cw_host *host = turn->host;
+	struct cw_schedule_turn **link;
+
+	if (turn->waiting) {
+		for (link = &host->turns; *link != turn; link = &(*link)->next)
+			;
+		*link = turn->next;
+		if (!*link)
+			host->turns_end = link;
+	} else if (turn->running) {
+		host->running--;
+		schedule->running--;
+		cw_timer_arm(schedule->timer, 0);
+	}
+	turn->waiting = turn->running = false;
 }
 
 void cw_schedule_run(struct cw_schedule *schedule)

@@ -57,6 +57,22 @@ struct cw_schedule_feed {
 	struct cw_wall outage_due;
 };
 
+/*
+ * A transfer that belongs to no feed's address: it waits for its turn at its host, behind feeds that are due there, and
+ * counts like theirs. start(): it may begin; cw_schedule_turn_end() is to be called when it is over, or to give up waiting.
+ */
+struct cw_schedule_turn {
+	void (*start)(void *arg);
+	void *arg;
+	/* private */
+	struct cw_host *host;
+	struct cw_schedule_turn *next;
+	bool waiting, running;
+};
+int cw_schedule_turn_wait(struct cw_schedule *schedule, struct cw_schedule_turn *turn, const char *host,
+                          struct cw_error *err);
+void cw_schedule_turn_end(struct cw_schedule *schedule, struct cw_schedule_turn *turn);
+
 struct cw_schedule_ops {
 	/* Begin a transfer. 0: cw_schedule_ended() will be called. Negative: it could not begin, and the callback has
 	 * called cw_schedule_failed() so that the feed is not due any more. */

@@ -914,6 +914,158 @@ static int read_record(struct feed_reader *reader)
 }
 
 /*
+ * Steps and pages
+ */
+
+const struct cw_step *cw_feed_step(const struct cw_feed *feed, struct cw_str name)
+{
+	for (size_t i = 0; i < feed->n_steps; i++)
+		if (cw_str_eq(name, feed->steps[i].name))
+			return &feed->steps[i];
+	return NULL;
+}
+
+const char *cw_feed_next_step(const struct cw_feed *feed, const struct cw_step *step)
+{
+	return step + 1 < feed->steps + feed->n_steps ? step[1].name : "";
+}
+
+static int step_columns(struct feed_reader *reader, const struct conf_section *section, const char *key,
+                        enum cw_field_role role, struct cw_step *step)
+{
+	const struct conf_entry *entry = conf_entry(section, key);
+	struct cw_field *field;
+	int r = 0;
+
+	if (!entry)
+		return 0;
+	if (step->reader.format == CW_FORMAT_HTML) {
+		conf_mistake(reader->mistakes, section->file, entry->line,
+		             "%s names columns; in format html every <a> is a link: remove it or set format", key);
+		return 0;
+	}
+	field = add_field(&step->reader, role, (enum cw_value_id)0);
+	if (!field)
+		return -ENOMEM;
+	field->required = role == CW_FIELD_URL;
+	for (size_t i = 0; r == 0 && i < entry->n; i++)
+		r = conf_strings_add(&field->columns, entry->values[i].text);
+	return r;
+}
+
+static void check_step(struct feed_reader *reader, const struct conf_section *section, const struct cw_step *step)
+{
+	static const char *const html_only[] = { "link_class", "rel" };
+	size_t len = strlen(step->name);
+
+	if (!len || len >= CW_NAME_MAX ||
+	    strspn(step->name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") != len)
+		conf_mistake(reader->mistakes, section->file, section->line,
+		             "step \"%s\" is not a good name; use up to %u letters, digits, '-', '_' and '.'", step->name,
+		             CW_NAME_MAX - 1);
+	if (step->reader.format == CW_FORMAT_EVIDENCE || step->reader.format == CW_FORMAT_ILACS_REPORT)
+		COMPLAIN(reader, section, "format", "documents of format %s hold no links", cw_format_name(step->reader.format));
+	for (size_t i = 0; i < CW_ARRAY_LEN(html_only) && step->reader.format != CW_FORMAT_HTML; i++)
+		if (conf_entry(section, html_only[i]))
+			COMPLAIN(reader, section, html_only[i], "%s is for format html; remove it or correct format",
+			         html_only[i]);
+	if (step->reader.format != CW_FORMAT_HTML && !conf_entry(section, "link"))
+		conf_mistake(reader->mistakes, section->file, section->line,
+		             "step \"%s\" does not say where its links are; add link = \"column\"", step->name);
+	if (step->reader.format == CW_FORMAT_HTML && !step->link_contains.n && !step->link_class.n && !step->rel.n &&
+	    !step->text_contains.n)
+		conf_mistake(reader->mistakes, section->file, section->line,
+		             "step \"%s\" would follow every link; add link_contains, link_class, rel or text_contains",
+		             step->name);
+}
+
+static int read_step(struct feed_reader *reader, const struct conf_section *section)
+{
+	struct cw_feed *feed = reader->feed;
+	struct cw_step *steps, *step;
+	int r;
+
+	if (feed->n_steps == CW_STEPS_MAX) {
+		conf_mistake(reader->mistakes, section->file, section->line, "feed \"%s\" has more than %u steps",
+		             feed->name, CW_STEPS_MAX);
+		return 0;
+	}
+	if (cw_feed_step(feed, cw_str(section->title)))
+		conf_mistake(reader->mistakes, section->file, section->line,
+		             "feed \"%s\" has a second step \"%s\"; rename one", feed->name, section->title);
+	steps = reallocarray(feed->steps, feed->n_steps + 1, sizeof(*steps));
+	if (!steps)
+		return -ENOMEM;
+	feed->steps = steps;
+	step = &steps[feed->n_steps++];
+	*step = (struct cw_step){ .name = strdup(section->title), .line = section->line };
+	step->interval_ms = feed->interval_ms;
+	r = step->name ? conf_apply("step", section, step, reader->mistakes) : -ENOMEM;
+	if (r < 0)
+		return r;
+	step->reader.name = strdup(feed->name);
+	step->reader.file = strdup(feed->file);
+	step->reader.line = section->line;
+	step->reader.max_size = feed->max_size;
+	if (!step->reader.name || !step->reader.file)
+		return -ENOMEM;
+	r = step_columns(reader, section, "link", CW_FIELD_URL, step);
+	if (r == 0)
+		r = step_columns(reader, section, "text", CW_FIELD_TITLE, step);
+	if (r == 0)
+		check_step(reader, section, step);
+	return r;
+}
+
+static int read_pages(struct feed_reader *reader, const struct conf_section *section)
+{
+	struct cw_feed *feed = reader->feed;
+	struct cw_pages *pages = &feed->pages;
+	const struct conf_entry *until = conf_entry(section, "until");
+	enum cw_format format = feed->n_steps ? feed->steps[0].reader.format : feed->format;
+	int r;
+
+	if (pages->on) {
+		conf_mistake(reader->mistakes, section->file, section->line,
+		             "feed \"%s\" has second pages, the first are on line %u; join them", feed->name,
+		             pages->line);
+		return 0;
+	}
+	pages->on = true;
+	pages->line = section->line;
+	r = conf_apply("pages", section, pages, reader->mistakes);
+	if (r < 0)
+		return r;
+	if (until && (until->n != 1 || strcmp(until->values[0].text, "empty") != 0))
+		conf_mistake(reader->mistakes, section->file, until->line, "until can only be \"empty\"");
+	if ((pages->parameter != NULL) + (pages->rel.n > 0) + (pages->next_at != NULL) != 1)
+		conf_mistake(reader->mistakes, section->file, section->line,
+		             "pages need one of parameter, rel and next_at: how the next page is found");
+	if (pages->parameter && (!*pages->parameter || strpbrk(pages->parameter, "&=?#% \t\"<>")))
+		COMPLAIN(reader, section, "parameter", "'%s' is not the name of a parameter", pages->parameter);
+	if (pages->rel.n && format != CW_FORMAT_HTML)
+		COMPLAIN(reader, section, "rel", "rel is for a step of format html that reads the feed's url");
+	if (pages->next_at && format != CW_FORMAT_JSON)
+		COMPLAIN(reader, section, "next_at", "next_at is for a url that is read as json");
+	if (!feed->url)
+		conf_mistake(reader->mistakes, section->file, section->line, "pages of what? the feed has no url");
+	return 0;
+}
+
+static void step_clear(struct cw_step *step)
+{
+	struct cw_feed *reader = &step->reader;
+
+	for (size_t i = 0; i < reader->n_fields; i++)
+		conf_strings_clear(&reader->fields[i].columns);
+	free(reader->fields);
+	free(reader->name);
+	free(reader->file);
+	conf_free("step", step);
+	free(step->name);
+}
+
+/*
  * Examples
  */
 
@@ -1115,6 +1267,8 @@ static void check_format_keys(struct feed_reader *reader)
 
 	if (!conf_entry(reader->section, "format"))
 		return;
+	if (reader->feed->format == CW_FORMAT_HTML)
+		COMPLAIN(reader, reader->section, "format", "format html is for steps; for a table in a page use html-table");
 	for (size_t i = 0; i < CW_ARRAY_LEN(only); i++)
 		if (conf_entry(reader->section, only[i].key) && !(only[i].of & (1u << reader->feed->format)))
 			COMPLAIN(reader, reader->section, only[i].key,
@@ -1155,6 +1309,16 @@ static int read_sections(struct feed_reader *reader)
 	for (size_t i = 0; r == 0 && i < section->n_sections; i++)
 		if (section->sections[i]->known && strcmp(section->sections[i]->name, "expect") == 0)
 			r = read_expect(reader, section->sections[i]);
+	/* Pages are of whatever the first step reads. */
+	for (size_t i = 0; r == 0 && i < section->n_sections; i++)
+		if (section->sections[i]->known && strcmp(section->sections[i]->name, "step") == 0)
+			r = read_step(reader, section->sections[i]);
+	for (size_t i = 0; r == 0 && i < section->n_sections; i++)
+		if (section->sections[i]->known && strcmp(section->sections[i]->name, "pages") == 0)
+			r = read_pages(reader, section->sections[i]);
+	if (r == 0 && feed->n_steps && !feed->url)
+		conf_mistake(reader->mistakes, section->file, feed->steps[0].line,
+		             "feed \"%s\" has steps and no url to start from", feed->name);
 	return r;
 }
 
@@ -1236,6 +1400,10 @@ void conf_feed_clear(struct cw_feed *feed)
 		conf_strings_clear(&feed->expects[i].gives);
 	}
 	free(feed->expects);
+	for (size_t i = 0; i < feed->n_steps; i++)
+		step_clear(&feed->steps[i]);
+	free(feed->steps);
+	conf_free("pages", &feed->pages);
 	conf_strings_clear(&feed->absent);
 	conf_free("feed", feed);
 	free(feed->name);
@@ -1348,6 +1516,48 @@ bool conf_feed_has_text(const struct cw_feed *feed)
 	return false;
 }
 
+static bool step_key_foreign(const struct cw_step *step, const char *name)
+{
+	return (strcmp(name, "table") == 0 && step->reader.format != CW_FORMAT_HTML_TABLE) ||
+	       (strcmp(name, "delimiter") == 0 && step->reader.format != CW_FORMAT_CSV);
+}
+
+/* mapping: only what decides which links a document gives. */
+static void print_steps(const struct cw_feed *feed, bool mapping, struct cw_buf *out)
+{
+	static const char *const course[] = { "immutable", "interval", "max_links", NULL };
+
+	for (size_t i = 0; i < feed->n_steps; i++) {
+		const struct cw_step *step = &feed->steps[i];
+
+		cw_buf_puts(out, "    step ");
+		conf_put_quoted(out, step->name);
+		cw_buf_puts(out, " {\n");
+		for (size_t k = 0; k < conf_keys_n; k++) {
+			bool skip = strcmp(conf_keys[k].section, "step") != 0 || step_key_foreign(step, conf_keys[k].name);
+
+			for (size_t c = 0; mapping && course[c]; c++)
+				skip = skip || strcmp(conf_keys[k].name, course[c]) == 0;
+			if (!skip)
+				conf_print_key(&conf_keys[k], step, 2, out);
+		}
+		for (size_t k = 0; k < step->reader.n_fields; k++)
+			conf_print_list(out, 2, step->reader.fields[k].role == CW_FIELD_URL ? "link" : "text",
+			                &step->reader.fields[k].columns);
+		cw_buf_puts(out, "    }\n");
+	}
+	if (!feed->pages.on)
+		return;
+	cw_buf_puts(out, "    pages {\n");
+	for (size_t k = 0; k < conf_keys_n; k++) {
+		bool counts = !strcmp(conf_keys[k].name, "first") || !strcmp(conf_keys[k].name, "by");
+
+		if (strcmp(conf_keys[k].section, "pages") == 0 && (feed->pages.parameter || !counts))
+			conf_print_key(&conf_keys[k], &feed->pages, 2, out);
+	}
+	cw_buf_puts(out, "    }\n");
+}
+
 void conf_feed_print(const struct cw_feed *feed, struct cw_buf *out)
 {
 	cw_buf_puts(out, "feed ");
@@ -1367,6 +1577,7 @@ void conf_feed_print(const struct cw_feed *feed, struct cw_buf *out)
 	}
 	if (feed->kind != CW_KIND_NONE)
 		conf_print_text(out, 1, "kind", cw_kind_def(feed->kind)->name);
+	print_steps(feed, false, out);
 	if (!cw_format_names_kind(feed->format))
 		print_record(feed, out);
 	print_release(feed->release, out);
@@ -1395,6 +1606,7 @@ void conf_feed_print_mapping(const struct cw_feed *feed, struct cw_buf *out)
 		for (size_t k = 0; k < CW_ARRAY_LEN(keys) && strcmp(conf_keys[i].section, "feed") == 0; k++)
 			if (strcmp(conf_keys[i].name, keys[k]) == 0)
 				conf_print_key(&conf_keys[i], feed, 1, out);
+	print_steps(feed, true, out);
 	print_record(feed, out);
 	print_release(feed->release, out);
 }

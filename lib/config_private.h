@@ -108,7 +108,7 @@ enum conf_type {
 };
 
 struct conf_key {
-	const char *section; /* "main", "feed", "record", "map", "constants", "expect", "risk", "signal" */
+	const char *section; /* "main", "feed", "step", "pages", "record", "map", "constants", "expect", "risk", "signal" */
 	const char *name;
 	enum conf_type type;
 	size_t offset;

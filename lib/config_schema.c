@@ -14,7 +14,7 @@
 /* In the order of enum cw_format, enum cw_tier, enum cw_log_level, enum cw_level, enum cw_criterion. */
 static const char *const format_words[] = {
 	"html-table", "csv", "json", "ndjson", "evidence", "feed", "xml", "xlsx", "ods", "ilacs-report", "govuk-content",
-	"akoma-ntoso", NULL
+	"akoma-ntoso", "html", NULL
 };
 static const char *const tier_words[] = { "A", "B", "C", "D", NULL };
 static const char *const log_words[] = { "error", "warning", "notice", "info", "debug", NULL };
@@ -64,6 +64,16 @@ bool cw_feed_may_give(const struct cw_feed *feed, enum cw_kind kind)
 	{                                                                                                              \
 		.section = "feed", .name = key, .type = ktype, .offset = offsetof(struct cw_feed, field), .min = low,  \
 		.max = high, .def = dflt, .help = text                                                                 \
+	}
+#define STEP(key, ktype, field, low, high, dflt, text)                                                                 \
+	{                                                                                                              \
+		.section = "step", .name = key, .type = ktype, .offset = offsetof(struct cw_step, field), .min = low,  \
+		.max = high, .def = dflt, .help = text                                                                 \
+	}
+#define PAGES(key, ktype, field, low, high, dflt, text)                                                                \
+	{                                                                                                              \
+		.section = "pages", .name = key, .type = ktype, .offset = offsetof(struct cw_pages, field),            \
+		.min = low, .max = high, .def = dflt, .help = text                                                     \
 	}
 #define COLUMNS(where, key, text)                                                                                      \
 	{                                                                                                              \
@@ -226,6 +236,37 @@ const struct conf_key conf_keys[] = {
 	FEED("signals", CONF_LIST, signals, 0, 0, NULL, "the signals to look for in texts; all when it is not set"),
 	FEED("delimiter", CONF_CHAR, delimiter, 0, 0, ",", "between the fields of a CSV file"),
 
+	{ .section = "step",
+	  .name = "format",
+	  .type = CONF_WORD,
+	  .offset = offsetof(struct cw_step, reader.format),
+	  .def = "html",
+	  .words = format_words,
+	  .base = CW_FORMAT_HTML_TABLE,
+	  .help = "how to read the documents that hold the links" },
+	COLUMNS("step", "link", "columns that hold the address; not for html, where it is every <a>"),
+	COLUMNS("step", "text", "columns that hold the words of the link; likewise"),
+	STEP("table", CONF_COUNT, reader.table, 0, 1000, "0", "as in a feed"),
+	STEP("rows_at", CONF_TEXT, reader.rows_at, 0, 0, NULL, "as in a feed"),
+	STEP("delimiter", CONF_CHAR, reader.delimiter, 0, 0, ",", "as in a feed"),
+	STEP("encoding", CONF_TEXT, reader.encoding, 0, 0, NULL, "as in a feed"),
+	STEP("link_contains", CONF_LIST, link_contains, 0, 0, NULL, "follow links whose address holds one of these"),
+	STEP("link_class", CONF_LIST, link_class, 0, 0, NULL, "follow links of one of these classes"),
+	STEP("rel", CONF_LIST, rel, 0, 0, NULL, "follow links of one of these relations"),
+	STEP("text_contains", CONF_LIST, text_contains, 0, 0, NULL, "follow links whose words hold one of these"),
+	STEP("immutable", CONF_BOOL, immutable, 0, 0, "false", "what was fetched once is not fetched again"),
+	STEP("interval", CONF_DURATION, interval_ms, SECOND, 366 * DAY, NULL,
+	     "between two fetches of one link; unless set, the feed's"),
+	STEP("max_links", CONF_COUNT, max_links, 1, CW_LINKS_FEED_MAX, "1000", "links fetched in one run"),
+
+	PAGES("parameter", CONF_TEXT, parameter, 0, 0, NULL, "parameter of the address that counts"),
+	PAGES("first", CONF_COUNT, first, 0, 1000000, "0", "its value on the first page"),
+	PAGES("by", CONF_COUNT, by, 1, 1000000, "1", "how much it grows from page to page"),
+	{ .section = "pages", .name = "until", .type = CONF_NAME, .def = "empty", .help = "what ends the pages" },
+	PAGES("max", CONF_COUNT, max, 1, 10000, "20", "pages at most"),
+	PAGES("rel", CONF_LIST, rel, 0, 0, NULL, "relation of the link to the next page"),
+	PAGES("next_at", CONF_TEXT, next_at, 0, 0, NULL, "path of the next page's address in a JSON document"),
+
 	COLUMNS("record", "council", "columns that name the council, by code or name; all are used"),
 	COLUMNS("record", "event_date", "when it happened"),
 	COLUMNS("record", "published_at", "when it became public"),
@@ -383,6 +424,8 @@ const char *conf_key_home(const char *name)
 		      { "number", "a number of a record" },
 		      { "release", "the release of a feed" },
 		      { "measure", "a measure of a release" },
+		      { "step", "a step of a feed" },
+		      { "pages", "the pages of a feed" },
 		      { "expect", "an expect of a feed" },
 		      { "risk", "risk.conf" },
 		      { "signal", "a signal of risk.conf" },
@@ -429,6 +472,8 @@ static struct conf_grammar number_grammar = { .name = "number", .titled = true }
 static struct conf_grammar record_grammar = { .name = "record" };
 static struct conf_grammar measure_grammar = { .name = "measure", .titled = true };
 static struct conf_grammar release_grammar = { .name = "release" };
+static struct conf_grammar step_grammar = { .name = "step", .titled = true };
+static struct conf_grammar pages_grammar = { .name = "pages" };
 static struct conf_grammar expect_grammar = { .name = "expect" };
 static struct conf_grammar feed_grammar = { .name = "feed", .titled = true };
 static struct conf_grammar signal_grammar = { .name = "signal", .titled = true };
@@ -465,7 +510,8 @@ static bool build_grammar(void)
 {
 	static const struct conf_grammar *const in_record[] = { &map_grammar,    &constants_grammar, &where_grammar,
 		                                                &column_grammar, &number_grammar,    NULL };
-	static const struct conf_grammar *const in_feed[] = { &record_grammar, &release_grammar, &expect_grammar, NULL };
+	static const struct conf_grammar *const in_feed[] = { &record_grammar, &step_grammar,   &pages_grammar,
+		                                               &release_grammar, &expect_grammar, NULL };
 	static const struct conf_grammar *const in_release[] = { &measure_grammar, NULL };
 	static const struct conf_grammar *const in_risk[] = { &signal_grammar, NULL };
 	static const struct conf_grammar *const in_main[] = { &feed_grammar, &risk_grammar, NULL };
@@ -476,7 +522,8 @@ static bool build_grammar(void)
 	static const struct {
 		struct conf_grammar *grammar;
 		const char *section;
-	} from[] = { { &record_grammar, "record" }, { &where_grammar, "where" },
+	} from[] = { { &record_grammar, "record" }, { &step_grammar, "step" }, { &pages_grammar, "pages" },
+		     { &where_grammar, "where" },
 		     { &column_grammar, "column" }, { &number_grammar, "number" },
 		     { &release_grammar, "release" }, { &measure_grammar, "measure" }, { &expect_grammar, "expect" }, { &feed_grammar, "feed" },
 		     { &signal_grammar, "signal" }, { &risk_grammar, "risk" },     { &main_grammar, "main" },

@@ -524,6 +524,7 @@ static const struct {
 	                           "there is none." },
 	[CW_REASON_CONTRADICTION] = { "contradiction", true, false,
 	                              "Read the text and import what it says as a classified statement, or drop it." },
+	[CW_REASON_FOLLOWED] = { "followed", false, false, "Nothing to do: the document behind the link is fetched." },
 };
 
 const char *cw_reason_name(enum cw_reason reason)

@@ -11,6 +11,7 @@ static const char *const kind_names[] = {
 	[CW_MSG_STOP] = "stop",           [CW_MSG_EVIDENCE] = "evidence",         [CW_MSG_REJECTS] = "rejects",
 	[CW_MSG_DONE] = "done",           [CW_MSG_BATCH_ACK] = "batch_ack",       [CW_MSG_ANNOUNCE] = "announce",
 	[CW_MSG_FEED_STATE] = "feed_state", [CW_MSG_SETTLE] = "settle",           [CW_MSG_COMMITTED] = "committed",
+	[CW_MSG_LINKS] = "links",         [CW_MSG_LINKS_ACK] = "links_ack",
 };
 
 const char *cw_message_kind_name(enum cw_message_kind kind)
@@ -103,7 +104,10 @@ int cw_document_info_put(struct cw_buf *buf, const struct cw_document_info *info
 	cw_buf_put_u64(buf, (uint64_t)info->fetched_at.ms);
 	cw_buf_put_u64(buf, info->size);
 	cw_buf_append(buf, info->sha256, sizeof(info->sha256));
-	return cw_buf_put_u64(buf, info->order);
+	cw_buf_put_u64(buf, info->order);
+	cw_buf_put_str(buf, info->step);
+	cw_buf_put_str(buf, info->link_text);
+	return cw_buf_put_str(buf, info->parent_url);
 }
 
 /* Written by cw_document_info_put. */
@@ -122,9 +126,47 @@ int cw_document_info_get(struct cw_cursor *cursor, struct cw_document_info *ret,
 	for (size_t i = 0; i < sizeof(info.sha256); i++)
 		info.sha256[i] = cw_get_u8(cursor);
 	info.order = cw_get_u64(cursor);
+	info.step = cw_get_str(cursor, CW_NAME_MAX);
+	info.link_text = cw_get_str(cursor, CW_LINK_TEXT_MAX);
+	info.parent_url = cw_get_str(cursor, CW_URL_MAX);
 	if (cw_cursor_done(cursor) < 0 || !info.id || !info.attempt || !info.feed.len || !cw_wall_known(info.fetched_at))
 		return cw_error_set(err, -EBADMSG, "malformed document description");
 	*ret = info;
+	return 0;
+}
+
+/* Read by cw_doc_link_get. */
+int cw_doc_link_put(struct cw_buf *buf, const struct cw_doc_link *link)
+{
+	cw_buf_put_str(buf, link->step);
+	cw_buf_put_str(buf, link->url);
+	return cw_buf_put_str(buf, link->text);
+}
+
+/* An address that a URL parser and a person read alike: no control characters, blanks or fragment. */
+static bool link_url_sane(struct cw_str url)
+{
+	if (!((url.len > 7 && memcmp(url.at, "http://", 7) == 0) || (url.len > 8 && memcmp(url.at, "https://", 8) == 0)))
+		return false;
+	for (size_t i = 0; i < url.len; i++)
+		if ((unsigned char)url.at[i] <= ' ' || url.at[i] == 0x7f || url.at[i] == '#' || url.at[i] == '\\')
+			return false;
+	return true;
+}
+
+/* Written by cw_doc_link_put. */
+int cw_doc_link_get(struct cw_cursor *cursor, struct cw_doc_link *ret, struct cw_error *err)
+{
+	struct cw_doc_link link;
+
+	link.step = cw_get_str(cursor, CW_NAME_MAX);
+	link.url = cw_get_str(cursor, CW_URL_MAX);
+	link.text = cw_get_str(cursor, CW_LINK_TEXT_MAX);
+	if (cursor->bad || !link_url_sane(link.url)) {
+		cursor->bad = true;
+		return cw_error_set(err, -EBADMSG, "malformed link");
+	}
+	*ret = link;
 	return 0;
 }
 

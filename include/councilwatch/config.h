@@ -30,6 +30,7 @@ enum cw_format {
 	CW_FORMAT_ILACS_REPORT,  /* an inspection report of Ofsted's, PDF */
 	CW_FORMAT_GOVUK_CONTENT, /* a page of the GOV.UK Content API: each change note is a row */
 	CW_FORMAT_AKOMA_NTOSO,   /* metadata of a judgment: one row */
+	CW_FORMAT_HTML,          /* a page of links: for steps only */
 };
 const char *cw_format_name(enum cw_format format); /* "html-table" */
 /* Does the document itself say of what kind each statement is? Such a feed has no kind and no record. */
@@ -113,6 +114,19 @@ struct cw_feed_release {
 /* What it means that a row of an earlier document is not there any more. */
 enum cw_missing { CW_MISSING_NOTHING };
 
+struct cw_step;
+
+/* Pages of one list: the feed's url, then others until one is empty. */
+struct cw_pages {
+	bool on;
+	unsigned line;
+	char *parameter;             /* of the query that counts: page k has first + k * by; NULL = pages are linked */
+	unsigned first, by;
+	unsigned max;                /* pages in all, the first one included */
+	struct cw_strings rel;       /* HTML: the link to the next page has one of these */
+	char *next_at;               /* JSON: path of the member that holds the address of the next page; NULL = none */
+};
+
 struct cw_feed {
 	char *name;                  /* "ofsted-ilacs-summary"; letters, digits, '-', '_', '.' */
 	char *file;                  /* where it is configured, for messages */
@@ -160,6 +174,9 @@ struct cw_feed {
 	size_t n_columns;
 	struct cw_heading *columns;
 	struct cw_feed_release *release; /* NULL = figures are not compared */
+	struct cw_pages pages;
+	size_t n_steps;              /* from the url to the documents that format reads; 0 = the url is one */
+	struct cw_step *steps;
 	size_t n_expects;
 	struct cw_expect {
 		char *input;         /* a sample document as text, or NULL */
@@ -170,6 +187,25 @@ struct cw_feed {
 	} *expects;
 	char reading[CW_SHA256_HEX]; /* over all that decides how a document is read: mapping, councils, aliases */
 };
+
+/* How to get from one document to the next ones: which of its links are followed, and how. */
+struct cw_step {
+	char *name;                  /* as a feed's; distinct within the feed */
+	unsigned line;
+	struct cw_feed reader;       /* how its documents are read: format and what belongs to that; its fields are URL, from the
+	                                columns of the link, and TITLE, from those of its text. Format HTML: every <a> */
+	struct cw_strings link_contains; /* what a link must have to be followed: one of each list that is not empty */
+	struct cw_strings link_class;    /* HTML */
+	struct cw_strings rel;           /* HTML */
+	struct cw_strings text_contains; /* folded when compared */
+	bool immutable;              /* what was fetched once does not change */
+	int64_t interval_ms;         /* else it is fetched again after this */
+	unsigned max_links;          /* fetched in one run */
+};
+/* By name; NULL. */
+const struct cw_step *cw_feed_step(const struct cw_feed *feed, struct cw_str name);
+/* Of the step that reads what this one's links lead to; "" = the feed's own format. */
+const char *cw_feed_next_step(const struct cw_feed *feed, const struct cw_step *step);
 
 struct cw_config {
 	char *file;

@@ -236,6 +236,7 @@ enum cw_reason {
 	CW_REASON_NOT_A_COUNCIL,        /* a region, a nation, a district or another body: counted only */
 	CW_REASON_SUPPRESSED,           /* a row of figures that the publisher withholds or does not have; counted only */
 	CW_REASON_CONTRADICTION,        /* a text says of one thing that it is opened and closed */
+	CW_REASON_FOLLOWED,             /* a link that was handed on: the document behind it gives the evidence; counted only */
 	CW_REASON_COUNT
 };
 const char *cw_reason_name(enum cw_reason reason);  /* "unknown_council" */

@@ -86,6 +86,15 @@
 #define CW_TEXT_COUNCILS_MAX 40u
 #define CW_TEXT_FINDINGS_MAX 64u
 
+/* Links that one document may give: more is not an index that a person made. */
+#define CW_LINKS_MAX 10000u
+/* Text of a link, bytes: enough for a title. */
+#define CW_LINK_TEXT_MAX 500u
+/* Links that are remembered of one feed: with one of 500 bytes each, 50 MB. */
+#define CW_LINKS_FEED_MAX 100000u
+/* Steps of one feed: index, section, provider, report is as deep as publishers go. */
+#define CW_STEPS_MAX 8u
+
 /* A document in hand at this many deaths of a worker is set aside as poison. */
 #define CW_POISON_DEATHS 2u
 

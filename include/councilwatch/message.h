@@ -30,6 +30,7 @@ enum cw_message_kind {
 	CW_MSG_CREDIT = 3,     /* number = more documents it will take */
 	CW_MSG_CHUNK_ACK = 4,  /* number = chunks of this document taken since the last ack */
 	CW_MSG_SENT = 5,       /* all evidence of this document is handed to the assessor */
+	CW_MSG_LINKS = 6,      /* sequence from 0; count links found in this document; payload: cw_doc_link_put... */
 	/* daemon -> normaliser */
 	CW_MSG_DOCUMENT = 10,  /* payload: struct cw_document_info */
 	CW_MSG_CHUNK = 11,     /* number = offset; payload: bytes */
@@ -37,6 +38,7 @@ enum cw_message_kind {
 	CW_MSG_DROP = 13,      /* forget this document: its lease is gone (also to the assessor, of an announcement that
 	                          crossed with the commit of an earlier attempt) */
 	CW_MSG_STOP = 14,      /* finish what is in hand, then exit 0 (also to the assessor) */
+	CW_MSG_LINKS_ACK = 15, /* number = batches of links of this document that are durable since the last ack */
 	/* normaliser -> assessor */
 	CW_MSG_EVIDENCE = 20,  /* sequence from 0; count records; payload: cw_evidence_put... */
 	CW_MSG_REJECTS = 21,   /* sequence shared with EVIDENCE; count records; payload: cw_reject_put... */
@@ -74,6 +76,7 @@ const char *cw_message_kind_name(enum cw_message_kind kind);
 #define CW_DOC_REPLAY 2u     /* committed before; read again with today's configuration, it replaces what it said */
 #define CW_DOC_RETRY 4u      /* with REPLAY: because rows were quarantined; what it tells now is news */
 #define CW_DOC_SUBMITTED 8u  /* handed in (submit socket, drop folder), not fetched */
+#define CW_DOC_PAGE 16u     /* a page after the first: it may be empty, which ends the pages */
 struct cw_document_info {
 	uint64_t id;
 	uint32_t attempt;
@@ -85,9 +88,22 @@ struct cw_document_info {
 	uint64_t size;                /* bytes, uncompressed */
 	unsigned char sha256[CW_SHA256_LEN];
 	uint64_t order;               /* assessor commits documents in this order (dispatch order); another each time it is queued */
+	struct cw_str step;           /* the step of the feed that reads it; empty = the feed's own format */
+	struct cw_str link_text;      /* of the link that led to it, and the page where that stood; may be empty */
+	struct cw_str parent_url;
 };
 int cw_document_info_put(struct cw_buf *buf, const struct cw_document_info *info);
 int cw_document_info_get(struct cw_cursor *cursor, struct cw_document_info *ret, struct cw_error *err);
+
+/* A link that a step's document holds. The normaliser says what it found; whether it is followed is the daemon's to
+ * decide. Strings borrowed. */
+struct cw_doc_link {
+	struct cw_str step; /* that reads the document behind it; empty = the feed's own format */
+	struct cw_str url;  /* absolute, http or https, without fragment */
+	struct cw_str text; /* at most CW_LINK_TEXT_MAX bytes, white space in runs of one blank */
+};
+int cw_doc_link_put(struct cw_buf *buf, const struct cw_doc_link *link);
+int cw_doc_link_get(struct cw_cursor *cursor, struct cw_doc_link *ret, struct cw_error *err);
 
 /* What became of a document's rows. */
 struct cw_document_tally {

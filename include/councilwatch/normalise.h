@@ -29,9 +29,11 @@ struct cw_normalise_sink {
 	int (*evidence)(void *arg, const struct cw_evidence *evidence);
 	int (*reject)(void *arg, const struct cw_reject *reject);
 	void *arg;
+	int (*link)(void *arg, const struct cw_doc_link *link); /* of a step's document; may be NULL */
 };
 
-/* config and feed are borrowed until free; info is copied. A feed without any field, and info without a time of
+/* With info->step the document is one of that step's, and gives links instead of evidence.
+ * config and feed are borrowed until free; info is copied. A feed without any field, and info without a time of
  * fetching, are fine. 0 or -ENOMEM. */
 int cw_normaliser_new(const struct cw_config *config, const struct cw_feed *feed, const struct cw_document_info *info,
                       const struct cw_normalise_sink *sink, struct cw_normaliser **ret, struct cw_error *err);

@@ -205,7 +205,7 @@ static void test_duplicate(void **state)
 	assert_int_equal(again.id, first.id);
 	assert_int_equal(again.state, CW_INBOX_QUEUED);
 	cw_inbox_document_clear(&again);
-	assert_int_equal(cw_inbox_settle(world->inbox, first.id, &info, "sha256:one", &err), 0);
+	assert_int_equal(cw_inbox_settle(world->inbox, first.id, &info, "sha256:one", NULL, &err), 0);
 	reopen(world);
 	assert_int_equal(store(world, &meta, "hello", 5, 2, NULL, &again, &err), CW_INBOX_DUPLICATE);
 	assert_int_equal(again.id, first.id);
@@ -245,7 +245,7 @@ static void settle(struct world *world, uint64_t id, enum cw_reason outcome, con
 	struct cw_commit_info info = { .tally = { .outcome = outcome } };
 	struct cw_error err;
 
-	assert_int_equal(cw_inbox_settle(world->inbox, id, &info, config, &err), 0);
+	assert_int_equal(cw_inbox_settle(world->inbox, id, &info, config, NULL, &err), 0);
 }
 
 static void test_unchanged(void **state)
@@ -306,24 +306,24 @@ static void test_validators(void **state)
 	struct cw_error err;
 
 	cw_inbox_feed_init(&feed);
-	assert_int_equal(cw_inbox_validators(world->inbox, "a", "http://x/", "sha256:one", &validators, &err), 0);
+	assert_int_equal(cw_inbox_validators(world->inbox, "a", "", "http://x/", "sha256:one", &validators, &err), 0);
 	assert_null(validators.etag);
 	meta.etag = "\"v1\"";
 	meta.last_modified = "yesterday";
 	assert_int_equal(store(world, &meta, "one", 3, 3, &feed, &document, &err), CW_INBOX_STORED);
 	reopen(world);
-	assert_int_equal(cw_inbox_validators(world->inbox, "a", "http://x/", "sha256:one", &validators, &err), 0);
+	assert_int_equal(cw_inbox_validators(world->inbox, "a", "", "http://x/", "sha256:one", &validators, &err), 0);
 	assert_string_equal(validators.etag, "\"v1\"");
 	assert_string_equal(validators.last_modified, "yesterday");
 	cw_validators_clear(&validators);
 	/* They are of that address only … */
-	assert_int_equal(cw_inbox_validators(world->inbox, "a", "http://y/", "sha256:one", &validators, &err), 0);
+	assert_int_equal(cw_inbox_validators(world->inbox, "a", "", "http://y/", "sha256:one", &validators, &err), 0);
 	assert_null(validators.etag);
 	/* … and not for content that deserves another try. */
 	settle(world, document.id, CW_REASON_UNPARSABLE, "sha256:one");
-	assert_int_equal(cw_inbox_validators(world->inbox, "a", "http://x/", "sha256:two", &validators, &err), 0);
+	assert_int_equal(cw_inbox_validators(world->inbox, "a", "", "http://x/", "sha256:two", &validators, &err), 0);
 	assert_null(validators.etag);
-	assert_int_equal(cw_inbox_validators(world->inbox, "a", "http://x/", "sha256:one", &validators, &err), 0);
+	assert_int_equal(cw_inbox_validators(world->inbox, "a", "", "http://x/", "sha256:one", &validators, &err), 0);
 	assert_non_null(validators.etag);
 	cw_validators_clear(&validators);
 	cw_inbox_document_clear(&document);
@@ -331,7 +331,7 @@ static void test_validators(void **state)
 	meta = meta_of("a", T0 + 1, CW_DOC_IMPORTED);
 	assert_int_equal(store(world, &meta, "two", 3, 3, NULL, &document, &err), CW_INBOX_STORED);
 	cw_inbox_document_clear(&document);
-	assert_int_equal(cw_inbox_validators(world->inbox, "a", "http://x/", "sha256:one", &validators, &err), 0);
+	assert_int_equal(cw_inbox_validators(world->inbox, "a", "", "http://x/", "sha256:one", &validators, &err), 0);
 	assert_null(validators.etag);
 }
 
@@ -422,7 +422,7 @@ static void test_crash_after_finish(void **state)
 	assert_int_equal(cw_inbox_feed_load(world->inbox, "a", &feed, &err), 0);
 	assert_int_equal(feed.next_due.ms, T0 + 3600000);
 	assert_int_equal(feed.unconfirmed_document, document.id);
-	assert_int_equal(cw_inbox_validators(world->inbox, "a", "http://x/", "sha256:one", &validators, &err), 0);
+	assert_int_equal(cw_inbox_validators(world->inbox, "a", "", "http://x/", "sha256:one", &validators, &err), 0);
 	assert_string_equal(validators.etag, "\"v1\"");
 	cw_validators_clear(&validators);
 	cw_inbox_document_clear(&document);
@@ -455,7 +455,7 @@ static void test_final_transaction_is_one(void **state)
 	assert_int_equal(store(world, &meta, data, 1 << 20, 10000, &feed, &document, &err), CW_INBOX_STORED);
 	check_content(world, &document, data, 1 << 20);
 	cw_inbox_document_clear(&document);
-	assert_int_equal(cw_inbox_validators(world->inbox, "a", "http://x/", "sha256:one", &validators, &err), 0);
+	assert_int_equal(cw_inbox_validators(world->inbox, "a", "", "http://x/", "sha256:one", &validators, &err), 0);
 	assert_non_null(validators.etag);
 	cw_validators_clear(&validators);
 	free(data);
@@ -632,7 +632,7 @@ static void settle_with(struct world *world, uint64_t id, enum cw_reason row, en
 
 	if (row)
 		info.tally.reasons[row] = 1;
-	assert_int_equal(cw_inbox_settle(world->inbox, id, &info, "sha256:one", &err), 0);
+	assert_int_equal(cw_inbox_settle(world->inbox, id, &info, "sha256:one", NULL, &err), 0);
 }
 
 static void test_requeue(void **state)
@@ -715,12 +715,15 @@ static void test_version_1(void **state)
 	assert_int_equal(cw_inbox_feed_save(world->inbox, "a", &feed, &err), 0);
 	cw_inbox_close(world->inbox);
 	world->inbox = NULL;
-	execute(world, "ALTER TABLE feed DROP COLUMN reading; PRAGMA user_version = 1");
+	execute(world, "DROP INDEX document_of_link; DROP TABLE link; DROP TABLE link_from;"
+	               "ALTER TABLE document DROP COLUMN step; ALTER TABLE document DROP COLUMN link;"
+	               "ALTER TABLE document DROP COLUMN link_text; ALTER TABLE document DROP COLUMN parent_url;"
+	               "ALTER TABLE feed DROP COLUMN reading; PRAGMA user_version = 1");
 	reopen(world);
 	assert_int_equal(cw_inbox_requeue_mended(world->inbox, "a", "first", &n, &err), 0);
 	assert_int_equal(cw_inbox_feed_load(world->inbox, "a", &feed, &err), 0);
 	assert_int_equal(feed.failures, 4);
-	assert_int_equal(ask(world, "PRAGMA user_version"), 2);
+	assert_int_equal(ask(world, "PRAGMA user_version"), 3);
 }
 
 static void test_damaged(void **state)

@@ -27,6 +27,7 @@ struct cw_format_ops {
 };
 
 extern const struct cw_format_ops cw_format_csv;
+extern const struct cw_format_ops cw_format_html;
 extern const struct cw_format_ops cw_format_html_table;
 extern const struct cw_format_ops cw_format_json;
 extern const struct cw_format_ops cw_format_ndjson;

@@ -5,27 +5,19 @@
  * The table is the first one whose rows have the feed's headings among the first CW_HEADINGS_WITHIN, or the one the feed counts
  * out. Tables inside tables (pages laid out with tables) are looked at by themselves: what is in an inner
  * one is not text of the outer one's cell. Cells that span columns or rows count in each of them.
- *
- * libxml2 is given blocks of one size whatever came, so that its look-ahead cannot make the result depend
- * on how the document was cut.
  */
 #include <errno.h>
 #include <string.h>
 
-#include <libxml/HTMLparser.h>
-#include <libxml/parserInternals.h>
-
 #include <councilwatch/limits.h>
 
 #include "format.h"
+#include "html_push.h"
 
-#define BLOCK 16384u
 #define TABLES_DEEP 8u
 #define SLOPPY 32               /* elements that may stay open in a table before they are dropped */
 #define SPAN_MAX 65534u         /* as in the HTML standard */
 #define SPANNED_MAX (16u << 20) /* bytes that row spans may repeat in one document */
-#define UNPARSED_MAX (8u << 20) /* one tag, comment or script */
-#define ATTRIBUTES_MAX 2048u    /* of a tag longer than a block: libxml2 compares each with all before it */
 
 struct cell {
 	uint32_t text, text_len; /* into text */
@@ -57,16 +49,7 @@ struct table {
 
 struct html {
 	struct cw_record *record;
-	htmlParserCtxtPtr parser;
-	char block[BLOCK];
-	size_t n_block;
-	/* Of a tag that libxml2 waits for the end of: how far it has been looked through, and what was found. */
-	size_t looked;
-	unsigned words;
-	char quote;
-	bool in_tag;
-	int error; /* -errno from a handler */
-	bool settled;
+	struct html_push push;
 	bool chosen; /* a table has been found to be the one; those inside it are not */
 	unsigned n_tables;
 	unsigned depth; /* tables open now */
@@ -82,16 +65,12 @@ struct html {
 
 static void stop(struct html *html, int error)
 {
-	if (error < 0 && !html->error)
-		html->error = error;
-	html->settled = true;
-	xmlStopParser(html->parser);
+	html_push_stop(&html->push, error);
 }
 
 static void fail(struct html *html, enum cw_reason reason, const char *what, unsigned limit)
 {
-	cw_record_fail(html->record, reason, "%s (the limit is %u)", what, limit);
-	stop(html, 0);
+	html_push_fail(&html->push, reason, what, limit);
 }
 
 static struct table *current(struct html *html)
@@ -264,7 +243,7 @@ static void end_row(struct html *html, struct table *table)
 {
 	int r;
 
-	if (!table->in_row || html->settled)
+	if (!table->in_row || html->push.settled)
 		return;
 	end_cell(table);
 	table->in_row = false;
@@ -395,7 +374,7 @@ static void start_table(struct html *html)
 	if (!table)
 		return;
 	table->number = html->n_tables;
-	table->level = html->parser->nameNr;
+	table->level = html->push.parser->nameNr;
 	table->mute = html->mute;
 	table->headed = table->in_head = table->in_row = table->in_cell = false;
 	table->tried = 0;
@@ -411,7 +390,7 @@ static void end_table(struct html *html)
 	if (table) {
 		end_row(html, table);
 		drop_spans(table);
-		if (table->headed && !html->settled)
+		if (table->headed && !html->push.settled)
 			stop(html, 0);
 	}
 	html->depth--;
@@ -424,7 +403,7 @@ static void end_table(struct html *html)
  */
 static void clear_to_table(struct html *html, const struct table *table, const xmlChar *row)
 {
-	htmlParserCtxtPtr parser = html->parser;
+	htmlParserCtxtPtr parser = html->push.parser;
 
 	html->mute = table->mute;
 	if (table->level < 1 || parser->nameNr <= table->level + SLOPPY)
@@ -439,9 +418,9 @@ static void start_element(void *arg, const xmlChar *name, const xmlChar **atts)
 	struct html *html = arg;
 	struct table *table = current(html);
 
-	if (html->settled)
+	if (html->push.settled)
 		return;
-	if (html->parser->nameNr > (int)CW_DEPTH_MAX) {
+	if (html->push.parser->nameNr > (int)CW_DEPTH_MAX) {
 		fail(html, CW_REASON_TOO_LARGE, "elements are nested too deep", CW_DEPTH_MAX);
 		return;
 	}
@@ -473,7 +452,7 @@ static void end_element(void *arg, const xmlChar *name)
 	struct html *html = arg;
 	struct table *table = current(html);
 
-	if (html->settled)
+	if (html->push.settled)
 		return;
 	if (is_any(name, muted)) {
 		html->mute -= html->mute > 0;
@@ -512,7 +491,7 @@ static void characters(void *arg, const xmlChar *text, int n)
 	size_t left = n > 0 ? (size_t)n : 0;
 	struct cell *cell;
 
-	if (html->settled || html->mute || !table || !table->in_cell)
+	if (html->push.settled || html->mute || !table || !table->in_cell)
 		return;
 	cell = &table->cells[table->n_cells - 1];
 	while (left) {
@@ -557,8 +536,7 @@ static void html_free(void *state)
 
 	if (!html)
 		return;
-	if (html->parser)
-		htmlFreeParserCtxt(html->parser);
+	html_push_close(&html->push);
 	for (size_t i = 0; i < TABLES_DEEP; i++) {
 		cw_buf_clear(&html->tables[i].text);
 		cw_buf_clear(&html->tables[i].hrefs);
@@ -581,7 +559,7 @@ static int begin(struct cw_record *record, void **ret)
 		.cdataBlock = nothing, /* scripts and styles */
 	};
 	struct html *html = calloc(1, sizeof(*html));
-	htmlSAXHandler copy = handlers;
+	int r;
 
 	*ret = html;
 	if (!html)
@@ -594,117 +572,17 @@ static int begin(struct cw_record *record, void **ret)
 	html->texts = calloc(CW_COLUMNS_MAX, sizeof(*html->texts));
 	html->links = calloc(CW_COLUMNS_MAX, sizeof(*html->links));
 	html->row_cells = calloc(cw_record_slots(record) + 1, sizeof(*html->row_cells));
-	html->parser = htmlCreatePushParserCtxt(&copy, html, NULL, 0, NULL, XML_CHAR_ENCODING_UTF8);
-	if (!html->texts || !html->links || !html->row_cells || !html->parser)
+	r = html_push_open(&html->push, record, &handlers, html);
+	if (r < 0 || !html->texts || !html->links || !html->row_cells)
 		return -ENOMEM;
-	htmlCtxtUseOptions(html->parser, HTML_PARSE_RECOVER | HTML_PARSE_NONET | HTML_PARSE_NOERROR |
-	                                     HTML_PARSE_NOWARNING | HTML_PARSE_NODEFDTD | HTML_PARSE_IGNORE_ENC |
-	                                     HTML_PARSE_COMPACT);
 	return 0;
-}
-
-/*
- * A tag may be megabytes long for a picture in an attribute, but not for a hundred thousand attributes. libxml2 may
- * wait past the end of a tag (it forgets between two blocks that it is inside quotes), so what it has not taken
- * yet may hold several.
- */
-static bool many_attributes(struct html *html)
-{
-	const char *text = (const char *)html->parser->input->cur;
-	size_t len = (size_t)(html->parser->input->end - html->parser->input->cur);
-
-	if (len < BLOCK / 2 || len < html->looked) {
-		html->looked = 0;
-		html->words = 0;
-		html->quote = 0;
-		html->in_tag = false;
-		return false;
-	}
-	for (; html->looked + 1 < len && html->words <= ATTRIBUTES_MAX; html->looked++) {
-		char c = text[html->looked], next = text[html->looked + 1] | 0x20;
-
-		if (!html->in_tag) {
-			html->in_tag = c == '<' && next >= 'a' && next <= 'z';
-			html->words = 0;
-		} else if (html->quote) {
-			html->quote = c == html->quote ? 0 : html->quote;
-		} else if (c == '"' || c == '\'') {
-			html->quote = c;
-		} else if (c == '>') {
-			html->in_tag = false;
-		} else if (c == ' ' || c == '\n' || c == '\t' || c == '\r' || c == '\f' || c == '/') {
-			html->words++;
-		}
-	}
-	return html->words > ATTRIBUTES_MAX;
-}
-
-/* How much at the end of the block is not whole yet: a tag that is still open, or else a character. libxml2's push
- * parser forgets between two pieces that it is inside an attribute's quotes, and then takes nothing more until the end. */
-static size_t unfinished(const char *block, size_t n)
-{
-	const char *open = memrchr(block, '<', n);
-	size_t keep = 0;
-
-	if (open > block && !memchr(open, '>', n - (size_t)(open - block)))
-		return n - (size_t)(open - block);
-	while (keep < 3 && keep < n && ((unsigned char)block[n - 1 - keep] & 0xc0) == 0x80)
-		keep++;
-	if (keep < n && ((unsigned char)block[n - 1 - keep] & 0xc0) == 0xc0)
-		keep++;
-	return keep;
-}
-
-/* Gives libxml2 what is whole in the block. */
-static int parse_block(struct html *html, bool last)
-{
-	size_t n = html->n_block, keep = last ? 0 : unfinished(html->block, n);
-
-	n -= keep;
-	if (many_attributes(html)) {
-		fail(html, CW_REASON_TOO_LARGE, "a tag of too many attributes", ATTRIBUTES_MAX);
-		return 1;
-	}
-	(void)htmlParseChunk(html->parser, html->block, (int)n, last); /* malformed markup is the normal case */
-	memmove(html->block, html->block + n, keep);
-	html->n_block = keep;
-	if (html->parser->errNo == XML_ERR_NO_MEMORY)
-		return -ENOMEM;
-	if (html->error)
-		return html->error;
-	if (!html->settled && !last && html->parser->input->end - html->parser->input->cur > (ptrdiff_t)UNPARSED_MAX)
-		fail(html, CW_REASON_TOO_LARGE, "one tag, comment or script of too many bytes", UNPARSED_MAX);
-	return html->settled;
 }
 
 static int feed(void *state, const char *text, size_t len)
 {
 	struct html *html = state;
 
-	while (len && !html->settled) {
-		const char *nul = memchr(text, 0, len);
-		size_t n = CW_MIN(nul ? (size_t)(nul - text) : len, BLOCK - html->n_block);
-		int r;
-
-		memcpy(html->block + html->n_block, text, n);
-		html->n_block += n;
-		text += n;
-		len -= n;
-		/* libxml2 takes NUL for the end of its input; the HTML standard makes it U+FFFD. */
-		if (text == nul && BLOCK - html->n_block >= 3) {
-			memcpy(html->block + html->n_block, "\xef\xbf\xbd", 3);
-			html->n_block += 3;
-			text++;
-			len--;
-			continue;
-		}
-		if (html->n_block < BLOCK && text != nul)
-			break;
-		r = parse_block(html, false);
-		if (r < 0)
-			return r;
-	}
-	return html->settled;
+	return html_push_feed(&html->push, text, len);
 }
 
 static int end(void *state)
@@ -713,13 +591,13 @@ static int end(void *state)
 	unsigned wanted = cw_record_feed(html->record)->table;
 	int r = 0;
 
-	if (!html->settled)
-		r = parse_block(html, true);
-	while (r >= 0 && !html->settled && html->depth)
+	if (!html->push.settled)
+		r = html_push_end(&html->push);
+	while (r >= 0 && !html->push.settled && html->depth)
 		end_table(html);
-	if (r < 0 || html->error)
-		return r < 0 ? r : html->error;
-	if (html->chosen || html->settled)
+	if (r < 0 || html->push.error)
+		return r < 0 ? r : html->push.error;
+	if (html->chosen || html->push.settled)
 		return 0;
 	if (!html->n_tables)
 		cw_record_fail(html->record, CW_REASON_UNPARSABLE, "there is no table in it");

@@ -5,7 +5,7 @@
 static const struct cw_format_ops *const formats[] = {
 	&cw_format_csv,      &cw_format_html_table, &cw_format_json,        &cw_format_ndjson,
 	&cw_format_evidence, &cw_format_feed,       &cw_format_xml,         &cw_format_govuk_content,
-	&cw_format_ods,      &cw_format_xlsx,       &cw_format_akoma_ntoso,
+	&cw_format_ods,      &cw_format_xlsx,       &cw_format_akoma_ntoso,   &cw_format_html,
 };
 
 /* Formats whose libraries not every program may link. */

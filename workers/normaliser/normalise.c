@@ -9,6 +9,7 @@
 
 #include "encoding.h"
 #include "format.h"
+#include "links.h"
 
 /* Bytes looked at to tell what kind of file it really is. */
 #define LOOK 512u
@@ -124,22 +125,30 @@ static int decoded(void *arg, const char *text, size_t len)
 int cw_normaliser_new(const struct cw_config *config, const struct cw_feed *feed, const struct cw_document_info *info,
                       const struct cw_normalise_sink *sink, struct cw_normaliser **ret, struct cw_error *err)
 {
-	struct cw_normaliser *normaliser = calloc(1, sizeof(*normaliser));
+	const struct cw_step *step = info->step.len ? cw_feed_step(feed, info->step) : NULL;
+	const struct cw_feed *reader = step ? &step->reader : feed;
+	struct cw_normaliser *normaliser;
 	int r;
 
+	if (info->step.len && !step)
+		return cw_error_set(err, -ENOENT, "feed %s has no step \"%.*s\"", feed->name, (int)info->step.len,
+		                    info->step.at);
+	normaliser = calloc(1, sizeof(*normaliser));
 	if (!normaliser)
 		return cw_error_nomem(err);
-	normaliser->format = cw_format_ops(feed->format);
+	normaliser->format = cw_format_ops(reader->format);
 	if (!normaliser->format) {
 		free(normaliser);
 		return cw_error_set(err, -EOPNOTSUPP, "feed %s: format %s cannot be read", feed->name,
-		                    cw_format_name(feed->format));
+		                    cw_format_name(reader->format));
 	}
-	r = cw_record_new(config, feed, info, sink, &normaliser->record);
+	r = cw_record_new(config, reader, info, sink, &normaliser->record);
+	if (r == 0 && step)
+		r = cw_record_follow(normaliser->record, feed, step);
 	if (r == 0)
 		r = normaliser->format->begin(normaliser->record, &normaliser->state);
 	if (r == 0 && !normaliser->format->raw)
-		r = cw_decoder_new(feed->encoding, info->content_type,
+		r = cw_decoder_new(reader->encoding, info->content_type,
 		                   normaliser->format->markup ? CW_DECLARED_IN_HTML
 		                   : normaliser->format->xml  ? CW_DECLARED_IN_XML
 		                                              : CW_DECLARED_NOWHERE,
@@ -185,6 +194,21 @@ int cw_normaliser_feed(struct cw_normaliser *normaliser, const void *data, size_
 	return r < 0 ? failed(normaliser, r, err) : r;
 }
 
+/* Pages end with one that has nothing in it. */
+static bool may_be_empty(const struct cw_normaliser *normaliser)
+{
+	return cw_record_info(normaliser->record)->flags & CW_DOC_PAGE;
+}
+
+static void settle_links(struct cw_normaliser *normaliser, const struct cw_document_tally *tally)
+{
+	const struct cw_links *links = cw_record_links(normaliser->record);
+
+	if (cw_links_none(links) && !may_be_empty(normaliser))
+		cw_record_fail(normaliser->record, CW_REASON_NO_ROWS, "none of its %llu links is one that step \"%s\" follows",
+		               (unsigned long long)tally->rows, cw_links_step(links)->name);
+}
+
 /* What the rows came to, when nothing was wrong with the document as such. */
 static void settle(struct cw_normaliser *normaliser)
 {
@@ -193,6 +217,12 @@ static void settle(struct cw_normaliser *normaliser)
 	if (cw_record_failed(normaliser->record))
 		return;
 	cw_record_tally(normaliser->record, &tally);
+	if (cw_record_links(normaliser->record)) {
+		settle_links(normaliser, &tally);
+		return;
+	}
+	if (may_be_empty(normaliser) && tally.rows == tally.reasons[CW_REASON_BLANK_ROW])
+		return;
 	if (tally.rows == tally.reasons[CW_REASON_BLANK_ROW])
 		cw_record_fail(normaliser->record, CW_REASON_NO_ROWS, "no row in it");
 	else if (tally.rows == tally.reasons[CW_REASON_BAD_ROW] + tally.reasons[CW_REASON_BLANK_ROW])

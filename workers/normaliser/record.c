@@ -9,6 +9,7 @@
 
 #include <councilwatch/limits.h>
 
+#include "links.h"
 #include "record.h"
 #include "release.h"
 #include "text_record.h"
@@ -134,6 +135,8 @@ struct cw_record {
 
 	size_t best_fields; /* of the nearest miss; 0 = none yet */
 	struct cw_buf best; /* its cells, each ended by NUL */
+	struct cw_links *links; /* of a step's document; NULL: rows are evidence */
+	const struct cw_strings *next_rel;
 	char *base;         /* address that relative links start from; owned; NULL = none */
 
 	uint64_t row;
@@ -408,18 +411,19 @@ static int set_up_release(struct cw_record *record, const struct cw_feed_release
 
 static int set_up_info(struct cw_record *record, const struct cw_document_info *info)
 {
-	struct cw_str *texts[] = { &record->info.feed, &record->info.url, &record->info.content_type };
-	size_t at[3];
+	struct cw_str *texts[] = { &record->info.feed,      &record->info.url,       &record->info.content_type,
+		                   &record->info.step,      &record->info.link_text, &record->info.parent_url };
+	size_t at[CW_ARRAY_LEN(texts)];
 
 	record->info = *info;
 	cw_buf_init(&record->info_text, 4u * CW_FIELD_MAX);
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < CW_ARRAY_LEN(texts); i++) {
 		at[i] = record->info_text.len;
 		cw_buf_append(&record->info_text, texts[i]->at, texts[i]->len);
 	}
 	if (record->info_text.failed)
 		return record->info_text.failed;
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < CW_ARRAY_LEN(texts); i++)
 		texts[i]->at = cw_buf_str(&record->info_text) + at[i];
 	record->fetched_day = cw_wall_day(info->fetched_at);
 	record->too_late = record->fetched_day == CW_DAY_NONE ? CW_DAY_NONE : record->fetched_day + 1;
@@ -530,10 +534,18 @@ static void patterns_free(struct pattern *patterns, size_t n)
 	free(patterns);
 }
 
+int cw_record_follow(struct cw_record *record, const struct cw_feed *feed, const struct cw_step *step)
+{
+	if (feed->pages.on && feed->pages.rel.n && step == feed->steps)
+		record->next_rel = &feed->pages.rel;
+	return cw_links_new(record, feed, step, &record->links);
+}
+
 void cw_record_free(struct cw_record *record)
 {
 	if (!record)
 		return;
+	cw_links_free(record->links);
 	for (size_t i = 0; i < record->n_wheres; i++) {
 		patterns_free(record->wheres[i].is, record->wheres[i].n_is);
 		patterns_free(record->wheres[i].not, record->wheres[i].n_not);
@@ -1009,6 +1021,56 @@ int cw_record_bad_row(struct cw_record *record, uint64_t row, struct cw_str text
 	r = reject_v(record, CW_REASON_BAD_ROW, cw_str(""), text, fmt, args);
 	va_end(args);
 	return r;
+}
+
+/* --- links --- */
+
+struct cw_links *cw_record_links(const struct cw_record *record)
+{
+	return record->links;
+}
+
+const struct cw_strings *cw_record_next_rel(const struct cw_record *record)
+{
+	return record->next_rel;
+}
+
+int cw_record_followed(struct cw_record *record, const struct cw_doc_link *link, bool counts)
+{
+	if (counts)
+		record->tally.reasons[CW_REASON_FOLLOWED]++;
+	return record->sink.link ? record->sink.link(record->sink.arg, link) : 0;
+}
+
+int cw_record_set_base(struct cw_record *record, struct cw_str href)
+{
+	struct cw_str url;
+	char *base;
+	int r = cw_record_url(record, href, &url);
+
+	if (r)
+		return r < 0 ? r : 0;
+	base = strndup(url.at, url.len);
+	if (!base)
+		return -ENOMEM;
+	free(record->base);
+	record->base = base;
+	return 0;
+}
+
+/* The columns of the link and of its words. */
+static int link_row(struct cw_record *record, uint64_t row, const struct cw_cell *cells)
+{
+	static const struct field none;
+	const struct field *url = &none, *text = &none;
+
+	for (size_t i = 0; i < record->n_fields; i++) {
+		if (record->fields[i].config->role == CW_FIELD_URL)
+			url = &record->fields[i];
+		else if (record->fields[i].config->role == CW_FIELD_TITLE)
+			text = &record->fields[i];
+	}
+	return cw_links_row(record->links, row, cells, url->slots, url->n_slots, text->slots, text->n_slots);
 }
 
 /* --- texts --- */
@@ -1936,6 +1998,10 @@ static int give(struct cw_record *record, struct cw_evidence *evidence)
 		if (r < 0)
 			return r;
 	}
+	/* A document that a link led to is the statement itself. */
+	if (!evidence->url.len && record->info.parent_url.len && !(record->info.flags & CW_DOC_PAGE) &&
+	    is_http(record->info.url) && record->info.url.len <= CW_URL_MAX)
+		evidence->url = record->info.url;
 	evidence->row = record->row;
 	record->tally.evidence++;
 	if (record->release) {
@@ -2096,6 +2162,8 @@ int cw_record_row(struct cw_record *record, uint64_t row, const struct cw_cell *
 		if (cells[i].text.len > CW_FIELD_MAX)
 			return cw_record_bad_row(record, row, cells[i].text, "\"%s\" is over %u bytes long",
 			                         record->slots[i].name, CW_FIELD_MAX);
+	if (record->links)
+		return link_row(record, row, cells);
 	cw_record_start_row(record, row);
 	r = is_wanted(record, cells);
 	if (r < 0)

@@ -98,6 +98,17 @@ int cw_record_url(struct cw_record *record, struct cw_str href, struct cw_str *r
 /* First moment that is too late to be known when the document was fetched; CW_DAY_NONE when that is not known. */
 int32_t cw_record_too_late(const struct cw_record *record);
 
+/* Documents of a step: their rows are links (links.h). feed is the one that has the step, borrowed. 0 or -ENOMEM. */
+struct cw_links;
+int cw_record_follow(struct cw_record *record, const struct cw_feed *feed, const struct cw_step *step);
+struct cw_links *cw_record_links(const struct cw_record *record); /* NULL: rows are evidence */
+/* Relations of the link to the next page, when this document is one whose pages are linked; else NULL. */
+const struct cw_strings *cw_record_next_rel(const struct cw_record *record);
+/* Hands a link on. counts: the row is one that was followed. 0 or -errno. */
+int cw_record_followed(struct cw_record *record, const struct cw_doc_link *link, bool counts);
+/* What relative addresses start from, itself resolved; what is not an http address is passed over. 0 or -ENOMEM. */
+int cw_record_set_base(struct cw_record *record, struct cw_str href);
+
 /* Settles the whole document: the first reason given stays. */
 void cw_record_fail(struct cw_record *record, enum cw_reason reason, const char *fmt, ...) CW_PRINTF(3, 4);
 bool cw_record_failed(const struct cw_record *record);

@@ -59,9 +59,12 @@ struct document {
 	uint64_t received;
 	bool whole;        /* DOCUMENT_END has come */
 	bool settled;      /* further bytes change nothing */
+	bool ended;        /* the normaliser has said what it came to */
 	bool done;         /* DONE is on its way */
 	uint32_t sequence; /* batches sent */
 	uint32_t unacked;
+	uint32_t link_sequence; /* batches of links sent to the daemon, and not yet known to be durable */
+	uint32_t links_unacked;
 	struct cw_mono began;
 };
 
@@ -72,7 +75,7 @@ struct cw_worker {
 	struct outbox work, evidence;
 	struct cw_timer *heartbeat, *again, *deadline;
 	struct document document;
-	struct batch records, rejects;
+	struct batch records, rejects, links;
 	uint64_t handled;
 	bool stopping;
 	int result;
@@ -166,11 +169,12 @@ static int tell_daemon(struct cw_worker *worker, enum cw_message_kind kind, uint
 static int send_batch(struct cw_worker *worker, struct batch *batch)
 {
 	struct document *document = &worker->document;
+	bool links = batch == &worker->links;
 	struct cw_message message = {
 		.kind = batch->kind,
 		.document = document->id,
 		.attempt = document->attempt,
-		.sequence = document->sequence,
+		.sequence = links ? document->link_sequence : document->sequence,
 		.count = batch->count,
 		.payload = { batch->buf.data, batch->buf.len },
 	};
@@ -178,11 +182,16 @@ static int send_batch(struct cw_worker *worker, struct batch *batch)
 
 	if (!batch->count)
 		return 0;
-	r = outbox_send(&worker->evidence, &message);
+	r = outbox_send(links ? &worker->work : &worker->evidence, &message);
 	if (r < 0)
 		return r;
-	document->sequence++;
-	document->unacked++;
+	if (links) {
+		document->link_sequence++;
+		document->links_unacked++;
+	} else {
+		document->sequence++;
+		document->unacked++;
+	}
 	batch->count = 0;
 	cw_buf_reset(&batch->buf);
 	return 0;
@@ -218,6 +227,14 @@ static int take_reject(void *arg, const struct cw_reject *reject)
 	return added(worker, &worker->rejects, before, cw_reject_put(&worker->rejects.buf, reject));
 }
 
+static int take_link(void *arg, const struct cw_doc_link *link)
+{
+	struct cw_worker *worker = arg;
+	size_t before = worker->links.buf.len;
+
+	return added(worker, &worker->links, before, cw_doc_link_put(&worker->links.buf, link));
+}
+
 /* --- one document --- */
 
 static void document_clear(struct cw_worker *worker)
@@ -230,7 +247,8 @@ static void document_clear(struct cw_worker *worker)
 	}
 	cw_normaliser_free(document->normaliser);
 	memset(document, 0, sizeof(*document));
-	worker->records.count = worker->rejects.count = 0;
+	worker->records.count = worker->rejects.count = worker->links.count = 0;
+	cw_buf_reset(&worker->links.buf);
 	cw_buf_reset(&worker->records.buf);
 	cw_buf_reset(&worker->rejects.buf);
 }
@@ -246,7 +264,7 @@ static void document_failed(struct document *document, enum cw_reason reason, co
 
 static void document_begin(struct cw_worker *worker, const struct cw_document_info *info)
 {
-	const struct cw_normalise_sink sink = { take_evidence, take_reject, worker };
+	const struct cw_normalise_sink sink = { take_evidence, take_reject, worker, take_link };
 	const struct cw_feed *feed = cw_config_feed(worker->config, info->feed);
 	struct document *document = &worker->document;
 	struct cw_error err = { 0 };
@@ -340,7 +358,7 @@ static int read_end(struct cw_worker *worker)
 	struct cw_error err = { 0 };
 	int r = 0;
 
-	if (document->normaliser && failed == CW_REASON_NONE) {
+	if (document->normaliser && failed == CW_REASON_NONE && !document->ended) {
 		r = cw_normaliser_end(document->normaliser, &tally, &err);
 		if (r > 0)
 			return 0;
@@ -351,9 +369,15 @@ static int read_end(struct cw_worker *worker)
 		} else {
 			r = read_failed(worker, r, &err);
 		}
+		document->ended = r == 0;
 	}
+	if (r == 0)
+		r = send_batch(worker, &worker->links);
 	if (r < 0)
 		return r;
+	/* The daemon has written the links down before anybody can take the document for done. */
+	if (document->links_unacked)
+		return 0;
 	document->tally.detail = cw_str(document->detail);
 	return send_done(worker);
 }
@@ -381,7 +405,8 @@ static int finish(struct cw_worker *worker)
 
 static bool window_open(const struct cw_worker *worker)
 {
-	return worker->document.unacked < CW_BATCH_WINDOW && !worker->evidence.first;
+	return worker->document.unacked < CW_BATCH_WINDOW && worker->document.links_unacked < CW_BATCH_WINDOW &&
+	       !worker->evidence.first;
 }
 
 /* One step of the document in hand. 1: there is more to do now; 0: wait for a message; -errno. */
@@ -400,7 +425,7 @@ static int step(struct cw_worker *worker)
 		return 0;
 	if (document->n_chunks)
 		r = read_slice(worker);
-	else if (document->whole)
+	else if (document->whole && !(document->ended && document->links_unacked))
 		r = read_end(worker);
 	else
 		return 0;
@@ -505,6 +530,11 @@ static int from_daemon(struct cw_worker *worker, const struct cw_message *messag
 		return on_chunk(worker, message, err);
 	case CW_MSG_DOCUMENT_END:
 		return on_end(worker, message, err);
+	case CW_MSG_LINKS_ACK:
+		if (ours(worker, message))
+			worker->document.links_unacked -=
+			    (uint32_t)CW_MIN(message->number, (uint64_t)worker->document.links_unacked);
+		return 0;
 	case CW_MSG_DROP:
 		return on_drop(worker, message);
 	case CW_MSG_STOP:
@@ -636,6 +666,8 @@ int cw_worker_new(const struct cw_config *config, struct cw_loop *loop, const ch
 	worker->rejects.kind = CW_MSG_REJECTS;
 	cw_buf_init(&worker->records.buf, CW_FRAME_MAX);
 	cw_buf_init(&worker->rejects.buf, CW_FRAME_MAX);
+	worker->links.kind = CW_MSG_LINKS;
+	cw_buf_init(&worker->links.buf, CW_FRAME_MAX);
 	r = cw_bus_new(&worker->bus, err);
 	if (r == 0)
 		r = outbox_open(worker, &worker->work, work, WORK_HWM, on_work, err);
@@ -671,6 +703,7 @@ void cw_worker_free(struct cw_worker *worker)
 	cw_bus_free(worker->bus);
 	cw_buf_clear(&worker->records.buf);
 	cw_buf_clear(&worker->rejects.buf);
+	cw_buf_clear(&worker->links.buf);
 	free(worker);
 }
 
