@@ -2,8 +2,10 @@
  * councilwatch history: how one council's level changed over time, and what changed it.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include <councilwatch/limits.h>
 #include <councilwatch/model.h>
 #include <councilwatch/render.h>
 
@@ -13,14 +15,36 @@
 static const struct cw_column columns[] = { { "WHEN", false },      { "WHAT", false },  { "LEVEL", false },
 	                                    { "KNOWLEDGE", false }, { "POINTS", true }, { "IN WORDS", false } };
 
+/* Moments of the line that draws the points over time. */
+#define LINE_MOMENTS 60
+
 struct history {
 	const struct cw_cli *cli;
 	const struct cw_council *council;
 	json_t *changes;       /* --json */
 	struct cw_table table; /* text */
 	struct cw_buf sentence;
-	int failed;
+	struct cw_buf csv; /* --csv: the row being made */
 };
+
+static int add_csv(struct history *h, const struct cw_change *change)
+{
+	char at[CW_WALL_TEXT];
+	int r;
+
+	cw_buf_reset(&h->csv);
+	cw_csv_field(&h->csv, true, h->council->id);
+	cw_csv_field(&h->csv, false, cw_wall_format(change->at, at));
+	cw_csv_field(&h->csv, false, cw_alert_kind_name(change->kind));
+	cw_csv_field(&h->csv, false, cw_level_name(change->after.level));
+	cw_csv_field(&h->csv, false, cw_level_name(change->previous_level));
+	cw_csv_field(&h->csv, false, cw_knowledge_name(change->after.knowledge));
+	cw_buf_printf(&h->csv, ",%.1f", cw_render_points(change->after.points));
+	cw_csv_field(&h->csv, false, cw_buf_str(&h->sentence));
+	r = cw_buf_puts(&h->csv, "\r\n");
+	fputs(cw_buf_str(&h->csv), stdout);
+	return r;
+}
 
 static int add_json(struct history *h, const struct cw_change *change)
 {
@@ -55,6 +79,8 @@ static int add_change(void *arg, const struct cw_change *change)
 		return r;
 	if (h->cli->json)
 		return add_json(h, change);
+	if (h->cli->csv)
+		return add_csv(h, change);
 
 	if (change->previous_level == after->level)
 		snprintf(level, sizeof(level), "%s", cw_level_name(after->level));
@@ -70,12 +96,77 @@ static int add_change(void *arg, const struct cw_change *change)
 	return h->table.failed;
 }
 
-static int print_history(struct history *h, const struct cw_assessment *last)
+/* When the first of the facts was there to know. */
+static int32_t first_day(const struct cw_history *facts)
+{
+	int32_t first = CW_DAY_NONE;
+
+	for (size_t i = 0; i < facts->n; i++) {
+		const struct cw_fact *fact = &facts->at[i];
+		int32_t day = cw_wall_day(cw_wall_known(fact->evidence.published_at) ? fact->evidence.published_at
+		                                                                     : fact->known_at);
+
+		if (!fact->heritage && (first == CW_DAY_NONE || day < first))
+			first = day;
+	}
+	return first;
+}
+
+/* Can the terminal draw them? As the locale says (POSIX: LC_ALL goes before LC_CTYPE before LANG). */
+static bool has_blocks(void)
+{
+	static const char *const names[] = { "LC_ALL", "LC_CTYPE", "LANG" };
+
+	for (size_t i = 0; i < CW_ARRAY_LEN(names); i++) {
+		const char *locale = getenv(names[i]);
+
+		if (locale && *locale)
+			return strcasestr(locale, "utf-8") || strcasestr(locale, "utf8");
+	}
+	return false;
+}
+
+/* The points over time, from nothing to the line of priority and above, in the colours of the levels. */
+static int print_line(const struct history *h, const struct cw_history *facts, int32_t until, struct cw_error *err)
+{
+	static const char *const blocks[] = { " ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█" };
+	static const char *const plain[] = { " ", ".", ".", ":", "-", "=", "+", "*", "#" };
+	const char *const *marks = has_blocks() ? blocks : plain;
+	const struct cw_risk *risk = &h->cli->config->risk;
+	int32_t from = first_day(facts);
+	char begin[CW_WALL_TEXT], end[CW_WALL_TEXT];
+	int r = 0;
+
+	if (from == CW_DAY_NONE || until - from < LINE_MOMENTS)
+		return 0;
+	printf("%s ", cw_day_format(from, begin));
+	for (int i = 0; i < LINE_MOMENTS && r == 0; i++) {
+		int32_t day = from + (int32_t)((int64_t)(until - from) * i / (LINE_MOMENTS - 1));
+		struct cw_assessment then;
+		double share;
+
+		r = cw_model_assess(risk, facts->at, facts->n, day, &then, err);
+		if (r < 0)
+			break;
+		/* Full height is twice the line of priority. */
+		share = risk->line_priority > 0 ? then.points / (2 * risk->line_priority) : 0;
+		cw_out_coloured(stdout, h->cli->colour, cw_out_level_colour(then.level),
+		                marks[then.points <= 0 ? 0 : CW_MIN(8, 1 + (int)(share * 8))]);
+		cw_assessment_clear(&then);
+	}
+	printf(" %s\n\n", cw_day_format(until, end));
+	return r;
+}
+
+static int print_history(struct history *h, const struct cw_assessment *last, const struct cw_history *facts,
+                         struct cw_error *err)
 {
 	char day[CW_WALL_TEXT];
 	struct cw_buf level;
 	int failed = 0, r;
 
+	if (h->cli->csv)
+		return 0;
 	if (h->cli->json) {
 		json_t *object = json_object();
 
@@ -97,6 +188,8 @@ static int print_history(struct history *h, const struct cw_assessment *last)
 	cw_out_text(stdout, h->council->name);
 	printf(" (%s) as of %s: %s\n\n", h->council->id, cw_day_format(last->as_of, day), cw_buf_str(&level));
 	cw_buf_clear(&level);
+	if (r == 0)
+		r = print_line(h, facts, last->as_of, err);
 	if (r < 0)
 		return r;
 	if (!h->table.n_cells) {
@@ -131,15 +224,19 @@ int cw_cmd_history(struct cw_cli *cli)
 		return cw_cli_fail_error(CW_EXIT_NO, &err, "cannot read the evidence about %s", h.council->name);
 	cw_table_init(&h.table, columns, CW_ARRAY_LEN(columns));
 	cw_buf_init(&h.sentence, 4096);
+	cw_buf_init(&h.csv, CW_ROW_MAX);
+	if (cli->csv)
+		fputs("council_id,time,kind,level,previous_level,knowledge,points,text\r\n", stdout);
 	h.changes = json_array();
 	r = cw_model_changes(&cli->config->risk, facts.at, facts.n, until, add_change, &h, &last, &err);
 	if (r >= 0) {
-		r = print_history(&h, &last);
+		r = print_history(&h, &last, &facts, &err);
 		cw_assessment_clear(&last);
 	}
 	cw_history_free(&facts);
 	cw_table_clear(&h.table);
 	cw_buf_clear(&h.sentence);
+	cw_buf_clear(&h.csv);
 	json_decref(h.changes);
 	if (r < 0 && !err.code)
 		cw_error_set(&err, r, "%s", strerror(-r));

@@ -11,7 +11,7 @@ const struct cw_command cw_commands[] = {
 	  cw_councils_options, cw_cmd_councils },
 	{ "explain", "COUNCIL", "why a council is at its level, down to quotes and links", CW_COMMAND_AS_OF, 1, 1, NULL,
 	  cw_cmd_explain },
-	{ "history", "COUNCIL", "how a council's level changed, and when", CW_COMMAND_AS_OF, 1, 1, NULL,
+	{ "history", "COUNCIL", "how a council's level changed, and when", CW_COMMAND_AS_OF | CW_COMMAND_CSV, 1, 1, NULL,
 	  cw_cmd_history },
 	{ "evidence", "[COUNCIL]", "the normalised evidence, all fields", CW_COMMAND_AS_OF, 0, 1, cw_evidence_options,
 	  cw_cmd_evidence },

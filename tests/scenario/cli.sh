@@ -66,7 +66,7 @@ run 2 councils --level terrible
 says "routine|watch|priority|intensive"
 run 2 councils --as-of 2024-02-30
 run 0 councils --json --as-of 2010-01-01
-json one 'all(c["level"] == "routine" and c["knowledge"] == "unknown" for c in value)'
+json one 'all((c["level"] == "routine" or c["criteria"]["specific"]["points"] == 10) and c["knowledge"] == "unknown" for c in value)'
 for name in halton Halton 876 E06000006 "Halton Borough Council" HALTON; do
 	run 0 explain "$name" --json --as-of 2024-12-31
 	json one 'value["council"]["id"] == "halton" and value["level"] == "intensive" and value["contributors"] and value["would_lower"] and value["constants"] and value["model"]["config"].startswith("sha256:")'
@@ -108,6 +108,18 @@ run 0 history Medway --json
 json one 'value["changes"]'
 run 0 history Medway
 says "floor_closed"
+run 0 history Medway --csv
+says "council_id,time,kind,level,previous_level,knowledge,points,text"
+says "medway,"
+run 0 councils --criterion ofsted --level intensive --since 2024-01-01 --json
+json one 'value and all(c["criteria"]["ofsted"]["level"] == "intensive" and c["since"] == "2024-01-01" and c["previous_level"] for c in value)'
+json one 'any(c["previous_level"] != "intensive" and c["previous_points"] < c["points"] for c in value)'
+run 0 councils --criterion ofsted --since 2024-01-01
+says "up from"
+run 0 councils --criterion ofsted --since 2024-01-01 --csv
+says "previous_level,previous_points"
+run 2 councils --criterion ofstead
+run 2 councils --since 2999-01-01
 run 0 quarantine list --json
 json one 'value and all(q["reason"] == "bad_value" and q["text"] == "to requires improvement" and q["mend"] for q in value)'
 run 0 quarantine
