@@ -336,6 +336,10 @@ static int open_pdf(struct document *document)
 	if (r < 0)
 		return r;
 	pages = cw_report_pdf_pages(document->pdf);
+	if (!pages) {
+		cw_record_fail(document->record, CW_REASON_UNPARSABLE, "a PDF without pages");
+		return 0;
+	}
 	if (pages > CW_REPORT_PAGES_MAX) {
 		cw_record_fail(document->record, CW_REASON_TOO_LARGE, "%u pages; a report has at most %u", pages,
 		               CW_REPORT_PAGES_MAX);

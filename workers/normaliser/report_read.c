@@ -1431,7 +1431,7 @@ static void find_title(struct reader *reader)
 {
 	struct cw_report *report = reader->report;
 	size_t zone = row_limit(reader, TITLE_ROWS), letter = row_limit(reader, LETTER_ROWS);
-	size_t at = NOWHERE, end = NOWHERE;
+	size_t at = NOWHERE, end = NOWHERE, stop;
 
 	for (size_t i = 0; i < CW_ARRAY_LEN(titles) && at == NOWHERE; i++) {
 		bool is_letter = titles[i].type >= CW_REPORT_JTAI || titles[i].type == CW_REPORT_FOCUSED_VISIT ||
@@ -1443,8 +1443,9 @@ static void find_title(struct reader *reader)
 	}
 	if (at == NOWHERE)
 		return;
-	/* Of a letter the title is what it is about, in a line or more. */
-	reader->title = printed(reader, at, CW_MAX(end, row_end(reader, at)));
+	/* Of a letter the title is what it is about, up to the end of the line. */
+	stop = phrase(reader, end, "children looked after and care leavers");
+	reader->title = printed(reader, at, stop != NOWHERE ? stop : CW_MAX(end, row_end(reader, at)));
 	reader->title_end = end;
 	switch (report->type) {
 	case CW_REPORT_SIF:
