@@ -17,6 +17,8 @@
 /* A report is published within a year of its visit (the longest in domain section 2 is 214 days), so an inspection
  * a year older than the first sight of an undated one is the earlier of the two. */
 #define REPORT_DELAY_MAX 365
+/* Within so many days of a visit a report is that of the visit. */
+#define REPORT_DELAY 250
 /* How far ahead the next change is looked for, days. Beyond it every impulse is nothing and every hold is over. */
 #define HORIZON_DAYS (20 * 366)
 #define NEAR_BUCKETS 1024
@@ -206,6 +208,17 @@ static bool same_text(struct cw_str a, struct cw_str b)
 	return a.len == b.len && memcmp(a.at, b.at, a.len) == 0;
 }
 
+/* Is the inspection of that day, which was published when it says (NONE: it does not), the one whose report an undated statement
+ * says was published on that day? No council is inspected twice before the first report. */
+static bool reported(int32_t day, struct cw_wall stated, struct cw_wall report)
+{
+	if (day == CW_DAY_NONE || !cw_wall_known(report))
+		return false;
+	if (cw_wall_known(stated))
+		return cw_wall_day(stated) == cw_wall_day(report);
+	return cw_wall_day(report) >= day && cw_wall_day(report) - day <= REPORT_DELAY;
+}
+
 /*
  * Near in time, or at the same address: of an undated statement; and of dated ones only where they claim the same
  * publication, or none (a date put right). Publishers reuse addresses.
@@ -216,6 +229,8 @@ static bool same_inspection(int32_t day_a, struct cw_str url_a, struct cw_wall s
 	bool dated = day_a != CW_DAY_NONE && day_b != CW_DAY_NONE;
 
 	if (dated && abs(day_a - day_b) <= cluster_days)
+		return true;
+	if (!dated && (reported(day_a, stated_a, stated_b) || reported(day_b, stated_b, stated_a)))
 		return true;
 	return (!dated || stated_a.ms == stated_b.ms) && url_a.len && same_text(url_a, url_b);
 }
@@ -503,6 +518,8 @@ static bool inspection_later(const struct inspection *a, const struct inspection
 
 	if (a->event_day != CW_DAY_NONE && b->event_day != CW_DAY_NONE)
 		return a->event_day != b->event_day ? a->event_day > b->event_day : a->known > b->known;
+	if (a->event_day == CW_DAY_NONE && b->event_day == CW_DAY_NONE && a->published_day != b->published_day)
+		return a->published_day > b->published_day;
 	undated = a->event_day == CW_DAY_NONE ? a : b;
 	other = undated == a ? b : a;
 	if (other->event_day != CW_DAY_NONE && other->event_day > undated->published_day)

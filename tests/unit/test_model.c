@@ -538,6 +538,34 @@ static void test_undated_superseded(void **state)
 	expect(&h, "230904", -1, CW_LEVEL_INTENSIVE);
 }
 
+/* A table of history says when reports were published and not when the visits were; all of it becomes known at once. */
+static void test_history_by_publication(void **state)
+{
+	static const struct {
+		const char *published;
+		enum cw_grade grade;
+	} rows[] = { { "190117", CW_GRADE_INADEQUATE }, { "230201", CW_GRADE_REQUIRES_IMPROVEMENT } };
+	struct history h = { 0 };
+	struct cw_assessment a;
+
+	(void)state;
+	for (size_t i = 0; i < CW_ARRAY_LEN(rows); i++) {
+		struct cw_fact *fact = capture(&h, NULL, "240830", i ? "p#2" : "p#1", rows[i].grade);
+
+		fact->evidence.published_at = cw_day_start(day_of(rows[i].published));
+		fact->feed = cw_str(i ? "second" : "first");
+	}
+	expect(&h, "190117", 60, CW_LEVEL_INTENSIVE);
+	expect(&h, "230201", 20, CW_LEVEL_PRIORITY);
+	expect(&h, "240901", 20, CW_LEVEL_WATCH);
+	/* The same inspection by the day of its visit is no other one. */
+	capture(&h, "221205", "240830", "p#3", CW_GRADE_REQUIRES_IMPROVEMENT)->feed = cw_str("judgements");
+	a = assess(&h, day_of("240901"));
+	assert_int_equal(a.level, CW_LEVEL_WATCH);
+	assert_int_equal(a.n_contributors, 1);
+	cw_assessment_clear(&a);
+}
+
 static void test_correction_taken_back(void **state)
 {
 	struct history h = { 0 };
@@ -1111,7 +1139,7 @@ int main(void)
 		cmocka_unit_test(test_who_is_believed),      cmocka_unit_test(test_stated_and_shown),
 		cmocka_unit_test(test_lapsed_apa_answered),  cmocka_unit_test(test_unreadable_cells),
 		cmocka_unit_test(test_older_inspection_returns), cmocka_unit_test(test_undated_inspection),
-		cmocka_unit_test(test_undated_superseded),   cmocka_unit_test(test_correction_taken_back),
+		cmocka_unit_test(test_undated_superseded), cmocka_unit_test(test_history_by_publication),   cmocka_unit_test(test_correction_taken_back),
 		cmocka_unit_test(test_leaders_inadequate),   cmocka_unit_test(test_derived_headline),
 		cmocka_unit_test(test_media_opens_no_floor), cmocka_unit_test(test_timestamp_only),
 		cmocka_unit_test(test_random_histories),     cmocka_unit_test(test_next_day),
