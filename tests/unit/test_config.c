@@ -783,7 +783,8 @@ static void test_odd_texts_read_back(void **state)
 	    "feed \"g\" { publisher = x tier = C format = csv kind = spend\n"
 	    "  release { decile = 12.5 minimum = 7 points = 0 measure \"amount\" { worse = lower points = 2.5\n"
 	    "   denominator = { \"all of it\", n } denominator_minimum = 30.5 } measure \"rate\" { worse = higher } }\n"
-	    "  record { rate = r period = y council = la amount = \"net, \\\"all\\\"\" event_date = y date_format = \"%Y@03-31\"\n"
+	    "  record { constants { published_at = 2024-01-02 url = \"https://example.org/a?b#c\" title = 'The \"t\"' }\n"
+	    "  rate = r period = y council = la amount = \"net, \\\"all\\\"\" event_date = y date_format = \"%Y@03-31\"\n"
 	    "  number \"amount\" { scale = -0.001 parentheses = on } map \"event_date\" { \"2024 (r)\" = 2024-03-31 }\n"
 	    "  where \"$x \\\"y\\\"\" { is = { \"a*\", \"\" } not = \"<= 5\" optional = on }\n"
 	    "  column \"net, \\\"all\\\"\" { also = { \"a\", \"b\" } } } }\n");
