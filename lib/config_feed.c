@@ -612,6 +612,10 @@ static bool names_column(const struct cw_feed *feed, const char *name)
 			if (strcmp(feed->release->measures[i].denominator.at[k], name) == 0)
 				return true;
 	for (size_t i = 0; i < feed->n_fields; i++)
+		for (size_t k = 0; k < feed->fields[i].n_parts; k++)
+			if (strcmp(feed->fields[i].parts[k].from, name) == 0)
+				return true;
+	for (size_t i = 0; i < feed->n_fields; i++)
 		for (size_t k = 0; k < feed->fields[i].columns.n; k++)
 			if (strcmp(feed->fields[i].columns.at[k], name) == 0)
 				return true;
@@ -647,6 +651,59 @@ static int read_column(struct feed_reader *reader, const struct conf_section *se
 			conf_mistake(reader->mistakes, section->file, also->values[i].line,
 			             "column \"%s\" names an empty heading", section->title);
 	return conf_apply("column", section, column, reader->mistakes);
+}
+
+/* Who has more than half: columns by the word that stands for each. */
+static int read_majority(struct feed_reader *reader, const struct conf_section *section)
+{
+	const struct conf_entry *of = conf_entry(section, "of"), *otherwise = conf_entry(section, "otherwise");
+	struct cw_field *field;
+	enum cw_value_id id;
+
+	if (!allowed(reader, section->title, section->line, &id))
+		return 0;
+	if (conf_entry(reader->record, section->title)) {
+		conf_mistake(reader->mistakes, section->file, section->line,
+		             "%s comes from a column already; remove one of the two", section->title);
+		return 0;
+	}
+	if (!of || of->n != 1 || !*of->values[0].text || !otherwise || otherwise->n != 1 || section->n_entries < 3) {
+		conf_mistake(reader->mistakes, section->file, section->line,
+		             "majority \"%s\" needs of = \"column\", otherwise = value, and a column for each other value",
+		             section->title);
+		return 0;
+	}
+	field = add_field(reader->feed, CW_FIELD_VALUE, id);
+	if (!field || conf_strings_add(&field->columns, of->values[0].text) < 0)
+		return -ENOMEM;
+	free(field->otherwise);
+	field->otherwise = canonical(reader, id, otherwise->values[0].text, otherwise->line);
+	for (size_t i = 0; i < section->n_entries; i++) {
+		const struct conf_entry *entry = &section->entries[i];
+		struct cw_value_map *parts, part = { NULL, NULL };
+
+		if (entry == of || entry == otherwise)
+			continue;
+		if (entry->n != 1 || !*entry->values[0].text) {
+			conf_mistake(reader->mistakes, section->file, entry->line, "'%s' needs exactly one column",
+			             entry->name);
+			continue;
+		}
+		part.to = canonical(reader, id, entry->name, entry->line);
+		if (!part.to)
+			continue;
+		part.from = strdup(entry->values[0].text);
+		parts = reallocarray(field->parts, field->n_parts + 1, sizeof(*parts));
+		if (parts)
+			field->parts = parts;
+		if (!part.from || !parts) {
+			free(part.from);
+			free(part.to);
+			return -ENOMEM;
+		}
+		parts[field->n_parts++] = part;
+	}
+	return 0;
 }
 
 static int read_number(struct feed_reader *reader, const struct conf_section *section)
@@ -758,6 +815,7 @@ static int read_section(struct feed_reader *reader, const struct conf_section *s
 		int (*read)(struct feed_reader *reader, const struct conf_section *section);
 	} readers[] = { { "map", read_map },
 		        { "constants", read_constants },
+		        { "majority", read_majority },
 		        { "where", read_where },
 		        { "number", read_number } };
 
@@ -1376,6 +1434,12 @@ void conf_feed_clear(struct cw_feed *feed)
 			free(field->maps[k].to);
 		}
 		free(field->maps);
+		for (size_t k = 0; k < field->n_parts; k++) {
+			free(field->parts[k].from);
+			free(field->parts[k].to);
+		}
+		free(field->parts);
+		free(field->otherwise);
 		free(field->constant);
 	}
 	free(feed->fields);
@@ -1425,6 +1489,16 @@ static void print_titled(struct cw_buf *out, const char *name, const char *title
 	cw_buf_puts(out, "        }\n");
 }
 
+static void print_majority(struct cw_buf *out, const struct cw_field *field)
+{
+	cw_buf_printf(out, "        majority \"%s\" {\n", field_name(field));
+	conf_print_text(out, 3, "of", field->columns.at[0]);
+	conf_print_text(out, 3, "otherwise", field->otherwise);
+	for (size_t i = 0; i < field->n_parts; i++)
+		conf_print_text(out, 3, field->parts[i].to, field->parts[i].from);
+	cw_buf_puts(out, "        }\n");
+}
+
 static void print_record(const struct cw_feed *feed, struct cw_buf *out)
 {
 	struct cw_strings required = { 0 };
@@ -1435,7 +1509,7 @@ static void print_record(const struct cw_feed *feed, struct cw_buf *out)
 		const struct cw_field *field = &feed->fields[i];
 		const char *name = field_name(field);
 
-		if (field->columns.n)
+		if (field->columns.n && !field->otherwise)
 			conf_print_list(out, 2, name, &field->columns);
 		if (field->date_format.n && is_date_value(field)) {
 			/* The dates among the values have the common format. */
@@ -1483,6 +1557,9 @@ static void print_record(const struct cw_feed *feed, struct cw_buf *out)
 	for (size_t i = 0; i < feed->n_fields; i++)
 		if ((feed->fields[i].scale != 0 && feed->fields[i].scale != 1) || feed->fields[i].parentheses)
 			print_titled(out, "number", field_name(&feed->fields[i]), &feed->fields[i]);
+	for (size_t i = 0; i < feed->n_fields; i++)
+		if (feed->fields[i].otherwise)
+			print_majority(out, &feed->fields[i]);
 	for (size_t i = 0; i < feed->n_wheres; i++)
 		print_titled(out, "where", feed->wheres[i].column, &feed->wheres[i]);
 	for (size_t i = 0; i < feed->n_columns; i++)

@@ -466,6 +466,7 @@ const char **conf_key_names(const char *section)
 
 static struct conf_grammar map_grammar = { .name = "map", .titled = true, .any_key = true };
 static struct conf_grammar constants_grammar = { .name = "constants" };
+static struct conf_grammar majority_grammar = { .name = "majority", .titled = true, .any_key = true };
 static struct conf_grammar where_grammar = { .name = "where", .titled = true };
 static struct conf_grammar column_grammar = { .name = "column", .titled = true };
 static struct conf_grammar number_grammar = { .name = "number", .titled = true };
@@ -508,7 +509,7 @@ static const char **constant_names(void)
 
 static bool build_grammar(void)
 {
-	static const struct conf_grammar *const in_record[] = { &map_grammar,    &constants_grammar, &where_grammar,
+	static const struct conf_grammar *const in_record[] = { &map_grammar,    &constants_grammar, &where_grammar, &majority_grammar,
 		                                                &column_grammar, &number_grammar,    NULL };
 	static const struct conf_grammar *const in_feed[] = { &record_grammar, &step_grammar,   &pages_grammar,
 		                                               &release_grammar, &expect_grammar, NULL };

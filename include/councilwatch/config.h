@@ -74,6 +74,9 @@ struct cw_field {
 	size_t n_maps;
 	struct cw_value_map *maps;   /* looked up before cw_value_parse */
 	char *constant;              /* a fixed value instead of a column; NULL = none */
+	size_t n_parts;              /* of a majority: the column of each part and the value when it is over half of the */
+	struct cw_value_map *parts;  /* first column's number */
+	char *otherwise;             /* the value when none is; NULL = this is no majority */
 	double scale;                /* numbers: multiplied by it; 0 = 1 */
 	bool parentheses;            /* numbers: "(12)" is -12 */
 	bool required;               /* without any of its columns the document is refused (MISSING_COLUMN) */

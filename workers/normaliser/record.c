@@ -52,6 +52,7 @@ struct field {
 	const struct cw_field *config;
 	size_t n_slots;
 	size_t *slots; /* owned */
+	size_t *parts; /* owned; of a majority, as many as the configuration has */
 	bool needed;
 	bool outcome; /* its value can be what the row says */
 	size_t n_maps;
@@ -308,6 +309,14 @@ static int set_up_field(struct cw_record *record, const struct cw_field *config,
 			return r;
 		field->n_slots++;
 	}
+	field->parts = calloc(config->n_parts + 1, sizeof(*field->parts));
+	if (!field->parts)
+		return -ENOMEM;
+	for (size_t i = 0; i < config->n_parts; i++) {
+		r = slot_of(record, config->parts[i].from, &field->parts[i]);
+		if (r < 0)
+			return r;
+	}
 	for (size_t i = 0; i < config->n_maps; i++) {
 		r = fold_copy(record, config->maps[i].from, &field->maps[i]);
 		if (r < 0)
@@ -461,7 +470,7 @@ static int set_up(struct cw_record *record, const struct cw_document_info *info)
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < feed->n_fields; i++)
-		n_columns += feed->fields[i].columns.n;
+		n_columns += feed->fields[i].columns.n + feed->fields[i].n_parts;
 	n_columns += feed->n_wheres;
 	for (size_t i = 0; feed->release && i < feed->release->n_measures; i++)
 		n_columns += feed->release->measures[i].denominator.n;
@@ -562,6 +571,7 @@ void cw_record_free(struct cw_record *record)
 			free(record->fields[i].maps[k]);
 		free(record->fields[i].maps);
 		free(record->fields[i].slots);
+		free(record->fields[i].parts);
 		free(record->fields[i].memo);
 	}
 	free(record->fields);
@@ -1780,6 +1790,42 @@ static int parse_value(struct cw_record *record, struct field *field, struct cw_
 	return r;
 }
 
+/* The number in a cell. 1; 0 when there is none; -EINVAL after it was rejected. */
+static int take_number(struct cw_record *record, const struct cw_cell *cells, size_t slot, double *ret)
+{
+	struct cw_str text = trim(cells[slot].text);
+	char figure[CW_NUMBER_TEXT];
+	int r = is_absent(record, text);
+
+	if (r)
+		return r < 0 ? r : 0;
+	if (cells[slot].problem || cw_parse_figure(text, false, 1, figure) < 0 || cw_parse_double(cw_str(figure), ret) < 0) {
+		r = reject(record, CW_REASON_BAD_VALUE, cw_str(record->slots[slot].name), text, "not a number");
+		return r < 0 ? r : -EINVAL;
+	}
+	return 1;
+}
+
+/* Which of the parts is more than half of the whole. One that cannot be read leaves it open. */
+static int take_majority(struct cw_record *record, struct field *field, const struct cw_cell *cells,
+                         struct cw_evidence *evidence)
+{
+	const char *word = field->config->otherwise;
+	double whole, part;
+	int r = take_number(record, cells, field->slots[0], &whole);
+
+	if (r <= 0 || !(whole > 0))
+		return r < 0 && r != -EINVAL ? r : 0;
+	for (size_t i = 0; i < field->config->n_parts; i++) {
+		r = take_number(record, cells, field->parts[i], &part);
+		if (r < 0)
+			return r == -EINVAL ? 0 : r;
+		if (r && part * 2 > whole)
+			word = field->config->parts[i].to;
+	}
+	return cw_evidence_set(evidence, field->config->value_id, cw_str(word));
+}
+
 static int take_value(struct cw_record *record, struct field *field, const struct cw_cell *cells,
                       struct cw_evidence *evidence)
 {
@@ -1790,6 +1836,8 @@ static int take_value(struct cw_record *record, struct field *field, const struc
 	bool iso;
 	int r;
 
+	if (field->config->otherwise)
+		return take_majority(record, field, cells, evidence);
 	r = pick(record, field, cells, &text, &slot, &memo);
 	if (r <= 0)
 		return r;
