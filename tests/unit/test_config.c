@@ -338,6 +338,17 @@ static const struct mistake_case mistake_cases[] = {
 	  "feeds.d/a.conf:7: outcome is not a number\n"
 	  "feeds.d/a.conf:8: evidence of kind area_send has no 'amount'; it has framework_id, "
 	  "inspection_type, inspection_start, inspection_end, outcome, organisation, combined_with, rule, page\n" },
+	{ "majority", "",
+	  "feed \"f\" { publisher = x tier = B format = csv kind = political_control\n"
+	  "record { council = la majority \"control\" { of = t otherwise = none con = c labour = l lab = {} }\n"
+	  "majority \"contrl\" { }\nmajority \"control\" { of = t con = c }\nmap \"council\" { x = \"\" } } }",
+	  "feeds.d/a.conf:2: 'none' is not a value of control; correct it\n"
+	  "feeds.d/a.conf:2: 'labour' is not a value of control; correct it\n"
+	  "feeds.d/a.conf:2: 'lab' needs exactly one column\n"
+	  "feeds.d/a.conf:3: unknown value 'contrl'; did you mean 'control'?\n"
+	  "feeds.d/a.conf:4: majority \"control\" needs of = \"column\", otherwise = value, and a column for each other "
+	  "value\n"
+	  "feeds.d/a.conf:5: no council is known by ''; write a name or code, or several with '/' between\n" },
 	{ "release", "",
 	  FEED("record { council = la outcome = grade }\nrelease { measure \"outcome\" { worse = up } }\nrelease { }"),
 	  "feeds.d/a.conf:7: outcome is not a number\n"
@@ -780,6 +791,9 @@ static void test_odd_texts_read_back(void **state)
 	    "  record { council = \"Caf\xc3\xa9 # no\" outcome = \"o\" map \"outcome\" { \"a { b } c\" = 1 }\n"
 	    "  required = {} }\n"
 	    "  expect { input = 'line one\nline \"two\"\n\\\\ ${three}\t' gives = { 'bradford \"quote=a b\"' } } }\n"
+	    "feed \"h\" { publisher = x tier = C format = csv kind = political_control\n"
+	    "  record { council = la majority \"control\" { of = \"all \\\"seats\\\"\" otherwise = noc con = c lab = l }\n"
+	    "  map \"council\" { \"a b\" = \"St. Helens\" } } }\n"
 	    "feed \"g\" { publisher = x tier = C format = csv kind = spend\n"
 	    "  release { decile = 12.5 minimum = 7 points = 0 measure \"amount\" { worse = lower points = 2.5\n"
 	    "   denominator = { \"all of it\", n } denominator_minimum = 30.5 } measure \"rate\" { worse = higher } }\n"

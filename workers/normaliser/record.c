@@ -2148,6 +2148,27 @@ static void evidence_start(struct cw_evidence *evidence, enum cw_kind kind)
 	evidence->n_values = 0;
 }
 
+/* Is there no figure in it, not even one that cannot be read? 1, 0 or -ENOMEM. */
+static int is_withheld(struct cw_record *record, const struct cw_cell *cells)
+{
+	for (size_t i = 0; i < record->n_fields; i++) {
+		const struct field *field = &record->fields[i];
+
+		if (!field->outcome)
+			continue;
+		if (field->config->constant)
+			return 0;
+		for (size_t k = 0; k < field->n_slots; k++) {
+			const struct cw_cell *cell = &cells[field->slots[k]];
+			int r = cell->problem ? 0 : is_absent(record, trim(cell->text));
+
+			if (r <= 0)
+				return r;
+		}
+	}
+	return 1;
+}
+
 /* What the row's figures are shares of; NAN where it does not say. */
 static int take_denominators(struct cw_record *record, const struct cw_cell *cells)
 {
@@ -2218,6 +2239,12 @@ int cw_record_row(struct cw_record *record, uint64_t row, const struct cw_cell *
 		return r;
 	if (!r)
 		return reject(record, CW_REASON_IGNORED, cw_str(""), cw_str(""), NULL);
+	if (record->figures) {
+		/* Tables go on listing councils that ended, with letters for figures: nothing is wrong with such a row. */
+		r = is_withheld(record, cells);
+		if (r)
+			return r < 0 ? r : reject(record, CW_REASON_SUPPRESSED, cw_str(""), cw_str(""), NULL);
+	}
 	evidence_start(&evidence, record->feed->kind);
 
 	r = take_date(record, record->event, cells, &evidence.event_day, &ms);
@@ -2237,12 +2264,9 @@ int cw_record_row(struct cw_record *record, uint64_t row, const struct cw_cell *
 		return r < 0 ? r : 0;
 	if (record->text)
 		return take_text(record, cells, published_day, record->names_council ? &councils : NULL, &evidence);
-	if (record->figures && !says_something(&evidence)) {
-		/* A figure that cannot be read has been set aside for that. */
-		if (record->tally.reasons[CW_REASON_BAD_VALUE] != bad)
-			return 0;
-		return reject(record, CW_REASON_SUPPRESSED, cw_str(""), cw_str(""), NULL);
-	}
+	/* A figure that cannot be read has been set aside for that. */
+	if (record->figures && !says_something(&evidence) && record->tally.reasons[CW_REASON_BAD_VALUE] != bad)
+		return 0;
 	r = take_denominators(record, cells);
 	return r < 0 ? r : cw_record_evidence_for(record, &evidence, &councils);
 }
