@@ -12,6 +12,8 @@
 #define ENDING_WORDS_MAX 8u
 /* Names in one text that is a list of them. */
 #define LIST_MAX 16u
+/* Parts of such a list that one name may come apart into: "Bournemouth, Christchurch and Poole". */
+#define RUN_MAX 4u
 
 size_t cw_councils_count(const struct cw_councils *councils)
 {
@@ -449,7 +451,7 @@ static int name_list(struct resolving *resolving, const struct list *list, bool 
 	bool then = true, full = false;
 
 	for (size_t i = 0; i < list->n; parts++) {
-		size_t to = runs ? list->n : i + 1;
+		size_t to = runs ? CW_MIN(list->n, i + RUN_MAX) : i + 1;
 
 		for (;; to--) {
 			struct cw_str text = list->part[i];
@@ -855,26 +857,40 @@ int cw_council_resolve(const struct cw_councils *councils, const struct cw_str *
 /* An id that a person may have meant, or NULL. */
 static const char *suggest(const struct cw_councils *councils, const char *folded)
 {
-	CW_CLEANUP(cw_freep) const char **keys = calloc(councils->n_entries + 1, sizeof(*keys));
+	CW_CLEANUP(cw_freep) const char **names = calloc(councils->n_meanings + 1, sizeof(*names));
+	CW_CLEANUP(cw_freep) uint32_t *targets = calloc(councils->n_meanings + 1, sizeof(*targets));
+	CW_CLEANUP(cw_freep) char *keys = NULL;
+	size_t n = 0, len = 1;
 	const char *near;
 	uint32_t best = CW_NO_ENTRY;
-	size_t n = 0;
+	char *at;
 
-	if (!keys)
-		return NULL;
 	for (size_t i = 0; i < councils->n_entries; i++)
-		for (uint32_t m = councils->entries[i].first; m != CW_NO_ENTRY; m = councils->meanings[m].next)
-			if (councils->meanings[m].target < councils->n) {
-				keys[n++] = councils->entries[i].key;
-				break;
-			}
-	near = cw_nearest(folded, keys);
-	if (!near)
+		len += councils->entries[i].len + 1;
+	keys = malloc(len);
+	if (!names || !targets || !keys)
 		return NULL;
-	for (uint32_t m = entry_of(councils, cw_str(near))->first; m != CW_NO_ENTRY; m = councils->meanings[m].next)
-		if (councils->meanings[m].target < councils->n &&
-		    (best == CW_NO_ENTRY || councils->meanings[m].to == CW_DAY_NONE))
-			best = councils->meanings[m].target;
+	at = keys;
+	for (size_t i = 0; i < councils->n_entries; i++) {
+		const struct cw_entry *entry = &councils->entries[i];
+		uint32_t target = CW_NO_ENTRY;
+
+		for (uint32_t m = entry->first; m != CW_NO_ENTRY; m = councils->meanings[m].next)
+			if (councils->meanings[m].target < councils->n &&
+			    (target == CW_NO_ENTRY || councils->meanings[m].to == CW_DAY_NONE))
+				target = councils->meanings[m].target;
+		if (target == CW_NO_ENTRY)
+			continue;
+		memcpy(at, entry->key, entry->len);
+		at[entry->len] = '\0';
+		names[n] = at;
+		targets[n++] = target;
+		at += entry->len + 1;
+	}
+	near = cw_nearest(folded, names);
+	for (size_t i = 0; near && i < n && best == CW_NO_ENTRY; i++)
+		if (names[i] == near)
+			best = targets[i];
 	return best == CW_NO_ENTRY ? NULL : councils->at[best].id;
 }
 

@@ -52,11 +52,12 @@ static void fill_slot(struct cw_councils *councils, struct cw_str key, uint32_t 
 		*slot = (struct cw_slot){ key.at, (uint32_t)key.len, hash_text(key), entry };
 }
 
+/* Room for so many keys at two thirds full. */
 static int rehash(struct cw_councils *councils, size_t keys)
 {
 	size_t n = 64;
 
-	while (n < keys * 2)
+	while (n < keys + keys / 2)
 		n *= 2;
 	free(councils->slots);
 	councils->slots = calloc(n, sizeof(*councils->slots));
@@ -125,7 +126,7 @@ static unsigned type_word(struct cw_str word)
 	};
 
 	for (size_t i = 0; i < CW_ARRAY_LEN(words); i++)
-		if (cw_str_eq(word, words[i].word))
+		if (words[i].word[0] == word.at[0] && cw_str_eq(word, words[i].word))
 			return words[i].is;
 	return 0;
 }
@@ -262,6 +263,27 @@ static bool read_word(struct loader *loader, const struct cw_csv *csv, const cha
 	return false;
 }
 
+/* Keys are short and many: they share blocks. */
+static char *keep_key(struct cw_councils *councils, struct cw_str text)
+{
+	struct cw_keys *keys = councils->keys;
+	char *key;
+
+	if (!keys || keys->size - keys->used < text.len) {
+		size_t size = CW_MAX(text.len, (size_t)16384);
+
+		keys = malloc(sizeof(*keys) + size);
+		if (!keys)
+			return NULL;
+		*keys = (struct cw_keys){ .next = councils->keys, .size = size };
+		councils->keys = keys;
+	}
+	key = keys->data + keys->used;
+	memcpy(key, text.at, text.len);
+	keys->used += text.len;
+	return key;
+}
+
 static uint32_t entry_for(struct loader *loader, struct cw_str folded)
 {
 	struct cw_councils *councils = loader->councils;
@@ -272,11 +294,11 @@ static uint32_t entry_for(struct loader *loader, struct cw_str folded)
 		return slot->entry;
 	if (grow(&councils->entries, &councils->cap_entries, councils->n_entries, sizeof(struct cw_entry)) < 0)
 		return CW_NO_ENTRY;
-	key = strndup(folded.at, folded.len);
+	key = keep_key(councils, folded);
 	if (!key)
 		return CW_NO_ENTRY;
 	councils->entries[councils->n_entries++] = (struct cw_entry){ key, (uint32_t)folded.len, CW_NO_ENTRY };
-	if (councils->n_entries * 2 > councils->n_slots) {
+	if (councils->n_entries + councils->n_entries / 2 > councils->n_slots) {
 		if (rehash(councils, councils->n_entries * 2) < 0)
 			return CW_NO_ENTRY;
 	} else {
@@ -985,7 +1007,10 @@ static int load(struct loader *loader)
 	struct cw_councils *councils = loader->councils;
 	int r;
 
-	r = rehash(councils, 0);
+	/* Most rows are one text in thirty bytes. */
+	r = rehash(councils, (councils->csv[CW_TABLE_COUNCILS].len + councils->csv[CW_TABLE_ALIASES].len +
+	                      councils->csv[CW_TABLE_ORGANISATIONS].len + councils->csv[CW_TABLE_BODIES].len) /
+	                         30);
 	if (r == 0)
 		r = read_councils(loader);
 	sort_councils(councils);
@@ -1052,8 +1077,12 @@ void cw_councils_free(struct cw_councils *councils)
 {
 	if (!councils)
 		return;
-	for (size_t i = 0; i < councils->n_entries; i++)
-		free((char *)(uintptr_t)councils->entries[i].key);
+	while (councils->keys) {
+		struct cw_keys *keys = councils->keys;
+
+		councils->keys = keys->next;
+		free(keys);
+	}
 	for (size_t i = 0; i < councils->n_endings; i++)
 		free((char *)(uintptr_t)councils->endings[i].text);
 	free(councils->endings);

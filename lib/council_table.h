@@ -53,8 +53,14 @@ struct cw_ending {
 	int32_t from, to;
 };
 
+struct cw_keys {
+	struct cw_keys *next;
+	size_t used, size;
+	char data[];
+};
+
 struct cw_entry {
-	const char *key; /* folded */
+	const char *key; /* folded, len bytes, without an end */
 	uint32_t len;
 	uint32_t first;
 };
@@ -86,6 +92,7 @@ struct cw_councils {
 	struct cw_council *at;
 	unsigned *type_words;            /* per council: enum cw_type_word that may stand around its names */
 	const struct cw_council **by_id; /* sorted; NULL while loading */
+	struct cw_keys *keys;
 	size_t n_entries, cap_entries;
 	struct cw_entry *entries;
 	size_t n_meanings, cap_meanings;

@@ -39,8 +39,12 @@ static int read_whole(struct cw_csv *csv, struct cw_error *err)
 		}
 	}
 	fclose(file);
-	if (r == 0)
+	if (r == 0) {
+		char *fits = realloc(csv->data, csv->len + 1);
+
+		csv->data = fits ? fits : csv->data;
 		csv->data[csv->len] = '\0';
+	}
 	return r;
 }
 
