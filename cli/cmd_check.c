@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "command.h"
 #include "examples.h"
@@ -108,6 +109,29 @@ static void print_summary(const struct cw_config *config, const struct check *ch
 	printf("# Configuration %s: %s\n", config->hash, check->n ? "mistakes, see above" : "good");
 }
 
+/* The folders that are not made by the daemon must be there. One that only others may look into is left to the daemon to judge. */
+static void check_folders(const struct cw_config *config, struct check *check)
+{
+	size_t len = strlen(config->state_dir);
+
+	for (size_t i = 0; i < config->n_feeds; i++) {
+		const struct cw_feed *feed = &config->feeds[i];
+		struct cw_error err;
+		struct stat st;
+		int r;
+
+		if (!feed->path || !feed->enabled || (strncmp(feed->path, config->state_dir, len) == 0 && feed->path[len] == '/'))
+			continue;
+		r = stat(feed->path, &st) < 0 ? -errno : S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
+		if (r == 0 || r == -EACCES)
+			continue;
+		cw_error_at(&err, r, feed->file, feed->line, 0,
+		            "the folder %s of feed \"%s\" cannot be watched: %s; make it, writable for the service's user",
+		            feed->path, feed->name, strerror(-r));
+		take_mistake(check, &err);
+	}
+}
+
 int cw_cmd_check(struct cw_cli *cli)
 {
 	const char *file = cli->config_file ? cli->config_file : cw_config_default_file;
@@ -126,6 +150,7 @@ int cw_cmd_check(struct cw_cli *cli)
 	} else {
 		for (size_t i = 0; i < config->n_feeds; i++)
 			passed += config->feeds[i].n_expects;
+		check_folders(config, &check);
 		r = cw_examples_run(config, file, take_mistake, &check, &err);
 		if (r < 0)
 			take_mistake(&check, &err);

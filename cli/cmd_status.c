@@ -171,6 +171,13 @@ static void judge_process(struct status *status, const json_t *process)
 	           (long long)cw_json_get_integer(process, "index", 0), state);
 }
 
+/* Nobody can hand anything in there, and nobody is told. */
+static bool folder_broken(const json_t *feed)
+{
+	return cw_json_get_text(feed, "path", NULL) && cw_json_get_bool(feed, "enabled", false) &&
+	       cw_json_get_integer(feed, "failures", 0) > 0;
+}
+
 #define STUCK_MS (15 * 60 * 1000)
 
 static void judge(struct status *status)
@@ -189,6 +196,8 @@ static void judge(struct status *status)
 
 		if (feed && feed->required && since)
 			add_reason(status, "required feed %s is out: without success for too long, told on %s", name, since);
+		if (folder_broken(item))
+			add_reason(status, "feed %s: %s", name, cw_json_get_text(item, "detail", "its folder cannot be used"));
 	}
 
 	/* Every document is committed, rejected or set aside within minutes; one that waits longer is stuck. */
@@ -254,8 +263,10 @@ static const char *feed_state(const json_t *feed, bool daemon)
 		return "-";
 	if (!cw_json_get_bool(feed, "enabled", true))
 		return "off";
+	if (cw_json_get_text(feed, "path", NULL))
+		return folder_broken(feed) ? "failing" : "watching";
 	if (!cw_json_get_bool(feed, "polled", false))
-		return "imports only";
+		return cw_json_get_bool(feed, "submissions", false) ? "handed in" : "imports only";
 	if (cw_json_get_bool(feed, "overdue", false))
 		return "overdue";
 	if (cw_json_get_integer(feed, "failures", 0) > 0)

@@ -28,6 +28,7 @@
 #include "control.h"
 #include "daemon.h"
 #include "dispatch.h"
+#include "drop.h"
 #include "fetch.h"
 #include "follow.h"
 #include "inbox.h"
@@ -84,6 +85,7 @@ struct cw_daemon {
 	struct cw_dispatch *dispatch;
 	struct cw_supervisor *supervisor;
 	struct cw_control *control;
+	struct cw_drop *drop;
 	struct cw_timer *drain, *watchdog;
 	struct transfer *transfers;
 	struct cw_wall started_at;
@@ -236,7 +238,8 @@ static void once_check(struct cw_daemon *daemon)
 	/* Not before the workers were there to be told of the feeds' health. */
 	if (!daemon->once.on || daemon->once.left || daemon->phase != PHASE_RUNNING || !daemon->told_ready)
 		return;
-	if (cw_inbox_counts(daemon->inbox, &counts, NULL) < 0 || counts.queued || !cw_follow_all_idle(daemon->follow))
+	if (cw_inbox_counts(daemon->inbox, &counts, NULL) < 0 || counts.queued || !cw_follow_all_idle(daemon->follow) ||
+	    !cw_drop_idle(daemon->drop))
 		return;
 	stop_begin(daemon, daemon->once.failed ? CW_EXIT_FAILED : CW_EXIT_DONE);
 }
@@ -696,6 +699,40 @@ static void feed_reread(struct cw_daemon *daemon, struct cw_schedule_feed *feed,
 	cw_inbox_document_clear(&newest);
 }
 
+/* A feed that somebody feeds is well as of what it was given last. What cannot be used is told to whoever gave it. */
+static void feed_handed_in(struct cw_daemon *daemon, struct cw_schedule_feed *feed,
+                           const struct cw_inbox_document *document, bool parsed)
+{
+	if (!parsed || !feed->feed->path)
+		return;
+	feed_well(daemon, feed, document->stored_at);
+	feed_save(daemon, feed);
+}
+
+/* A watched folder became usable, or is not. */
+static void folder_changed(void *arg, const char *name, const char *problem)
+{
+	struct cw_daemon *daemon = arg;
+	struct cw_schedule_feed *feed = cw_schedule_find(daemon->schedule, name);
+
+	if (!feed)
+		return;
+	if (problem) {
+		cw_log(CW_LOG_WARNING, "drop.unusable", "feed=%s detail=%s", name, problem);
+		cw_schedule_failed(daemon->schedule, feed, "folder", problem, cw_wall_none(), true);
+	} else {
+		cw_log(CW_LOG_INFO, "drop.watching", "feed=%s path=%s", name, feed->feed->path);
+		cw_schedule_usable(daemon->schedule, feed);
+	}
+	feed_save(daemon, feed);
+	feed_state_send(daemon, feed);
+}
+
+static void folders_idle(void *arg)
+{
+	once_check(arg);
+}
+
 static void document_committed(void *arg, const struct cw_inbox_document *document, const struct cw_commit_info *info)
 {
 	struct cw_daemon *daemon = arg;
@@ -715,9 +752,12 @@ static void document_committed(void *arg, const struct cw_inbox_document *docume
 	daemon->once.new_evidence += info->new_evidence;
 	daemon->once.quarantined += info->quarantined;
 	daemon->once.alerts += info->alerts;
+	cw_drop_committed(daemon->drop, document, info);
 	/* A fetch may have found the same content while it waited to be read again: then it is what was fetched. */
 	if (feed && document->link)
 		feed_followed(daemon, feed, false);
+	else if (feed && (document->flags & CW_DOC_SUBMITTED) && !(document->flags & CW_DOC_REPLAY))
+		feed_handed_in(daemon, feed, document, parsed);
 	else if (feed && (document->flags & CW_DOC_REPLAY) && feed->state.unconfirmed_document != document->id)
 		feed_reread(daemon, feed, document, parsed);
 	else if (feed && !(document->flags & CW_DOC_IMPORTED)) {
@@ -739,6 +779,7 @@ static void document_committed(void *arg, const struct cw_inbox_document *docume
 	}
 	cw_control_committed(daemon->control, document, info);
 	cw_control_room(daemon->control);
+	cw_drop_room(daemon->drop);
 	hold_update(daemon);
 	if (!cw_dispatch_in_flight(daemon->dispatch) &&
 	    (daemon->phase == PHASE_RELOAD_DRAIN || daemon->phase == PHASE_EXIT_DRAIN))
@@ -786,10 +827,10 @@ static json_t *status_feed(const struct cw_schedule_feed *feed, struct cw_wall n
 
 	snprintf(outcome, sizeof(outcome), "%s", state->outcome);
 	return json_pack(
-	    "{s:s, s:b, s:b, s:b, s:o, s:o, s:o, s:b, s:I, s:s?, s:s?, s:o}", "feed", feed->feed->name, "enabled",
-	    (int)feed->feed->enabled, "polled", (int)feed->polled, "required", (int)feed->feed->required,
+	    "{s:s, s:b, s:s?, s:b, s:b, s:b, s:o, s:o, s:o, s:b, s:I, s:s?, s:s?, s:o}", "feed", feed->feed->name, "enabled",
+	    (int)feed->feed->enabled, "path", feed->feed->path, "submissions", (int)feed->feed->submissions, "polled", (int)feed->polled, "required", (int)feed->feed->required,
 	    "last_attempt", json_wall(state->last_attempt), "last_success", json_wall(state->last_success), "next_due",
-	    feed->polled ? json_wall(state->next_due) : json_null(), "overdue", (int)cw_schedule_overdue(feed, now),
+	    feed->polled && !feed->feed->path ? json_wall(state->next_due) : json_null(), "overdue", (int)cw_schedule_overdue(feed, now),
 	    "failures", (json_int_t)state->failures, "outcome", outcome[0] ? outcome : NULL, "detail", state->detail,
 	    "outage_since", json_wall(state->outage_since));
 }
@@ -839,7 +880,8 @@ static int ask_fetch(void *arg, const char *name, struct cw_error *err)
 	if (!feed)
 		return cw_error_set(err, -ENOENT, "there is no feed '%.64s' in the configuration", name);
 	if (!feed->feed->url)
-		return cw_error_set(err, -EINVAL, "feed '%s' has no url: it takes documents by import only", name);
+		return cw_error_set(err, -EINVAL, "feed '%s' has no url: what there is comes by %s", name,
+		                    feed->feed->path ? "its folder" : "import and submission");
 	cw_schedule_ask(daemon->schedule, feed);
 	cw_follow_ask(daemon->follow, name);
 	return 0;
@@ -941,6 +983,9 @@ static int reload(void *arg, struct cw_buf *mistakes)
 		tell_ready(daemon);
 		return r;
 	}
+	/* Not fatal: the folders that were watched still are. */
+	if (cw_drop_configure(daemon->drop, config, &err) < 0)
+		cw_log_error(CW_LOG_ERROR, "drop.failed", &err, NULL);
 	daemon->config = config;
 	free(daemon->accepted);
 	daemon->accepted = cw_steal(accepted);
@@ -985,6 +1030,7 @@ static void stop_begin(struct cw_daemon *daemon, int exit_status)
 	if (cw_notify_stopping(&err) < 0)
 		cw_log_error(CW_LOG_WARNING, "notify.failed", &err, NULL);
 	cw_control_close(daemon->control);
+	cw_drop_close(daemon->drop);
 	/* Workers that a reload is ending already cannot finish anything. */
 	if (daemon->phase == PHASE_RELOAD_STOP)
 		daemon->phase = PHASE_EXIT_STOP;
@@ -1097,6 +1143,9 @@ static int daemon_start(struct cw_daemon *daemon, struct cw_error *err)
 		                                             .worked = worker_worked,
 		                                             .bad = worker_bad };
 	static const struct cw_follow_ops follow_ops = { .stored = follow_stored, .idle = follow_idle };
+	static const struct cw_drop_ops drop_ops = {
+		.stored = documents_queued, .full = full, .folder = folder_changed, .idle = folders_idle
+	};
 	static const struct cw_supervisor_ops supervisor_ops = { .died = worker_died,
 		                                                 .gave_up = workers_gave_up,
 		                                                 .stopped = workers_stopped };
@@ -1158,6 +1207,10 @@ static int daemon_start(struct cw_daemon *daemon, struct cw_error *err)
 		                  &daemon->follow, err);
 	if (r == 0)
 		r = cw_follow_configure(daemon->follow, config, err);
+	if (r == 0)
+		r = cw_drop_new(daemon->loop, daemon->inbox, &drop_ops, daemon, &daemon->drop, err);
+	if (r == 0)
+		r = cw_drop_configure(daemon->drop, config, err);
 	if (r == 0) {
 		retry_mended(daemon);
 		hold_update(daemon);
@@ -1173,6 +1226,7 @@ static void daemon_clear(struct cw_daemon *daemon)
 		transfers_cancel(daemon);
 	cw_follow_free(daemon->follow);
 	cw_supervisor_free(daemon->supervisor);
+	cw_drop_free(daemon->drop);
 	cw_schedule_free(daemon->schedule);
 	cw_fetcher_free(daemon->fetcher);
 	cw_control_free(daemon->control);

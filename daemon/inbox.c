@@ -18,7 +18,7 @@
 #include "inbox_private.h"
 
 #define APPLICATION_ID 0x43576962 /* "CWib": tells our file from somebody else's */
-#define SCHEMA_VERSION 3
+#define SCHEMA_VERSION 4
 #define BATCH_BYTES (4u * 1024u * 1024u)
 #define CHUNK_SHIFT 16 /* CW_DOCUMENT_MAX / CW_CHUNK_MAX is 2^14 */
 #define ZSTD_LEVEL 3
@@ -44,7 +44,6 @@ static const char schema[] =
     " failures INTEGER NOT NULL DEFAULT 0, outcome TEXT NOT NULL DEFAULT '', detail TEXT) WITHOUT ROWID;";
 /* Version 2: what a feed's documents were last read with. */
 static const char schema_2[] = "ALTER TABLE feed ADD COLUMN reading TEXT;";
-
 /* Version 3: documents that a link led to; with the tables of links.c. */
 static const char schema_3[] =
     "ALTER TABLE document ADD COLUMN step TEXT NOT NULL DEFAULT '';"
@@ -52,6 +51,10 @@ static const char schema_3[] =
     "ALTER TABLE document ADD COLUMN link_text TEXT NOT NULL DEFAULT '';"
     "ALTER TABLE document ADD COLUMN parent_url TEXT NOT NULL DEFAULT '';"
     "CREATE INDEX document_of_link ON document (feed, link, step, fetched_at);";
+
+/* Version 4: what clients have to show for documents. */
+static const char schema_4[] = "CREATE TABLE receipt (id BLOB PRIMARY KEY, document INTEGER NOT NULL, client TEXT NOT NULL,"
+                               " accepted_at INTEGER NOT NULL) WITHOUT ROWID;";
 
 #define DOCUMENT_COLUMNS                                                                                               \
 	"id, ord, content, feed, url, final_url, content_type, fetched_at, stored_at, size, sha256, flags, state, "    \
@@ -91,6 +94,8 @@ static const char *const sql[ST_STATEMENTS] = {
 	[ST_DOCUMENT_SETTLED] =
 	    "SELECT " DOCUMENT_COLUMNS " FROM document WHERE feed = ?1 AND state <> 0 AND (fetched_at, id) > (?2, ?3)"
 	    " ORDER BY fetched_at, id LIMIT 1",
+	[ST_RECEIPT_GET] = "SELECT document, accepted_at FROM receipt WHERE id = ?1",
+	[ST_RECEIPT_SET] = "INSERT OR IGNORE INTO receipt VALUES (?1, ?2, ?3, ?4)",
 	[ST_READING_GET] = "SELECT reading FROM feed WHERE name = ?1",
 	[ST_READING_SET] = "INSERT INTO feed (name, reading) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET reading = ?2",
 	[ST_FEED_GET] = "SELECT created_at, last_attempt, last_success, next_due, outage_since, unconfirmed,"
@@ -472,6 +477,8 @@ static int open_schema(struct cw_inbox *inbox, struct cw_error *err)
 		r = exec(inbox, schema_3, "bring the tables up to date", err);
 	if (r == 0 && version < 3)
 		r = exec(inbox, inbox_link_schema, "make the tables of links", err);
+	if (r == 0 && version < 4)
+		r = exec(inbox, schema_4, "bring the tables up to date", err);
 	if (r == 0)
 		r = exec(inbox, text, "mark the version", err);
 	if (r < 0) {
@@ -839,6 +846,58 @@ static int counter_set(struct cw_inbox *inbox, const char *name, uint64_t value)
 	return inbox_run(statement);
 }
 
+int cw_inbox_receipt_id(const char *feed, const char *client, const unsigned char sha256[CW_SHA256_LEN],
+                        unsigned char ret[CW_SHA256_LEN])
+{
+	CW_CLEANUP(cw_buf_clear) struct cw_buf text = { 0 };
+
+	cw_buf_init(&text, 8192);
+	/* With their ends, so that no two pairs read the same. */
+	cw_buf_append(&text, feed, strlen(feed) + 1);
+	cw_buf_append(&text, client, strlen(client) + 1);
+	cw_buf_append(&text, sha256, CW_SHA256_LEN);
+	return text.failed || cw_sha256(text.data, text.len, ret) < 0 ? -ENOMEM : 0;
+}
+
+int cw_inbox_receipt(struct cw_inbox *inbox, const unsigned char id[CW_SHA256_LEN], struct cw_inbox_receipt *ret,
+                     struct cw_error *err)
+{
+	sqlite3_stmt *statement = get(inbox, ST_RECEIPT_GET);
+	int r;
+
+	if (!statement)
+		return inbox_db_error(inbox, err, "read a receipt");
+	sqlite3_bind_blob(statement, 1, id, CW_SHA256_LEN, SQLITE_STATIC);
+	r = sqlite3_step(statement);
+	if (r == SQLITE_ROW) {
+		memcpy(ret->id, id, CW_SHA256_LEN);
+		ret->document = (uint64_t)sqlite3_column_int64(statement, 0);
+		ret->accepted_at = inbox_column_wall(statement, 1);
+	}
+	sqlite3_reset(statement);
+	if (r == SQLITE_DONE)
+		return cw_error_at(err, -ENOENT, "inbox.db", 0, 0, "there is no such receipt");
+	return r == SQLITE_ROW ? 0 : inbox_db_error(inbox, err, "read a receipt");
+}
+
+static int receipt_set(struct cw_inbox *inbox, const struct cw_inbox_meta *meta, const unsigned char *sha256,
+                       uint64_t document)
+{
+	unsigned char id[CW_SHA256_LEN];
+	sqlite3_stmt *statement;
+
+	if (!meta->client)
+		return 0;
+	statement = get(inbox, ST_RECEIPT_SET);
+	if (!statement || cw_inbox_receipt_id(meta->feed, meta->client, sha256, id) < 0)
+		return -EIO;
+	sqlite3_bind_blob(statement, 1, id, CW_SHA256_LEN, SQLITE_STATIC);
+	sqlite3_bind_int64(statement, 2, (int64_t)document);
+	inbox_bind_text(statement, 3, meta->client);
+	sqlite3_bind_int64(statement, 4, cw_wall_now().ms);
+	return inbox_run(statement);
+}
+
 /* Makes the stream's content whole: shares one that is there, or ends its own. */
 static int content_settle(struct cw_inbox_stream *stream, const unsigned char *sha256, uint64_t *ret,
                           struct cw_error *err)
@@ -917,6 +976,8 @@ static int document_store(struct cw_inbox_stream *stream, const struct cw_inbox_
 	*ret_id = (uint64_t)sqlite3_last_insert_rowid(inbox->db);
 	if (meta->link && inbox_link_fetched(inbox, meta, *ret_id) < 0)
 		return inbox_fail(inbox, err, "save a link");
+	if (receipt_set(inbox, meta, sha256, *ret_id) < 0)
+		return inbox_fail(inbox, err, "store a receipt");
 	if (state) {
 		struct cw_inbox_feed stored = *state; /* borrowed strings */
 
@@ -962,6 +1023,22 @@ static int fetched_at_of(struct cw_inbox *inbox, const struct cw_inbox_meta *met
 	return r == -ENOENT ? 0 : r;
 }
 
+/* The document that this is: of the same client's receipt, or of the same content and time. */
+static int document_known(struct cw_inbox *inbox, const struct cw_inbox_meta *meta, const unsigned char *sha256,
+                          struct cw_inbox_document *ret, struct cw_error *err)
+{
+	struct cw_inbox_receipt receipt;
+	int r = -ENOENT;
+
+	if (meta->client) {
+		r = cw_inbox_receipt_id(meta->feed, meta->client, sha256, receipt.id);
+		r = r < 0 ? cw_error_nomem(err) : cw_inbox_receipt(inbox, receipt.id, &receipt, err);
+		if (r == 0)
+			r = cw_inbox_document(inbox, receipt.document, ret, err);
+	}
+	return r == -ENOENT ? document_same(inbox, meta, sha256, ret, err) : r;
+}
+
 int cw_inbox_stream_finish(struct cw_inbox_stream *stream, const struct cw_inbox_meta *meta,
                            struct cw_inbox_feed *state, struct cw_inbox_document *ret, struct cw_error *err)
 {
@@ -981,16 +1058,24 @@ int cw_inbox_stream_finish(struct cw_inbox_stream *stream, const struct cw_inbox
 		return cw_error_set(err, -EBADMSG,
 		                    "the bytes that arrived are not those that were announced (SHA-256 differs)");
 	}
-	r = meta->link ? -ENOENT : document_same(inbox, meta, sha256, ret, err);
+	r = meta->link ? -ENOENT : document_known(inbox, meta, sha256, ret, err);
 	if (r == 0) {
 		r = stream_abandon(stream, err);
+		/* Another client's, or of a time when nobody asked for a receipt. */
+		if (r == 0 && meta->client) {
+			r = inbox_batch_begin(inbox, err);
+			if (r == 0 && receipt_set(inbox, meta, sha256, ret->id) < 0)
+				r = inbox_fail(inbox, err, "store a receipt");
+			if (r == 0)
+				r = inbox_batch_commit(inbox, err);
+		}
 		if (r < 0)
 			cw_inbox_document_clear(ret);
 		return r < 0 ? r : CW_INBOX_DUPLICATE;
 	}
 	if (r != -ENOENT)
 		return r;
-	if (!(meta->flags & CW_DOC_IMPORTED)) {
+	if (!(meta->flags & (CW_DOC_IMPORTED | CW_DOC_SUBMITTED))) {
 		r = cw_inbox_newest(inbox, meta->feed, meta->link ? meta->link->id : 0, meta->step ? meta->step : "", ret,
 		                    err);
 		if (r < 0 && r != -ENOENT)

@@ -119,12 +119,22 @@ struct cw_inbox_meta {
 	uint32_t flags;
 	const char *config;                 /* today's configuration hash: see UNCHANGED */
 	const unsigned char *expect_sha256; /* what the sender says; NULL = not said */
+	/* Whoever hands it in, and what for: the same content from the same client is the same document, whenever it
+	 * comes. NULL = it is told apart by its time alone. */
+	const char *client;
+};
+
+/* What a client has to show for a document: stored in the same transaction. */
+struct cw_inbox_receipt {
+	unsigned char id[CW_SHA256_LEN]; /* over feed, client and content: the same again has the same */
+	uint64_t document;
+	struct cw_wall accepted_at;
 };
 enum { CW_INBOX_STORED = 0, CW_INBOX_DUPLICATE = 1, CW_INBOX_UNCHANGED = 2 };
 /*
  * The final transaction: document, content and feed state. 0 stored and durable; DUPLICATE: *ret is the document
  * that was there; UNCHANGED (only without CW_DOC_IMPORTED): the content is that of the feed's newest document, *ret,
- * and nothing but the feed's validators and state was stored. Content that was rejected under another configuration than
+ * and nothing but the feed's validators and state was stored. (Nor with CW_DOC_SUBMITTED.) Content that was rejected under another configuration than
  * meta->config is not taken for unchanged: it deserves another try.
  * state (may be NULL): for a document that is stored it is saved as the feed's state, with unconfirmed set to it.
  * -EBADMSG when expect_sha256 differs. The stream is spent whatever is returned.
@@ -135,6 +145,13 @@ int cw_inbox_stream_finish(struct cw_inbox_stream *stream, const struct cw_inbox
 /* What a document came to may be another under another configuration: one that was rejected may be read, and one of a step may give
  * other links. Evidence of what was read is not in question here. */
 bool cw_inbox_deserves_another(const struct cw_inbox_document *document, const char *config);
+
+/* The receipt that a document of this meta (with a client) and content has or would have. */
+int cw_inbox_receipt_id(const char *feed, const char *client, const unsigned char sha256[CW_SHA256_LEN],
+                        unsigned char ret[CW_SHA256_LEN]); /* 0 or -ENOMEM */
+/* 0, or -ENOENT: nothing was ever accepted under it. */
+int cw_inbox_receipt(struct cw_inbox *inbox, const unsigned char id[CW_SHA256_LEN], struct cw_inbox_receipt *ret,
+                     struct cw_error *err);
 
 /* Documents. 0, or -ENOENT. */
 int cw_inbox_document(struct cw_inbox *inbox, uint64_t id, struct cw_inbox_document *ret, struct cw_error *err);

@@ -754,7 +754,8 @@ int cw_schedule_configure(struct cw_schedule *schedule, const struct cw_config *
 	for (i = 0; i < made; i++) {
 		struct cw_schedule_feed *feed = feeds[i];
 
-		feed->polled = fetching && feed->feed->enabled && feed->host;
+		/* Of a folder something is expected only when an interval says so. */
+		feed->polled = feed->feed->enabled && ((fetching && feed->host) || (feed->feed->path && feed->feed->interval_ms));
 		if (feed->polled && !cw_wall_known(feed->state.created_at))
 			feed->state.created_at = now;
 		due_clamp(feed, now);
@@ -797,7 +798,7 @@ size_t cw_schedule_ask_all(struct cw_schedule *schedule)
 
 	schedule->only_asked = true;
 	for (i = 0; i < schedule->n; i++)
-		if (schedule->feeds[i]->polled) {
+		if (schedule->feeds[i]->polled && schedule->feeds[i]->host) {
 			cw_schedule_ask(schedule, schedule->feeds[i]);
 			n++;
 		}
@@ -866,6 +867,15 @@ bool cw_schedule_succeeded(struct cw_schedule *schedule, struct cw_schedule_feed
 	return ended;
 }
 
+void cw_schedule_usable(struct cw_schedule *schedule, struct cw_schedule_feed *feed)
+{
+	outcome_set(feed, "watching", NULL);
+	feed->state.failures = 0;
+	if (!feed->feed->interval_ms)
+		feed->state.last_success = cw_wall_now();
+	plan(schedule, feed);
+}
+
 void cw_schedule_failed(struct cw_schedule *schedule, struct cw_schedule_feed *feed, const char *outcome,
                         const char *detail, struct cw_wall retry_after, bool later)
 {
@@ -888,5 +898,5 @@ void cw_schedule_failed(struct cw_schedule *schedule, struct cw_schedule_feed *f
 bool cw_schedule_overdue(const struct cw_schedule_feed *feed, struct cw_wall now)
 {
 	/* Due, not being fetched, and later than politeness to its host explains. */
-	return feed->polled && !feed->running && feed->state.next_due.ms + CW_BACKOFF_FIRST_MS < now.ms;
+	return feed->polled && feed->host && !feed->running && feed->state.next_due.ms + CW_BACKOFF_FIRST_MS < now.ms;
 }

@@ -44,7 +44,7 @@ struct cw_host;
 struct cw_schedule_feed {
 	const struct cw_feed *feed; /* borrowed from the configuration */
 	struct cw_inbox_feed state;
-	bool polled;    /* enabled, has a URL, and fetching is on */
+	bool polled;    /* enabled, has a URL, and fetching is on; or it has a folder and an interval */
 	bool running;   /* a transfer is under way */
 	bool asked;     /* a person asked for it now */
 	bool attempted; /* since this process started */
@@ -115,7 +115,9 @@ void cw_schedule_ended(struct cw_schedule *schedule, struct cw_schedule_feed *fe
 void cw_schedule_fetched(struct cw_schedule *schedule, struct cw_schedule_feed *feed, const char *outcome);
 /* The feed is known to be well as of a moment: failures and an outage end. true: it ended an outage. */
 bool cw_schedule_succeeded(struct cw_schedule *schedule, struct cw_schedule_feed *feed, struct cw_wall at);
-/* A fetch failed, or its document gave nothing. retry_after: the server's wish, or NONE. later: try again only after the
+/* The feed's folder can be used. That is success only where no file is expected at any time. */
+void cw_schedule_usable(struct cw_schedule *schedule, struct cw_schedule_feed *feed);
+/* A fetch failed, or its document gave nothing, or the feed's folder cannot be used. retry_after: the server's wish, or NONE. later: try again only after the
  * interval, as nothing would be different before. detail may be NULL. */
 void cw_schedule_failed(struct cw_schedule *schedule, struct cw_schedule_feed *feed, const char *outcome,
                         const char *detail, struct cw_wall retry_after, bool later);

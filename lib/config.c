@@ -156,6 +156,35 @@ static int read_feed_files(struct loader *loader)
 	return r;
 }
 
+/* Where its folder is: what is relative is in the state directory. */
+static int place_folder(struct loader *loader, struct cw_feed *feed)
+{
+	struct cw_config *config = loader->config;
+	char *path = NULL;
+	size_t len;
+
+	if (!feed->path)
+		return 0;
+	if (*feed->path != '/') {
+		if (asprintf(&path, "%s/%s", config->state_dir, feed->path) < 0)
+			return -ENOMEM;
+		free(feed->path);
+		feed->path = path;
+	}
+	for (len = strlen(feed->path); len > 1 && feed->path[len - 1] == '/'; len--)
+		feed->path[len - 1] = '\0';
+	if (strcmp(feed->path, config->state_dir) == 0 || strcmp(feed->path, config->runtime_dir) == 0)
+		conf_mistake(&loader->mistakes, feed->file, feed->line,
+		             "the folder of feed \"%s\" is a directory of the daemon's own; name one in it, such as \"drop/%s\"",
+		             feed->name, feed->name);
+	for (size_t i = 0; i < config->n_feeds; i++)
+		if (&config->feeds[i] != feed && config->feeds[i].path && strcmp(config->feeds[i].path, feed->path) == 0)
+			conf_mistake(&loader->mistakes, feed->file, feed->line,
+			             "feed \"%s\" has the folder of feed \"%s\"; a file can be of one feed only", feed->name,
+			             config->feeds[i].name);
+	return 0;
+}
+
 static int read_feeds_of(struct loader *loader, const struct conf_section *tree)
 {
 	struct cw_config *config = loader->config;
@@ -179,6 +208,8 @@ static int read_feeds_of(struct loader *loader, const struct conf_section *tree)
 		feeds[config->n_feeds] = (struct cw_feed){ 0 };
 		r = conf_feed_read(section, &config->risk, config->councils, config->phrases, &loader->mistakes,
 		                   &feeds[config->n_feeds++]);
+		if (r == 0)
+			r = place_folder(loader, &feeds[config->n_feeds - 1]);
 	}
 	return r;
 }

@@ -142,11 +142,30 @@ static void check_interval(struct feed_reader *reader, bool local)
 	const struct conf_entry *entry = conf_entry(reader->section, "interval");
 	struct cw_feed *feed = reader->feed;
 
+	/* A folder is told of its files; when one is due is only known when somebody says so. */
+	if (feed->path && !entry)
+		feed->interval_ms = 0;
 	if (feed->interval_ms < MINUTE_MS && !local && entry && entry->n == 1)
 		conf_mistake(reader->mistakes, reader->section->file, entry->line, "interval is %s; the minimum is 60s",
 		             entry->values[0].text);
 	if (!conf_entry(reader->section, "jitter"))
 		feed->jitter_ms = CW_MIN(feed->interval_ms / 10, (int64_t)JITTER_MAX_MS);
+}
+
+/* Either is a way in; a feed that is fetched is its publisher's alone unless somebody says otherwise. */
+static void check_path(struct feed_reader *reader)
+{
+	struct cw_feed *feed = reader->feed;
+
+	if (feed->path && !*feed->path) {
+		free(feed->path);
+		feed->path = NULL;
+	}
+	if (feed->path && feed->url)
+		COMPLAIN(reader, reader->section, "path", "feed \"%s\" has a url and a path; remove one of the two",
+		         feed->name);
+	if (!conf_entry(reader->section, "submissions"))
+		feed->submissions = !feed->url;
 }
 
 static void check_headers(struct feed_reader *reader)
@@ -1407,7 +1426,8 @@ int conf_feed_read(const struct conf_section *section, const struct cw_risk *ris
 	}
 	if (feed->url)
 		check_url(&reader, &parts, &local);
-	check_interval(&reader, local);
+	check_path(&reader);
+	check_interval(&reader, local || feed->path);
 	check_headers(&reader);
 	check_hosts(&reader);
 	r = check_credential(&reader);
@@ -1646,6 +1666,7 @@ void conf_feed_print(const struct cw_feed *feed, struct cw_buf *out)
 		bool foreign = (strcmp(key->name, "table") == 0 && feed->format != CW_FORMAT_HTML_TABLE && !sheets) ||
 		               (strcmp(key->name, "heading_rows") == 0 && !sheets) ||
 		               (strcmp(key->name, "column_groups") == 0 && !sheets) ||
+		               (strcmp(key->name, "interval") == 0 && !feed->interval_ms) ||
 		               (strcmp(key->name, "delimiter") == 0 && feed->format != CW_FORMAT_CSV) ||
 		               (strcmp(key->name, "keep") == 0 && !conf_feed_has_text(feed));
 

@@ -137,7 +137,9 @@ struct cw_feed {
 	bool enabled;
 	char *why;                   /* the stated reason it is on or off; may be NULL */
 	char *url;                   /* https://, http:// or file://; NULL = submissions and import only */
-	int64_t interval_ms;         /* between fetches */
+	char *path;                  /* a folder that is watched for files; absolute; NULL = none. Not with url */
+	bool submissions;            /* takes what clients hand in */
+	int64_t interval_ms;         /* between fetches; of a folder: between files, 0 = no file is expected at any time */
 	int64_t jitter_ms;           /* at most this much is added, at random */
 	char *publisher;
 	enum cw_tier tier;

@@ -184,6 +184,14 @@ static const struct mistake_case mistake_cases[] = {
 	  "feeds.d/a.conf:1: feed \"a b\" is not a good name; use up to 63 letters, digits, '-', '_' and '.'\n" },
 	{ "duplicate feeds", "", FEED(RECORD) FEED(RECORD),
 	  "feeds.d/a.conf:8: feed \"f\" is configured twice, first at feeds.d/a.conf:1; rename or remove one\n" },
+	{ "folders", "state_dir = /tmp/nowhere\n",
+	  "feed \"f\" {\npublisher = p tier = A format = evidence path = drop/x url = \"https://x/\"\n}\n"
+	  "feed \"g\" { publisher = p tier = A format = evidence path = \"/tmp/nowhere/drop/x/\" }\n"
+	  "feed \"h\" { publisher = p tier = A format = evidence path = \"/tmp/nowhere\" }\n",
+	  "feeds.d/a.conf:2: feed \"f\" has a url and a path; remove one of the two\n"
+	  "feeds.d/a.conf:4: feed \"g\" has the folder of feed \"f\"; a file can be of one feed only\n"
+	  "feeds.d/a.conf:5: the folder of feed \"h\" is a directory of the daemon's own; name one in it, such as "
+	  "\"drop/h\"\n" },
 	{ "unknown tier, format, kind", "",
 	  "feed \"f\" {\npublisher = p\ntier = E\nformat = cvs\nkind = ilac\nrecord { council = c }\n}\n",
 	  "feeds.d/a.conf:3: unknown tier 'E'; use A, B, C or D\n"

@@ -703,6 +703,50 @@ static void test_requeue(void **state)
 	assert_int_equal(counts.committed + counts.rejected + counts.poison, CW_ARRAY_LEN(documents) - 2);
 }
 
+/* The same client and content is the same document, whenever it comes; another client's is another. */
+static void test_receipts(void **state)
+{
+	struct world *world = *state;
+	struct cw_inbox_document first, again;
+	struct cw_inbox_receipt receipt;
+	struct cw_error err;
+	unsigned char sha256[CW_SHA256_LEN], id[CW_SHA256_LEN], other[CW_SHA256_LEN];
+	struct cw_inbox_meta meta = meta_of("a", T0, CW_DOC_SUBMITTED);
+
+	meta.client = "client:one";
+	cw_sha256("note", 4, sha256);
+	assert_int_equal(cw_inbox_receipt_id("a", "client:one", sha256, id), 0);
+	assert_int_equal(cw_inbox_receipt_id("aclient:on", "e", sha256, other), 0);
+	assert_memory_not_equal(id, other, CW_SHA256_LEN);
+	assert_int_equal(cw_inbox_receipt(world->inbox, id, &receipt, &err), -ENOENT);
+	assert_int_equal(store(world, &meta, "note", 4, 4, NULL, &first, &err), CW_INBOX_STORED);
+	reopen(world);
+	assert_int_equal(cw_inbox_receipt(world->inbox, id, &receipt, &err), 0);
+	assert_int_equal(receipt.document, first.id);
+	assert_true(cw_wall_known(receipt.accepted_at));
+
+	meta.fetched_at.ms = T0 + 99;
+	assert_int_equal(store(world, &meta, "note", 4, 4, NULL, &again, &err), CW_INBOX_DUPLICATE);
+	assert_int_equal(again.id, first.id);
+	cw_inbox_document_clear(&again);
+	/* Another client's is its own, even when nothing has changed since the newest; at the same time it is the same document. */
+	meta.client = "client:two";
+	assert_int_equal(store(world, &meta, "note", 4, 4, NULL, &again, &err), CW_INBOX_STORED);
+	assert_true(again.id != first.id);
+	cw_inbox_document_clear(&again);
+	meta.client = "client:three";
+	meta.fetched_at.ms = T0;
+	assert_int_equal(store(world, &meta, "note", 4, 4, NULL, &again, &err), CW_INBOX_DUPLICATE);
+	assert_int_equal(again.id, first.id);
+	cw_inbox_document_clear(&again);
+	assert_int_equal(cw_inbox_receipt_id("a", "client:three", sha256, id), 0);
+	assert_int_equal(cw_inbox_receipt(world->inbox, id, &receipt, &err), 0);
+	assert_int_equal(receipt.document, first.id);
+	assert_int_equal(ask(world, "SELECT count(*) FROM receipt"), 3);
+	assert_int_equal(ask(world, "SELECT count(*) FROM content"), 1);
+	cw_inbox_document_clear(&first);
+}
+
 static void test_version_1(void **state)
 {
 	struct world *world = *state;
@@ -718,12 +762,12 @@ static void test_version_1(void **state)
 	execute(world, "DROP INDEX document_of_link; DROP TABLE link; DROP TABLE link_from;"
 	               "ALTER TABLE document DROP COLUMN step; ALTER TABLE document DROP COLUMN link;"
 	               "ALTER TABLE document DROP COLUMN link_text; ALTER TABLE document DROP COLUMN parent_url;"
-	               "ALTER TABLE feed DROP COLUMN reading; PRAGMA user_version = 1");
+	               "ALTER TABLE feed DROP COLUMN reading; DROP TABLE receipt; PRAGMA user_version = 1");
 	reopen(world);
 	assert_int_equal(cw_inbox_requeue_mended(world->inbox, "a", "first", &n, &err), 0);
 	assert_int_equal(cw_inbox_feed_load(world->inbox, "a", &feed, &err), 0);
 	assert_int_equal(feed.failures, 4);
-	assert_int_equal(ask(world, "PRAGMA user_version"), 3);
+	assert_int_equal(ask(world, "PRAGMA user_version"), 4);
 }
 
 static void test_damaged(void **state)
@@ -762,6 +806,7 @@ int main(void)
 		WORLD(test_queue),
 		WORLD(test_feed_state),
 		WORLD(test_requeue),
+		WORLD(test_receipts),
 		WORLD(test_versions),
 		WORLD(test_version_1),
 		WORLD(test_damaged),
