@@ -12,6 +12,8 @@
 #include "xml.h"
 
 #define BLOCK 16384u
+/* Namespaces declared at once: libxml2 looks through all of them for every prefix. */
+#define SPACES_MAX 512u
 #define XML_SPACE "http://www.w3.org/XML/1998/namespace"
 
 /* Where in the markup the end of what has come is. */
@@ -26,6 +28,7 @@ struct cw_xml {
 	bool settled;
 	bool begun; /* the root has been seen */
 	unsigned depth;
+	unsigned n_spaces, spaces[CW_DEPTH_MAX + 1]; /* in force; of those, declared by each open element */
 	char *bases[CW_DEPTH_MAX + 1]; /* owned; of the open elements that state one, NULL for the others */
 
 	struct cw_buf block; /* not yet given to the parser */
@@ -154,7 +157,6 @@ static void start_element(void *arg, const xmlChar *name, const xmlChar *prefix,
 		                          .attributes = attributes };
 	int r;
 
-	(void)n_spaces;
 	(void)spaces;
 	(void)n_defaulted;
 	if (xml->settled)
@@ -163,8 +165,14 @@ static void start_element(void *arg, const xmlChar *name, const xmlChar *prefix,
 		fail(xml, CW_REASON_TOO_LARGE, "elements are nested too deep");
 		return;
 	}
+	xml->n_spaces += (unsigned)n_spaces;
+	if (xml->n_spaces > SPACES_MAX) {
+		fail(xml, CW_REASON_TOO_LARGE, "too many namespaces");
+		return;
+	}
 	xml->begun = true;
 	xml->depth++;
+	xml->spaces[xml->depth] = (unsigned)n_spaces;
 	r = open_base(xml, &element);
 	take(xml, r ? r : xml->handlers.start(xml->arg, &element));
 }
@@ -182,6 +190,7 @@ static void end_element(void *arg, const xmlChar *name, const xmlChar *prefix, c
 	take(xml, xml->handlers.end(xml->arg, &element));
 	free(xml->bases[xml->depth]);
 	xml->bases[xml->depth] = NULL;
+	xml->n_spaces -= xml->spaces[xml->depth];
 	xml->depth--;
 }
 
