@@ -307,6 +307,44 @@ static void print_feeds(const struct cw_cli *cli, const json_t *feeds, bool daem
 	cw_table_clear(&table);
 }
 
+/* How far the feeds that lead over pages to others have come. */
+static void print_steps(const struct cw_cli *cli, const json_t *feeds)
+{
+	static const struct cw_column columns[] = { { "FEED", false },   { "STEP", false },   { "LINKS", true },
+		                                    { "FETCHED", true }, { "FAILING", true }, { "WAITING", true },
+		                                    { "DETAIL", false } };
+	struct cw_table table;
+	json_t *feed, *step;
+	size_t i, k, n = 0;
+
+	cw_table_init(&table, columns, CW_ARRAY_LEN(columns));
+	json_array_foreach(feeds, i, feed)
+	{
+		json_array_foreach(json_object_get(feed, "steps"), k, step)
+		{
+			const char *url = cw_json_get_text(step, "failing_url", NULL);
+
+			n++;
+			cw_table_add(&table, text_or(feed, "feed"));
+			cw_table_add(&table, cw_json_get_text(step, "step", "(pages)"));
+			cw_table_addf(&table, "%lld", (long long)cw_json_get_integer(step, "links", 0));
+			cw_table_addf(&table, "%lld", (long long)cw_json_get_integer(step, "fetched", 0));
+			cw_table_addf(&table, "%lld", (long long)cw_json_get_integer(step, "failing", 0));
+			cw_table_addf(&table, "%lld", (long long)cw_json_get_integer(step, "waiting", 0));
+			if (url)
+				cw_table_addf(&table, "%s %s: %s", text_or(step, "failing_outcome"), url,
+				              cw_json_get_text(step, "failing_detail", ""));
+			else
+				cw_table_add(&table, "");
+		}
+	}
+	if (n) {
+		putchar('\n');
+		cw_table_print(&table, 0, cli->colour, stdout);
+	}
+	cw_table_clear(&table);
+}
+
 static void print_status(const struct status *status, bool daemon, const struct cw_error *why)
 {
 	const json_t *answer = status->answer, *backlog = json_object_get(answer, "backlog");
@@ -334,6 +372,7 @@ static void print_status(const struct status *status, bool daemon, const struct 
 	}
 	print_processes(status->cli, json_object_get(answer, "processes"));
 	print_feeds(status->cli, status->feeds, daemon);
+	print_steps(status->cli, status->feeds);
 
 	printf("\nQuarantine: %" PRIu64, status->quarantined);
 	for (int r = 1, any = 0; r < CW_REASON_COUNT; r++)

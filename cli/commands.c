@@ -20,6 +20,7 @@ const struct cw_command cw_commands[] = {
 	  cw_cmd_watch },
 	{ "import", "[FILE ...]", "bring in documents from disk, dated, and wait until they are committed", 0, 0, -1,
 	  cw_import_options, cw_cmd_import },
+	{ "fetch", "FEED", "fetch a feed now, with all it leads to, and show what came", 0, 1, 1, cw_fetch_options, cw_cmd_fetch },
 	{ "quarantine", "[list | show ID | retry [ID ...]]", "what could not be used, why, and after mending, again", 0, 0, -1, cw_quarantine_options,
 	  cw_cmd_quarantine },
 	{ NULL },

@@ -695,12 +695,68 @@ static void op_fetch(struct cw_control *control, struct client *client, const js
 	const char *feed = json_string_value(json_object_get(request, "feed"));
 	struct cw_error err;
 
+	uint64_t last = 0;
+	json_t *object;
+
 	if (!feed)
 		refuse(control, client, request, "fetch needs 'feed'");
-	else if (control->ops.fetch(control->arg, feed, &err) < 0)
+	else if (cw_inbox_last(control->inbox, &last, &err) < 0 || control->ops.fetch(control->arg, feed, &err) < 0)
 		refuse(control, client, request, "%s", err.text);
-	else
-		answer(control, client, answer_ok(request));
+	else {
+		object = answer_ok(request);
+		if (object)
+			json_object_set_new(object, "after", json_integer((json_int_t)last));
+		answer(control, client, object);
+	}
+}
+
+/* How the feed is, and the documents that came after one: {"feed","after"}. */
+static void op_fetched(struct cw_control *control, struct client *client, const json_t *request)
+{
+	const char *feed = json_string_value(json_object_get(request, "feed"));
+	uint64_t after = (uint64_t)json_integer_value(json_object_get(request, "after"));
+	json_t *documents, *each, *object, *state;
+	struct cw_inbox_document document;
+	struct cw_error err;
+	unsigned n;
+	int r = 0;
+
+	if (!feed) {
+		refuse(control, client, request, "fetched needs 'feed'");
+		return;
+	}
+	state = control->ops.fetched(control->arg, feed, &err);
+	if (!state) {
+		refuse(control, client, request, "%s", err.text);
+		return;
+	}
+	documents = json_array();
+	for (n = 0; n < CW_DOCUMENTS_ASKED; n++) {
+		r = cw_inbox_after(control->inbox, feed, after, &document, &err);
+		if (r < 0)
+			break;
+		after = document.id;
+		each = document_fields(json_object(), &document, false);
+		json_object_set_new(each, "url", json_string(document.final_url));
+		json_object_set_new(each, "step", json_string(document.step));
+		json_object_set_new(each, "size", json_integer((json_int_t)document.size));
+		json_array_append_new(documents, each);
+		cw_inbox_document_clear(&document);
+	}
+	if (r < 0 && r != -ENOENT) {
+		json_decref(state);
+		json_decref(documents);
+		refuse(control, client, request, "%s", err.text);
+		return;
+	}
+	object = answer_ok(request);
+	if (object) {
+		json_object_set(object, "state", state);
+		json_object_set(object, "documents", documents);
+	}
+	json_decref(state);
+	json_decref(documents);
+	answer(control, client, object);
 }
 
 static void op_reload(struct cw_control *control, struct client *client, const json_t *request)
@@ -735,6 +791,8 @@ static void request_run(struct cw_control *control, struct client *client, json_
 		import_abort(control, client, request);
 	else if (strcmp(op, "fetch") == 0)
 		op_fetch(control, client, request);
+	else if (strcmp(op, "fetched") == 0)
+		op_fetched(control, client, request);
 	else if (strcmp(op, "requeue") == 0)
 		op_requeue(control, client, request);
 	else if (strcmp(op, "documents") == 0)
@@ -744,7 +802,7 @@ static void request_run(struct cw_control *control, struct client *client, json_
 	else
 		refuse(control, client, request,
 		       "there is no op '%.40s'; there are status, import.begin, import.chunk, import.end, "
-		       "import.abort, fetch, requeue, documents, reload",
+		       "import.abort, fetch, fetched, requeue, documents, reload",
 		       op);
 }
 

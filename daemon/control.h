@@ -31,6 +31,8 @@ struct cw_control;
 struct cw_control_ops {
 	json_t *(*status)(void *arg); /* a new reference; NULL when out of memory */
 	int (*fetch)(void *arg, const char *feed, struct cw_error *err);
+	/* How a feed is, with "settled": nothing of it is under way, due now or waits. NULL with text in err. */
+	json_t *(*fetched)(void *arg, const char *feed, struct cw_error *err);
 	int (*reload)(void *arg, struct cw_buf *mistakes);          /* negative: mistakes says what, one a line */
 	const struct cw_feed *(*feed)(void *arg, const char *name); /* NULL = there is none */
 	bool (*full)(void *arg);                                    /* too much is waiting: imports begin later */

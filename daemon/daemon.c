@@ -820,19 +820,48 @@ static json_t *json_number(uint64_t number)
 	return json_integer((json_int_t)number);
 }
 
-static json_t *status_feed(const struct cw_schedule_feed *feed, struct cw_wall now)
+static json_t *status_step(struct cw_daemon *daemon, const struct cw_feed *feed, const struct cw_step *step)
+{
+	struct cw_inbox_links_count count;
+	json_t *object;
+
+	if (cw_inbox_links_count(daemon->inbox, feed->name, step ? cw_feed_next_step(feed, step) : "", !step, &count, NULL) < 0)
+		return NULL;
+	object = json_pack("{s:s?, s:o, s:o, s:o, s:o, s:o, s:s?, s:s?, s:s?}", "step", step ? step->name : NULL, "links",
+	                   json_number(count.live), "fetched", json_number(count.fetched), "failing",
+	                   json_number(count.failing), "waiting", json_number(count.waiting), "gone",
+	                   json_number(count.gone), "failing_url", count.failing_url, "failing_outcome",
+	                   count.failing ? count.failing_outcome : NULL, "failing_detail", count.failing_detail);
+	cw_inbox_links_count_clear(&count);
+	return object;
+}
+
+/* The links of each step, and pages as those of none. */
+static json_t *status_steps(struct cw_daemon *daemon, const struct cw_feed *feed)
+{
+	json_t *steps = json_array();
+
+	if (feed->pages.on)
+		json_array_append_new(steps, status_step(daemon, feed, NULL));
+	for (size_t i = 0; i < feed->n_steps; i++)
+		json_array_append_new(steps, status_step(daemon, feed, &feed->steps[i]));
+	return steps;
+}
+
+static json_t *status_feed(struct cw_daemon *daemon, const struct cw_schedule_feed *feed, struct cw_wall now)
 {
 	const struct cw_inbox_feed *state = &feed->state;
 	char outcome[CW_OUTCOME_MAX];
 
 	snprintf(outcome, sizeof(outcome), "%s", state->outcome);
 	return json_pack(
-	    "{s:s, s:b, s:s?, s:b, s:b, s:b, s:o, s:o, s:o, s:b, s:I, s:s?, s:s?, s:o}", "feed", feed->feed->name, "enabled",
+	    "{s:s, s:b, s:s?, s:b, s:b, s:b, s:o, s:o, s:o, s:b, s:I, s:s?, s:s?, s:o, s:o*}", "feed", feed->feed->name, "enabled",
 	    (int)feed->feed->enabled, "path", feed->feed->path, "submissions", (int)feed->feed->submissions, "polled", (int)feed->polled, "required", (int)feed->feed->required,
 	    "last_attempt", json_wall(state->last_attempt), "last_success", json_wall(state->last_success), "next_due",
 	    feed->polled && !feed->feed->path ? json_wall(state->next_due) : json_null(), "overdue", (int)cw_schedule_overdue(feed, now),
 	    "failures", (json_int_t)state->failures, "outcome", outcome[0] ? outcome : NULL, "detail", state->detail,
-	    "outage_since", json_wall(state->outage_since));
+	    "outage_since", json_wall(state->outage_since), "steps",
+	    cw_follow_has(feed->feed) ? status_steps(daemon, feed->feed) : NULL);
 }
 
 static json_t *status_process(const struct cw_process_info *info)
@@ -856,7 +885,7 @@ static json_t *status(void *arg)
 	if (cw_inbox_counts(daemon->inbox, &counts, &err) < 0)
 		cw_log_error(CW_LOG_ERROR, "inbox.read_failed", &err, NULL);
 	for (i = 0; i < cw_schedule_count(daemon->schedule); i++)
-		json_array_append_new(feeds, status_feed(cw_schedule_at(daemon->schedule, i), now));
+		json_array_append_new(feeds, status_feed(daemon, cw_schedule_at(daemon->schedule, i), now));
 	for (i = 0; i < cw_supervisor_count(daemon->supervisor); i++) {
 		cw_supervisor_info(daemon->supervisor, i, &info);
 		json_array_append_new(processes, status_process(&info));
@@ -885,6 +914,32 @@ static int ask_fetch(void *arg, const char *name, struct cw_error *err)
 	cw_schedule_ask(daemon->schedule, feed);
 	cw_follow_ask(daemon->follow, name);
 	return 0;
+}
+
+static json_t *feed_fetched(void *arg, const char *name, struct cw_error *err)
+{
+	struct cw_daemon *daemon = arg;
+	struct cw_schedule_feed *feed = cw_schedule_find(daemon->schedule, name);
+	uint64_t queued = 0;
+	json_t *object;
+	bool settled;
+
+	if (!feed) {
+		cw_error_set(err, -ENOENT, "there is no feed '%.64s' in the configuration", name);
+		return NULL;
+	}
+	if (cw_inbox_queued(daemon->inbox, name, &queued, err) < 0)
+		return NULL;
+	settled = !feed->running && !feed->asked && !queued && cw_follow_idle(daemon->follow, name);
+	object = status_feed(daemon, feed, cw_wall_now());
+	if (!object || json_object_set_new(object, "settled", json_boolean(settled)) < 0 ||
+	    json_object_set_new(object, "attempted", json_boolean(feed->attempted)) < 0 ||
+	    json_object_set_new(object, "started_at", json_wall(daemon->started_at)) < 0) {
+		json_decref(object);
+		cw_error_nomem(err);
+		return NULL;
+	}
+	return object;
 }
 
 static const struct cw_feed *feed_config(void *arg, const char *name)
@@ -1151,6 +1206,7 @@ static int daemon_start(struct cw_daemon *daemon, struct cw_error *err)
 		                                                 .stopped = workers_stopped };
 	static const struct cw_control_ops control_ops = { .status = status,
 		                                           .fetch = ask_fetch,
+		                                           .fetched = feed_fetched,
 		                                           .reload = reload,
 		                                           .feed = feed_config,
 		                                           .full = full,

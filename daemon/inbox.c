@@ -82,6 +82,8 @@ static const char *const sql[ST_STATEMENTS] = {
 	[ST_DOCUMENT_NEWEST] =
 	    "SELECT " DOCUMENT_COLUMNS " FROM document WHERE feed = ?1 AND link = ?2 AND step = ?3"
 	    " ORDER BY fetched_at DESC, id DESC LIMIT 1",
+	[ST_DOCUMENT_AFTER] = "SELECT " DOCUMENT_COLUMNS " FROM document WHERE id > ?2 AND feed = ?1 ORDER BY id LIMIT 1",
+	[ST_DOCUMENT_LAST] = "SELECT coalesce(max(id), 0) FROM document",
 	[ST_DOCUMENT_NEXT] =
 	    "SELECT " DOCUMENT_COLUMNS " FROM document WHERE state = 0 AND ord > ?1 ORDER BY ord LIMIT 1",
 	[ST_DOCUMENT_OLDEST] = "SELECT stored_at FROM document WHERE state = 0 ORDER BY ord LIMIT 1",
@@ -1127,6 +1129,33 @@ int cw_inbox_newest(struct cw_inbox *inbox, const char *feed, uint64_t link, con
 		inbox_bind_text(statement, 3, step);
 	}
 	return document_find(inbox, statement, ret, err);
+}
+
+int cw_inbox_after(struct cw_inbox *inbox, const char *feed, uint64_t id, struct cw_inbox_document *ret,
+                   struct cw_error *err)
+{
+	sqlite3_stmt *statement = get(inbox, ST_DOCUMENT_AFTER);
+
+	if (statement) {
+		inbox_bind_text(statement, 1, feed);
+		sqlite3_bind_int64(statement, 2, (int64_t)id);
+	}
+	return document_find(inbox, statement, ret, err);
+}
+
+int cw_inbox_last(struct cw_inbox *inbox, uint64_t *ret, struct cw_error *err)
+{
+	sqlite3_stmt *statement = get(inbox, ST_DOCUMENT_LAST);
+	int r = 0;
+
+	if (!statement)
+		return inbox_db_error(inbox, err, "read documents");
+	if (sqlite3_step(statement) == SQLITE_ROW)
+		*ret = (uint64_t)sqlite3_column_int64(statement, 0);
+	else
+		r = inbox_db_error(inbox, err, "read documents");
+	sqlite3_reset(statement);
+	return r;
 }
 
 int cw_inbox_next(struct cw_inbox *inbox, uint64_t after_order, struct cw_inbox_document *ret, struct cw_error *err)

@@ -159,6 +159,11 @@ int cw_inbox_document(struct cw_inbox *inbox, uint64_t id, struct cw_inbox_docum
  * format). */
 int cw_inbox_newest(struct cw_inbox *inbox, const char *feed, uint64_t link, const char *step,
                     struct cw_inbox_document *ret, struct cw_error *err);
+/* The feed's first document with a higher id. -ENOENT: none. */
+int cw_inbox_after(struct cw_inbox *inbox, const char *feed, uint64_t id, struct cw_inbox_document *ret,
+                   struct cw_error *err);
+/* The highest id there is; 0 = none. */
+int cw_inbox_last(struct cw_inbox *inbox, uint64_t *ret, struct cw_error *err);
 /* The queued document that comes next after an order. */
 int cw_inbox_next(struct cw_inbox *inbox, uint64_t after_order, struct cw_inbox_document *ret, struct cw_error *err);
 /* Chunk seq of a content, uncompressed, into out (reset first). -ENOENT past the end; -EBADMSG when what is stored

@@ -356,6 +356,23 @@ int cw_store_open_reader(const char *state_dir, struct cw_store **ret, struct cw
 	return 0;
 }
 
+int cw_store_copy(struct cw_store *store, const char *to_dir, struct cw_error *err)
+{
+	CW_CLEANUP(cw_freep) char *path = NULL;
+	sqlite3_stmt *st = NULL;
+	int r = 0;
+
+	if (asprintf(&path, "%s/councilwatch.db", to_dir) < 0) {
+		path = NULL;
+		return cw_error_nomem(err);
+	}
+	if (sqlite3_prepare_v2(store->db, "VACUUM INTO ?1", -1, &st, NULL) != SQLITE_OK ||
+	    sqlite3_bind_text(st, 1, path, -1, SQLITE_STATIC) != SQLITE_OK || sqlite3_step(st) != SQLITE_DONE)
+		r = cw_error_at(err, -EIO, path, 0, 0, "cannot copy the database: %s", sqlite3_errmsg(store->db));
+	sqlite3_finalize(st);
+	return r;
+}
+
 int cw_store_open_writer(const char *state_dir, struct cw_store **ret, struct cw_error *err)
 {
 	struct cw_store *store;

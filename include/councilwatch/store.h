@@ -20,6 +20,9 @@ struct cw_store;
 int cw_store_open_reader(const char *state_dir, struct cw_store **ret, struct cw_error *err);
 void cw_store_close(struct cw_store *store);
 
+/* A copy of what is committed, as <to_dir>/councilwatch.db. Not between begin and end. */
+int cw_store_copy(struct cw_store *store, const char *to_dir, struct cw_error *err);
+
 /* All reads between begin and end see one state. */
 int cw_store_read_begin(struct cw_store *store, struct cw_error *err);
 void cw_store_read_end(struct cw_store *store);

@@ -108,6 +108,40 @@ grep -q 'fetch.failed feed=reports outcome=http_422.*parameter.*mend url' "$WORK
 rm "$WORK/switches/refuse"
 passed "a refused request is told with its mend"
 
+# From the command line, while a daemon runs.
+mkdir -p "$WORK/c"
+reports c
+instance c
+sed -i 's/enabled.*//; s/^    interval/    enabled = false\n    interval/' "$WORK/c/feeds.d/reports.conf"
+start c
+cw c fetch reports >"$WORK/c/out" || fail "fetch does not exit 0: $(cat "$WORK/c/out")"
+grep -q '^step provider: 49 links, 46 fetched, 3 failing' "$WORK/c/out" || fail "fetch does not tell of the steps: $(tail -n 5 "$WORK/c/out")"
+grep -q '^reports: well .*; 73 documents, 0 rejected, 45 evidence (45 new)' "$WORK/c/out" || fail "fetch does not sum up: $(tail -n 1 "$WORK/c/out")"
+cw c status >"$WORK/c/out"
+grep -q '^reports *provider *49 *46 *3 *0 ' "$WORK/c/out" || fail "status does not tell of the steps: $(cat "$WORK/c/out")"
+touch "$WORK/switches/changed"
+before=$(cw c alerts --json | wc -l) shared=$(evidence c)
+cw c fetch reports --dry-run --links 4 --json >"$WORK/c/out"
+"$PYTHON" - "$WORK/c/out" <<-'PY' || fail "the dry run shows something else: $(head -c 2000 "$WORK/c/out")"
+	import json, sys
+	dry = json.load(open(sys.argv[1]))
+	assert dry["evidence"] and all(e["feed"] == "reports" for e in dry["evidence"]), "no evidence"
+	assert all("/v1/file/4" in e["url"] for e in dry["evidence"]), "what is known already is shown as new"
+	assert any(a["data"]["kind"] == "floor_closed" for a in dry["alerts"]), "no alert"
+PY
+[ "$(cw c alerts --json | wc -l)" -eq "$before" ] && [ "$(evidence c)" -eq "$shared" ] || fail "a dry run changed something"
+ls -d /tmp/councilwatch.?????? 2>/dev/null && fail "the dry run left its directory behind"
+cw c fetch reports --json >"$WORK/c/out" || fail "fetch --json fails"
+"$PYTHON" -c 'import json, sys; d = json.load(open(sys.argv[1])); assert d["ok"] and d["new_evidence"] == 22, d' "$WORK/c/out" || fail "fetch --json tells something else"
+rm "$WORK/switches/changed"
+touch "$WORK/switches/refuse"
+cw c fetch reports >"$WORK/c/out" && fail "fetch exits 0 although the server refuses"
+grep -q 'reports: failed (http_422)' "$WORK/c/out" && grep -q 'mend url' "$WORK/c/out" || fail "fetch does not say why: $(cat "$WORK/c/out")"
+rm "$WORK/switches/refuse"
+cw c fetch nosuch >"$WORK/c/out" 2>&1 && fail "fetch of a feed that there is not exits 0"
+stop c
+passed "councilwatch fetch waits, tells what came, and in a dry run what would"
+
 # Everything at every step.
 mkdir -p "$WORK/b"
 reports b
