@@ -163,6 +163,8 @@ const struct conf_key conf_keys[] = {
 	  .help = "directory of the workers' programs" },
 	MAIN("sandbox", CONF_BOOL, sandbox, 0, 0, "true", "lock the workers in"),
 	MAIN("worker_memory", CONF_SIZE, worker_memory, 64 * MIB, 64 * GIB, "512M", "address space of a normaliser"),
+	MAIN("digest_from", CONF_COUNT, digest_from, 1, 10000, "10",
+	     "news of so many councils at once is a release, and its alerts are for a digest"),
 	MAIN("heartbeat", CONF_DURATION, heartbeat_ms, 100, HOUR, "10s", "interval of heartbeats in the alert stream"),
 	{ .section = "main",
 	  .name = "log_level",

@@ -234,6 +234,7 @@ struct cw_config {
 	bool sandbox;                /* default true */
 	uint64_t worker_memory;      /* bytes, RLIMIT_AS of a normaliser; default 512 MiB */
 	int64_t heartbeat_ms;        /* of the alert stream; default 10000 */
+	unsigned digest_from;        /* alerts about so many councils at once are for a digest; default 10 */
 	int log_level;               /* enum cw_log_level */
 	/* Endpoints; the default of each is ipc:// in runtime_dir. */
 	char *endpoint_work;         /* ipc://<runtime_dir>/work */

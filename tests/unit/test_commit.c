@@ -741,13 +741,55 @@ static void test_heritage(void **state)
 	assert_int_equal(to_old, 1 + 1); /* inadequate; and a year before its end */
 }
 
+struct digests {
+	unsigned yes, no, levels_down;
+};
+
+static int count_digest(void *arg, uint64_t seq, const char *topic, const char *topic_level, const char *json, size_t len)
+{
+	struct digests *digests = arg;
+
+	(void)seq;
+	(void)topic_level;
+	(void)len;
+	digests->yes += strstr(json, "\"digest\":true") != NULL;
+	digests->no += strstr(json, "\"digest\":false") != NULL;
+	digests->levels_down += strstr(topic, "/level_down") != NULL;
+	return 0;
+}
+
+/* One council is news for somebody; twelve at once are a release. */
+static void test_release_is_a_digest(void **state)
+{
+	static const char *const councils[] = { "bradford", "leeds",  "barnet", "camden",  "kent",   "devon",
+		                                "dorset",   "dudley", "derby",  "croydon", "ealing", "essex" };
+	struct row rows[CW_ARRAY_LEN(councils)];
+	struct fixture *f = *state;
+	struct digests digests = { 0 };
+	char now[CW_WALL_TEXT];
+
+	/* Dates near the clock's: what is told late is history. */
+	cw_wall_format(cw_wall_now(), now);
+	for (size_t i = 0; i < CW_ARRAY_LEN(rows); i++)
+		rows[i] = (struct row){ councils[i], "2026-01-05", "https://files.example/1", "inadequate" };
+	commit_rows(f, "a", now, rows, 1, 0);
+	assert_int_equal(cw_store_alerts(f->store, 0, 0, 1000, count_digest, &digests, NULL), 0);
+	assert_int_equal(digests.yes, 0);
+	assert_int_equal(digests.no, 1);
+	digests = (struct digests){ 0 };
+	commit_rows(f, "b", now, rows, CW_ARRAY_LEN(rows), 0);
+	assert_int_equal(cw_store_alerts(f->store, 1, 0, 1000, count_digest, &digests, NULL), 0);
+	assert_int_equal(digests.yes, CW_ARRAY_LEN(rows) - 1);
+	assert_int_equal(digests.no, 0);
+}
+
 int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(test_once), TEST(test_backwards), TEST(test_flapping_page), TEST(test_date_put_right), TEST(test_correction_taken_back), TEST(test_refused_batch_leaves_nothing),
 		TEST(test_unresolved), TEST(test_unresolved_is_cut_between_characters), TEST(test_cause_is_cut_between_characters),
-		TEST(test_outage), TEST(test_time), TEST(test_future), TEST(test_stage), TEST(test_newer_schema_is_refused), TEST(test_heritage),
+		TEST(test_outage), TEST(test_time), TEST(test_future), TEST(test_stage), TEST(test_newer_schema_is_refused), TEST(test_heritage), TEST(test_release_is_a_digest),
 		TEST(test_read_again_clears_the_quarantine), TEST(test_read_again_takes_back),
 		TEST(test_older_schema_is_brought_up_to_date),
 	};

@@ -243,15 +243,27 @@ static bool is_history(const struct committer *committer, size_t at, uint32_t fl
 	return cw_wall_known(now) && committer->pending[at].at.ms < now.ms - HISTORY_MS;
 }
 
+/* Does one moment bring news of so many councils that it must be a national release, or the first capture of a table? */
+static bool is_release(const struct committer *committer, uint32_t flags, struct cw_wall now)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < committer->n_pending; i++)
+		n += committer->pending[i].council && last_of_council(committer, i) && !is_history(committer, i, flags, now);
+	return n >= committer->config->digest_from;
+}
+
 /* Numbers and stores what is pending; *ret_last is the last number. flags: of the document; now: where the clock stands. */
 static int store_pending(struct committer *committer, uint32_t flags, struct cw_wall now, uint64_t *ret_last,
                          struct cw_error *err)
 {
 	uint64_t seq = 0;
 	int r = cw_store_last_seq(committer->store, &seq, err);
+	bool release;
 
 	if (committer->n_pending)
 		qsort(committer->pending, committer->n_pending, sizeof(*committer->pending), by_time);
+	release = is_release(committer, flags, now);
 	for (size_t i = 0; r == 0 && i < committer->n_pending; i++) {
 		struct pending *pending = &committer->pending[i];
 		json_t *data = json_object_get(pending->json, "data");
@@ -260,6 +272,9 @@ static int store_pending(struct committer *committer, uint32_t flags, struct cw_
 		json_object_set_new(data, "seq", json_integer((json_int_t)seq));
 		pending->history = is_history(committer, i, flags, now);
 		json_object_set_new(data, "imported", json_boolean(pending->history));
+		/* A level that fell waits for the digest, and so does a national release (domain 3.4). */
+		if (!pending->history)
+			json_object_set_new(data, "digest", json_boolean(release || pending->kind == CW_ALERT_LEVEL_DOWN));
 		pending->text = json_dumps(pending->json, CW_JSON_FLAGS);
 		if (!pending->text)
 			return cw_error_nomem(err);
