@@ -86,6 +86,33 @@ static int read_words(struct phrases_reader *reader, const struct conf_section *
 
 /* --- names --- */
 
+static int add_ordinary(struct cw_names *names, const char *name)
+{
+	return cw_names_add_ordinary(names, name, false);
+}
+
+static int add_verb(struct cw_names *names, const char *name)
+{
+	return cw_names_add_ordinary(names, name, true);
+}
+
+static int read_names(struct phrases_reader *reader, const struct conf_section *section, const char *key,
+                      int (*add)(struct cw_names *names, const char *name))
+{
+	const struct conf_entry *entry = conf_entry(section, key);
+
+	for (size_t k = 0; entry && k < entry->n; k++) {
+		int r = add(phrases_names(reader->phrases), entry->values[k].text);
+
+		if (r == -ENOMEM)
+			return r;
+		if (r < 0)
+			conf_mistake(reader->mistakes, section->file, entry->values[k].line, "'%s' is no name",
+			             entry->values[k].text);
+	}
+	return 0;
+}
+
 static int read_cues(struct phrases_reader *reader, const struct conf_section *section)
 {
 	static const struct {
@@ -100,7 +127,6 @@ static int read_cues(struct phrases_reader *reader, const struct conf_section *s
 		     { "alone_after", CW_CUE_BARE_AFTER },
 		     { "past", CW_CUE_PAST } };
 	struct cw_names *names = phrases_names(reader->phrases);
-	const struct conf_entry *ordinary = conf_entry(section, "ordinary");
 	struct cw_error err;
 	int r = 0;
 
@@ -117,15 +143,10 @@ static int read_cues(struct phrases_reader *reader, const struct conf_section *s
 				             cues[i].key, err.text);
 		}
 	}
-	for (size_t k = 0; ordinary && k < ordinary->n; k++) {
-		r = cw_names_add_ordinary(names, ordinary->values[k].text);
-		if (r == -ENOMEM)
-			return r;
-		if (r < 0)
-			conf_mistake(reader->mistakes, section->file, ordinary->values[k].line, "'%s' is no name",
-			             ordinary->values[k].text);
-	}
-	return 0;
+	r = read_names(reader, section, "ordinary", add_ordinary);
+	if (r == 0)
+		r = read_names(reader, section, "verbs", add_verb);
+	return r < 0 ? r : read_names(reader, section, "doubtful", cw_names_add_doubtful);
 }
 
 static int read_spoken(struct phrases_reader *reader, const struct conf_section *section)

@@ -328,6 +328,8 @@ const struct conf_key conf_keys[] = {
 	COLUMNS("expect", "gives", "the evidence it must give"),
 
 	COLUMNS("names", "ordinary", "short names that are words or surnames as well"),
+	COLUMNS("names", "verbs", "those that may begin a sentence as a verb"),
+	COLUMNS("names", "doubtful", "short names of several councils"),
 	COLUMNS("names", "before", "patterns right before a short name that say: the council"),
 	COLUMNS("names", "after", "the same right after it"),
 	COLUMNS("names", "near", "the same anywhere in its clause, for a name that stands alone"),

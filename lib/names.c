@@ -35,6 +35,7 @@ struct name {
 	uint32_t n;
 	uint32_t meanings; /* the first; NONE */
 	bool ordinary;
+	bool verb;
 };
 
 /* The automaton: a node per beginning of a name. */
@@ -61,7 +62,7 @@ struct cw_names {
 	} * edges;
 	struct patterns *cues;
 	uint32_t w_and, w_the, w_or, w_of, w_on, w_upon, w_with, w_in, w_for;
-	uint32_t w_council, w_councils, w_councillor, w_councillors;
+	uint32_t w_council, w_councils, w_councillor, w_councillors, w_leaders;
 	uint32_t w_city, w_county, w_borough, w_metropolitan, w_met, w_district, w_unitary, w_london, w_royal;
 	uint32_t w_town, w_parish, w_community;
 	uint32_t w_mbc, w_mdc, w_lbc, w_bc, w_cc, w_corporation;
@@ -262,6 +263,19 @@ static bool manner_of(const struct cw_names *names, const uint32_t *w, int n, en
 	                  last != names->w_borough && last != names->w_bc && last != names->w_cc);
 }
 
+/* A health body covers councils and is none of theirs; and "West Mercia", which in a table of youth justice services is one, is
+ * the police more often in a text. */
+static enum manner organisation_manner(const struct cw_names *names, const struct cw_organisation *organisation,
+                                       const uint32_t *w, int n)
+{
+	if (!strcmp(organisation->kind, "icb"))
+		return MANNER_OTHER;
+	if (!strcmp(organisation->kind, "delegate") || has_word(names, w, n, "safeguarding") ||
+	    has_word(names, w, n, "youth"))
+		return MANNER_ORGANISATION;
+	return MANNER_AREA;
+}
+
 static int add_council_name(struct cw_names *names, const struct cw_council_name *name)
 {
 	struct meaning meaning = { .from = name->from, .to = name->to };
@@ -270,6 +284,8 @@ static int add_council_name(struct cw_names *names, const struct cw_council_name
 
 	/* A footnote's number at the end of a name. */
 	if (name->text.len && name->text.at[name->text.len - 1] >= '0' && name->text.at[name->text.len - 1] <= '9')
+		return 0;
+	if (name->text.len && name->text.at[0] == '*') /* an ending for names of councils: the cues have those */
 		return 0;
 	if (!name->n) {
 		const char *kind = name->body ? name->body->kind : "";
@@ -282,15 +298,14 @@ static int add_council_name(struct cw_names *names, const struct cw_council_name
 		return 0;
 	for (; meaning.n < name->n; meaning.n++)
 		meaning.councils[meaning.n] = (uint16_t)name->at[meaning.n]->index;
-	if (name->organisation) {
-		/* A health body covers councils and is none of theirs; "West Mercia", in a text, is the police more often. */
-		meaning.manner = strcmp(name->organisation->kind, "delegate") ? MANNER_OTHER : MANNER_ORGANISATION;
-		meaning.organisation = name->organisation->name;
-		return add_meaning(names, name->text, &meaning);
-	}
 	n = words_split(names->words, name->text, w, NAME_WORDS_MAX);
 	if (n < 0)
 		return n == -ENOMEM ? n : 0;
+	if (name->organisation) {
+		meaning.manner = organisation_manner(names, name->organisation, w, n);
+		meaning.organisation = name->organisation->name;
+		return add_meaning(names, name->text, &meaning);
+	}
 	/* Rows that name several councils together are of tables. */
 	if (name->n > 1 || !manner_of(names, w, n, &meaning.manner))
 		return 0;
@@ -317,6 +332,7 @@ static int intern_words(struct cw_names *names)
 		    { &names->w_councils, "councils" },
 		    { &names->w_councillor, "councillor" },
 		    { &names->w_councillors, "councillors" },
+		    { &names->w_leaders, "leaders" },
 		    { &names->w_city, "city" },
 		    { &names->w_county, "county" },
 		    { &names->w_borough, "borough" },
@@ -410,6 +426,13 @@ int cw_names_add_spoken(struct cw_names *names, const char *name, const uint16_t
 	return add_text(names, name, &meaning);
 }
 
+int cw_names_add_doubtful(struct cw_names *names, const char *name)
+{
+	struct meaning meaning = of_councils(MANNER_SHORT, NULL, 0);
+
+	return add_text(names, name, &meaning);
+}
+
 int cw_names_add_organisation(struct cw_names *names, const char *name, const uint16_t *councils, size_t n,
                               int32_t from, int32_t to)
 {
@@ -431,7 +454,7 @@ int cw_names_add_other(struct cw_names *names, const char *name, bool council, b
 	return add_text(names, name, &meaning);
 }
 
-int cw_names_add_ordinary(struct cw_names *names, const char *name)
+int cw_names_add_ordinary(struct cw_names *names, const char *name, bool verb)
 {
 	uint32_t words[NAME_WORDS_MAX], at;
 	int n = words_split(names->words, cw_str(name), words, NAME_WORDS_MAX);
@@ -441,6 +464,8 @@ int cw_names_add_ordinary(struct cw_names *names, const char *name)
 	n = name_of(names, words, (uint32_t)n, &at);
 	if (n == 0)
 		names->at[at].ordinary = true;
+	if (n == 0)
+		names->at[at].verb = names->at[at].verb || verb;
 	return n;
 }
 
@@ -532,7 +557,8 @@ static bool goes_on(const struct cw_finder *f, size_t i)
 
 static bool is_word(const struct cw_finder *f, size_t i, uint32_t id)
 {
-	return i < f->n && id && (f->words[i].id == id || f->words[i].base == id);
+	/* "council's" is folded to "councils", which it is not. */
+	return i < f->n && id && (f->words[i].flags & WORD_POSSESSIVE ? f->words[i].base : f->words[i].id) == id;
 }
 
 /* --- names --- */
@@ -673,6 +699,8 @@ static const struct meaning *meaning_on(const struct cw_finder *f, const struct 
 		if (meaning->manner >= MANNER_OTHER) {
 			if (!other || meaning->manner == MANNER_OTHER_COUNCIL)
 				other = meaning;
+		} else if (!meaning->n) {
+			several = true;
 		} else if (!covers(meaning, f->day)) {
 			then = true;
 			if (meaning->n == 1 && meaning->manner <= MANNER_SHORT &&
@@ -693,9 +721,10 @@ static const struct meaning *meaning_on(const struct cw_finder *f, const struct 
 		ours = old;
 	if (ours)
 		return ours;
-	if (then)
-		*why = "no council had this name on that day";
-	return other;
+	if (!then)
+		return other;
+	*why = "no council had this name on that day";
+	return NULL;
 }
 
 /* --- cues --- */
@@ -801,8 +830,31 @@ static bool housing(const struct cw_finder *f, size_t i)
 	return false;
 }
 
+static bool of_county(const struct cw_finder *f, const struct cw_mention *m)
+{
+	return m->n_councils == 1 && !strcmp(cw_councils_at(f->names->councils, m->councils[0])->type, "county");
+}
+
+/* "Walsall MBC", "Reading BC", "Buckinghamshire CC", as the trade press has them. */
+static bool abbreviated(const struct cw_finder *f, const struct cw_mention *m, uint32_t i)
+{
+	const struct cw_names *names = f->names;
+	const struct cw_council *council = m->n_councils == 1 ? cw_councils_at(names->councils, m->councils[0]) : NULL;
+
+	if (!(f->words[i].flags & WORD_CAPITAL) || !council)
+		return false;
+	if (is_word(f, i, names->w_mbc) || is_word(f, i, names->w_mdc))
+		return type_allows(council, names, names->w_metropolitan);
+	if (is_word(f, i, names->w_lbc))
+		return type_allows(council, names, names->w_london);
+	if (is_word(f, i, names->w_bc))
+		return type_allows(council, names, names->w_borough);
+	return is_word(f, i, names->w_cc) &&
+	       (type_allows(council, names, names->w_county) || strstr(council->name, "City"));
+}
+
 /* "… council", with all that may stand between. True: settled. */
-static bool with_council(struct cw_finder *f, struct cw_mention *m, bool ordinary, bool named_before)
+static bool with_council(struct cw_finder *f, struct cw_mention *m, bool verb, bool named_before)
 {
 	const struct cw_names *names = f->names;
 	uint32_t i = m->name_end;
@@ -815,8 +867,7 @@ static bool with_council(struct cw_finder *f, struct cw_mention *m, bool ordinar
 		m->other_council = true;
 		return true;
 	}
-	if (goes_on(f, i) &&
-	    (is_word(f, i, names->w_mbc) || is_word(f, i, names->w_mdc) || is_word(f, i, names->w_lbc))) {
+	if (goes_on(f, i) && abbreviated(f, m, i)) {
 		m->end = i + 1;
 		settle(m, CW_MENTION_SURE, true, NULL);
 		return true;
@@ -838,7 +889,9 @@ static bool with_council(struct cw_finder *f, struct cw_mention *m, bool ordinar
 		settle(m, CW_MENTION_MAYBE, false, "it may be part of a longer name");
 	else if (is_word(f, i, names->w_councils) && m->n_councils == 1)
 		settle(m, CW_MENTION_MAYBE, true, "councils, more than one, are spoken of");
-	else if (ordinary && opens && i == m->name_end && !(f->words[i].flags & WORD_CAPITAL))
+	else if (goes_on(f, i + 1) && is_word(f, i + 1, names->w_leaders) && of_county(f, m))
+		settle(m, CW_MENTION_MAYBE, true, "leaders of councils, more than one, may be spoken of");
+	else if (verb && opens && i == m->name_end && !(f->words[i].flags & WORD_CAPITAL))
 		settle(m, CW_MENTION_MAYBE, true, "the name is also an ordinary word");
 	else
 		settle(m, CW_MENTION_SURE, true, NULL);
@@ -849,12 +902,21 @@ static bool with_council(struct cw_finder *f, struct cw_mention *m, bool ordinar
 static bool stands_alone(const struct cw_finder *f, const struct cw_mention *m)
 {
 	bool before = !goes_on(f, m->first) || (f->marks[m->first] & MARK_BARE_BEFORE);
-	bool after = m->name_end == f->n || !goes_on(f, m->name_end) || (f->marks[m->name_end] & MARK_BARE_AFTER);
 
-	return before && after;
+	return before && m->ends;
 }
 
-static void judge_short(struct cw_finder *f, struct cw_mention *m, bool ordinary)
+/* Is there a cue in its clause; or, when the name is all of its clause, in the next: "Leeds: children's services …"? */
+static bool cue_near(const struct cw_finder *f, const struct cw_mention *m)
+{
+	const struct word *next = m->name_end < f->n ? &f->words[m->name_end] : NULL;
+	bool headed = f->words[m->first].flags & WORD_CLAUSE && next && next->flags & WORD_CLAUSE &&
+	              !(next->flags & WORD_SENTENCE);
+
+	return f->marks[m->first] & MARK_NEAR || (headed && f->marks[m->name_end] & MARK_NEAR);
+}
+
+static void judge_short(struct cw_finder *f, struct cw_mention *m, const struct name *name)
 {
 	uint32_t first = m->first, end = m->name_end;
 	const struct word *before = goes_on(f, first) ? &f->words[first - 1] : NULL;
@@ -868,11 +930,15 @@ static void judge_short(struct cw_finder *f, struct cw_mention *m, bool ordinary
 		settle(m, CW_MENTION_OTHER, false, NULL);
 		return;
 	}
+	if (f->marks[first] & MARK_PAST && before) {
+		settle(m, CW_MENTION_PLACE, false, NULL); /* "former Plymouth council leader" */
+		return;
+	}
 	if (end < f->n && f->words[end].flags & WORD_JOINED && goes_on(f, end)) {
 		settle(m, CW_MENTION_PLACE, false, NULL); /* "Leeds-based" */
 		return;
 	}
-	if (with_council(f, m, ordinary, named))
+	if (with_council(f, m, name->verb, named))
 		return;
 	if (goes_on(f, end) && f->marks[end] & MARK_NOT_BEFORE) {
 		settle(m, CW_MENTION_OTHER, false, NULL);
@@ -891,12 +957,12 @@ static void judge_short(struct cw_finder *f, struct cw_mention *m, bool ordinary
 		settle(m, CW_MENTION_SURE, true, NULL);
 		return;
 	}
-	if (!(f->marks[first] & MARK_NEAR)) {
+	if (!cue_near(f, m)) {
 		settle(m, CW_MENTION_PLACE, true, NULL);
 		return;
 	}
 	m->near = true;
-	if (stands_alone(f, m) && !ordinary && !(f->words[first].flags & WORD_TITLE))
+	if (stands_alone(f, m) && !name->ordinary && !(f->words[first].flags & WORD_TITLE))
 		settle(m, CW_MENTION_SURE, true, NULL);
 	else
 		settle(m, CW_MENTION_MAYBE, true, "nothing next to the name says that it is the council");
@@ -912,6 +978,7 @@ static int add_mention(struct cw_finder *f, const struct found *found, struct cw
 	if (grow(&ret->at, &ret->cap, ret->n, sizeof(m)) < 0)
 		return -ENOMEM;
 	m.group = (uint32_t)ret->n;
+	m.ends = m.name_end == f->n || !goes_on(f, m.name_end) || f->marks[m.name_end] & MARK_BARE_AFTER;
 	meaning = meaning_on(f, name, &why);
 	if (meaning) {
 		m.n_councils = meaning->n;
@@ -938,7 +1005,7 @@ static int add_mention(struct cw_finder *f, const struct found *found, struct cw
 		while (m.other_council && council_follows(f, m.end))
 			m.end++;
 	} else if (meaning->manner == MANNER_SHORT) {
-		judge_short(f, &m, name->ordinary);
+		judge_short(f, &m, name);
 	} else if (f->marks[m.first] & MARK_PAST) {
 		settle(&m, CW_MENTION_PLACE, false, NULL);
 	} else {
@@ -963,7 +1030,7 @@ static int choose(struct cw_finder *f, struct cw_mentions *ret)
 			continue;
 		for (uint32_t m = name->meanings; m != NONE; m = f->names->meanings[m].next)
 			area = area || f->names->meanings[m].manner == MANNER_AREA;
-		if (area && council_follows(f, found->end))
+		if (area && (council_follows(f, found->end) || (goes_on(f, found->end) && f->reach[found->end])))
 			continue;
 		r = add_mention(f, found, ret);
 		if (r < 0)
@@ -1021,7 +1088,8 @@ static void judge_list(struct cw_finder *f, struct cw_mention *first, size_t n)
 			settle(m, CW_MENTION_SURE, true, NULL);
 	}
 	for (size_t i = 1; i < n; i++)
-		if (first[i].state == CW_MENTION_SURE && first[i - 1].state == CW_MENTION_SURE)
+		if ((first[i].state == CW_MENTION_SURE) == (first[i - 1].state == CW_MENTION_SURE) && first[i].open &&
+		    first[i - 1].open)
 			first[i].group = first[i - 1].group;
 }
 

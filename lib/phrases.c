@@ -307,7 +307,11 @@ static void make_items(struct cw_reader *reader)
 	for (uint32_t i = 0; i < reader->words.n;) {
 		struct item item = { i, i + 1, NONE, ITEM_WORD };
 
-		if (k < mentions->n && mentions->at[k].first == i) {
+		while (k < mentions->n && mentions->at[k].first < i)
+			k++;
+		/* What is neither a council nor a place that may be one is words like others: "Kent Police", "Ofsted". */
+		if (k < mentions->n && mentions->at[k].first == i &&
+		    (mentions->at[k].state != CW_MENTION_OTHER || mentions->at[k].other_council)) {
 			const struct cw_mention *m = &mentions->at[k];
 
 			item.mention = (uint32_t)k;
@@ -702,6 +706,36 @@ static int give_fixed(struct cw_reader *reader, const struct rule *rule, const s
 	return r;
 }
 
+/* "… issued to Bradford restaurant": a place, whose name the match takes for the council's, goes on after the match. */
+static bool ends_with_place(const struct cw_reader *reader, const struct hit *hit)
+{
+	const struct item *item = &reader->items[hit->council];
+	const struct cw_mention *m = &reader->mentions.at[item->mention],
+	                        *end = reader->mentions.at + reader->mentions.n;
+	const struct cw_mention *last = m;
+
+	if (item->kind != ITEM_NAME || hit->council + 1 != hit->end)
+		return false;
+	while (last + 1 < end && last[1].group == m->group)
+		last++;
+	return !last->ends;
+}
+
+/* "Council leader resigns over Sandwell row": what happened did so at a council, and a place is named that has one. */
+static int doubt_place(struct cw_reader *reader, const struct rule *rule, const struct hit *hit)
+{
+	struct range sentence = around(reader, hit, WORD_SENTENCE);
+
+	for (size_t i = sentence.from; i < sentence.to; i++) {
+		const struct cw_mention *m = reader->items[i].kind == ITEM_NAME ? mention_of(reader, i) : NULL;
+
+		if (m && m->n_councils)
+			return add_doubt(reader, CW_DOUBT_NAME, span_of(reader, m->first, m->end),
+			                 "it is named beside a signal whose council is not said", &rule->is);
+	}
+	return 0;
+}
+
 static int take_match(struct cw_reader *reader, uint32_t index, const struct hit *hit)
 {
 	const struct rule *rule = &reader->phrases->rules[index];
@@ -714,7 +748,7 @@ static int take_match(struct cw_reader *reader, uint32_t index, const struct hit
 	if (reader->n_fixed)
 		return give_fixed(reader, rule, hit);
 	if (hit->council != NONE)
-		return give(reader, rule, hit, hit->council);
+		return ends_with_place(reader, hit) ? 0 : give(reader, rule, hit, hit->council);
 	if (found_there(reader, rule, hit))
 		return 0;
 	whose = named_in(reader, around(reader, hit, WORD_CLAUSE), &item);
@@ -733,6 +767,8 @@ static int take_match(struct cw_reader *reader, uint32_t index, const struct hit
 	if (whose == WHOSE_SEVERAL)
 		return add_doubt(reader, CW_DOUBT_WHICH, quote_of(reader, hit), "several councils are named beside it",
 		                 &rule->is);
+	if (whose == WHOSE_NOBODY)
+		return doubt_place(reader, rule, hit);
 	return 0; /* nobody, or a name that is a doubt itself, or none of ours */
 }
 

@@ -672,20 +672,28 @@ static struct piece parse_gap(struct parser *p)
 {
 	unsigned n = 0;
 	struct piece piece = nothing(p);
+	bool cross = false;
 
 	if (strncmp(p->at, "...", 3) == 0) {
 		n = 6;
 		p->at += 3;
 	} else {
 		p->at += 2;
+		cross = *p->at == ':';
+		p->at += cross;
 		for (; *p->at >= '0' && *p->at <= '9' && n < 100; p->at++)
 			n = n * 10 + (unsigned)(*p->at - '0');
 	}
 	if (n < 1 || n > 12)
-		fail(p, -EINVAL, "a gap is written ... or ..1 to ..12");
-	for (unsigned i = 0; i < n && !p->failed; i++)
-		piece = then(p, piece, either(p, nothing(p), single(p, OP_ANY, 0)));
-	return piece;
+		fail(p, -EINVAL, "a gap is written ... or ..1 to ..12, and ..:1 to ..:12 across clauses");
+	for (unsigned i = 0; i < n && !p->failed; i++) {
+		struct piece any = single(p, OP_ANY, 0);
+
+		if (cross && !p->failed)
+			any = then(p, single(p, OP_CROSS, 0), any);
+		piece = then(p, piece, either(p, nothing(p), any));
+	}
+	return cross && !p->failed ? then(p, piece, single(p, OP_CROSS, 0)) : piece;
 }
 
 static struct piece parse_class(struct parser *p)

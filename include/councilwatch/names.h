@@ -42,6 +42,7 @@ struct cw_mention {
 	uint32_t group;                /* names joined in a list share one */
 	bool other_council;            /* OTHER: it is a council, but none of ours */
 	bool open;                     /* PLACE, MAYBE: nothing speaks against the council */
+	bool ends;                /* no word goes on from the name but "is" and the like */
 	bool near;                     /* MAYBE only for a cue in the same clause */
 	const char *organisation;      /* it is this body, which acts for the councils; NULL = their own name */
 	const char *why;               /* MAYBE: what is not certain */
@@ -70,14 +71,17 @@ int cw_names_new(struct words *words, const struct cw_councils *councils, struct
 void cw_names_free(struct cw_names *names);
 /* A short name that people use. Several councils: all of them at once ("North and West Northamptonshire"). */
 int cw_names_add_spoken(struct cw_names *names, const char *name, const uint16_t *councils, size_t n);
+/* A short name of several councils, ours or others': with a cue it is always a question. */
+int cw_names_add_doubtful(struct cw_names *names, const char *name);
 /* A body that acts for councils between two days (CW_DAY_NONE = open). */
 int cw_names_add_organisation(struct cw_names *names, const char *name, const uint16_t *councils, size_t n,
                               int32_t from, int32_t to);
 /* Another body or place. council: it is a council without our duties. area: of several councils ("Kent and Medway"); what
  * it is made of counts when "council" follows. */
 int cw_names_add_other(struct cw_names *names, const char *name, bool council, bool area);
-int cw_names_add_ordinary(struct cw_names *names,
-                          const char *name); /* a word or surname as well: needs a cue next to it */
+/* A word or surname as well: it needs a cue next to it. verb: at the start of a sentence even "council" is none
+ * ("Reading council papers"). */
+int cw_names_add_ordinary(struct cw_names *names, const char *name, bool verb);
 typedef const char *cw_names_list_fn(void *arg, struct cw_str name);
 int cw_names_add_cue(struct cw_names *names, enum cw_cue cue, const char *pattern, cw_names_list_fn *list, void *arg,
                      struct cw_error *err);
