@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include <report.h>
+
 #include "normaliser_support.h"
 
 static unsigned long countdown; /* 0: none fails */
@@ -193,9 +195,60 @@ static void test_case(void **state)
 	cw_config_free(config);
 }
 
+/* The text and the grammar of inspection reports, without the PDF around them. */
+static int read_report(size_t *ret_values, size_t *ret_quote)
+{
+	static const char lines[] =
+	    "Barsetshire Council\nInspection of services for children in need of help and\nprotection, children looked after and care "
+	    "leavers\n\nInspection date: 2 to 5 March 2015\n\nChildren's services in Barsetshire are good\n\n"
+	    "1. Children who need help and protection                               Good\n"
+	    "2. Children looked after and achieving permanence                      Good\n"
+	    "          2.1 Adoption performance                                     Good\n"
+	    "          2.2 Experiences and progress of care leavers                 Good\n"
+	    "3. Leadership, management and governance                               Goodish\n\f"
+	    "The experiences and progress of children who need help and protection are good\n";
+	struct cw_report_text text;
+	struct cw_report report = { 0 };
+	int r;
+
+	cw_report_text_init(&text);
+	r = cw_report_text_lines(&text, cw_str(lines));
+	if (r == 0)
+		r = cw_report_read(&text, &report);
+	*ret_values = report.n_values;
+	*ret_quote = report.quote.len;
+	cw_report_clear(&report);
+	cw_report_text_clear(&text);
+	return r;
+}
+
+static void test_report(void **state)
+{
+	size_t values, quote, n, len;
+	unsigned long total;
+
+	(void)state;
+	countdown = counted = 0;
+	assert_int_equal(read_report(&values, &quote), 0);
+	assert_true(values > 0 && quote > 0);
+	total = counted;
+	for (unsigned long i = 1; i <= total; i++) {
+		int r;
+
+		countdown = i;
+		r = read_report(&n, &len);
+		countdown = 0;
+		if (r == -ENOMEM)
+			continue;
+		assert_int_equal(r, 0);
+		assert_int_equal(n, values);
+		assert_int_equal(len, quote);
+	}
+}
+
 int main(void)
 {
-	struct CMUnitTest tests[CW_ARRAY_LEN(cases)];
+	struct CMUnitTest tests[CW_ARRAY_LEN(cases) + 1] = { [CW_ARRAY_LEN(cases)] = cmocka_unit_test(test_report) };
 
 	for (size_t i = 0; i < CW_ARRAY_LEN(cases); i++)
 		tests[i] = (struct CMUnitTest){ .name = cases[i].format,

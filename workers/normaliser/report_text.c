@@ -31,7 +31,7 @@ static int grow(void *array, size_t *cap, size_t n, size_t size)
 
 	if (n < *cap)
 		return 0;
-	grown = reallocarray(*at, want, size);
+	grown = realloc(*at, want * size); /* limits.h bounds n */
 	if (!grown)
 		return -ENOMEM;
 	*at = grown;
