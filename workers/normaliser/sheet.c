@@ -48,6 +48,7 @@ struct span {
 #define NOWHERE UINT32_MAX
 #define IN_SHEET_NAME (UINT32_MAX - 1)
 #define IN_GROUP_NAME (UINT32_MAX - 2)
+#define VIRTUAL 2u /* they stand before the texts of the others */
 #define GROUPS_MAX 64u
 
 enum state {
@@ -480,9 +481,9 @@ static int number_alike(struct cw_sheets *sheets, uint32_t columns, size_t *n)
 	if (!hashes)
 		return -ENOMEM;
 	for (uint32_t c = 0; c < columns; c++)
-		hashes[c] = hash(sheets->texts[c]);
+		hashes[c] = hash(sheets->texts[VIRTUAL + c]);
 	for (uint32_t c = 0; c < columns && r == 0; c++) {
-		struct cw_str text = sheets->texts[c], alike = { "", 0 };
+		struct cw_str text = sheets->texts[VIRTUAL + c], alike = { "", 0 };
 		size_t start = sheets->joined.len;
 		unsigned number = 1;
 
@@ -512,13 +513,16 @@ static uint32_t width(const struct cw_sheets *sheets)
 	return columns;
 }
 
-/* Joined headings of all columns as the first texts. */
+/* The first texts: the columns that are not in the sheet, and the joined headings of all that are. */
 static int join_all(struct cw_sheets *sheets, uint32_t columns, unsigned down_to, size_t *n)
 {
 	size_t at = 0;
-	int r = 0;
+	int r;
 
 	cw_buf_reset(&sheets->joined);
+	r = text_add(sheets, n, cw_str(sheets->named ? SHEET_NAME : ""));
+	if (r == 0)
+		r = text_add(sheets, n, cw_str(""));
 	for (uint32_t c = 0; c < columns && r == 0; c++) {
 		struct cw_str text;
 
@@ -529,8 +533,8 @@ static int join_all(struct cw_sheets *sheets, uint32_t columns, unsigned down_to
 	if (r == 0)
 		r = cw_buf_reserve(&sheets->joined, sheets->joined.len + 16u * columns);
 	for (uint32_t c = 0; c < columns && r == 0; c++) {
-		sheets->texts[c].at = cw_buf_str(&sheets->joined) + at;
-		at += sheets->texts[c].len;
+		sheets->texts[VIRTUAL + c].at = cw_buf_str(&sheets->joined) + at;
+		at += sheets->texts[VIRTUAL + c].len;
 	}
 	return r;
 }
@@ -551,10 +555,10 @@ static int try_texts(struct cw_sheets *sheets, const struct cw_str *texts, size_
 
 		if (place < 0)
 			places[i] = NOWHERE;
-		else if ((size_t)place >= n - 2)
-			places[i] = (size_t)place == n - 2 ? IN_SHEET_NAME : IN_GROUP_NAME;
+		else if ((uint32_t)place < VIRTUAL)
+			places[i] = place == 0 ? IN_SHEET_NAME : IN_GROUP_NAME;
 		else
-			places[i] = (uint32_t)place % columns;
+			places[i] = ((uint32_t)place - VIRTUAL) % columns;
 		while (k < i && places[k] != places[i])
 			k++;
 		sheets->n_placed += places[i] < CW_COLUMNS_MAX && k == i;
@@ -566,7 +570,7 @@ static int try_texts(struct cw_sheets *sheets, const struct cw_str *texts, size_
 static int try_groups(struct cw_sheets *sheets, uint32_t columns)
 {
 	const struct row *lowest = &sheets->above[0];
-	CW_CLEANUP(cw_freep) struct cw_str *texts = calloc(columns + 2u, sizeof(*texts));
+	CW_CLEANUP(cw_freep) struct cw_str *texts = calloc(VIRTUAL + columns, sizeof(*texts));
 	CW_CLEANUP(cw_freep) uint64_t *groups = calloc(columns + 1u, sizeof(*groups));
 	size_t n = 0;
 	int r;
@@ -578,7 +582,8 @@ static int try_groups(struct cw_sheets *sheets, uint32_t columns)
 		return r;
 	for (uint32_t c = 0; c < columns; c++) {
 		const struct run *run = run_at(lowest, c);
-		struct cw_str low = run ? cw_str_trim(run_text(lowest, run)) : cw_str(""), high = sheets->texts[c];
+		struct cw_str low = run ? cw_str_trim(run_text(lowest, run)) : cw_str("");
+		struct cw_str high = sheets->texts[VIRTUAL + c];
 
 		if (high.len && (high.len != low.len || memcmp(high.at, low.at, low.len) != 0))
 			groups[c] = hash(high);
@@ -594,16 +599,17 @@ static int try_groups(struct cw_sheets *sheets, uint32_t columns)
 		for (uint32_t c = 0; c < columns; c++) {
 			const struct run *run = run_at(lowest, c);
 
-			texts[c] = run && (!groups[c] || groups[c] == groups[first]) ? run_text(lowest, run) : cw_str("");
+			texts[VIRTUAL + c] = run && (!groups[c] || groups[c] == groups[first]) ? run_text(lowest, run)
+			                                                                       : cw_str("");
 		}
-		texts[columns] = cw_str(sheets->named ? SHEET_NAME : "");
-		texts[columns + 1] = cw_str(GROUP_NAME);
-		r = try_texts(sheets, texts, columns + 2u, columns, sheets->n_groups);
+		texts[0] = sheets->texts[0];
+		texts[1] = cw_str(GROUP_NAME);
+		r = try_texts(sheets, texts, VIRTUAL + columns, columns, sheets->n_groups);
 		if (r < 0)
 			return r;
 		if (!r)
 			continue;
-		sheets->groups[sheets->n_groups] = strndup(sheets->texts[first].at, sheets->texts[first].len);
+		sheets->groups[sheets->n_groups] = strndup(sheets->texts[VIRTUAL + first].at, sheets->texts[VIRTUAL + first].len);
 		if (!sheets->groups[sheets->n_groups++])
 			return -ENOMEM;
 	}
@@ -631,10 +637,6 @@ static int try_headings(struct cw_sheets *sheets)
 		}
 	if (r == 0 && sheets->counted)
 		r = number_alike(sheets, columns, &n);
-	if (r == 0)
-		r = text_add(sheets, &n, cw_str(sheets->named ? SHEET_NAME : ""));
-	if (r == 0)
-		r = text_add(sheets, &n, cw_str(""));
 	if (r == 0)
 		r = try_texts(sheets, sheets->texts, n, columns, 0);
 	if (r > 0) {
