@@ -124,6 +124,8 @@ struct cw_record {
 	char **absent;          /* folded */
 	bool absent_first[256]; /* first characters of those */
 	struct cw_buf fold;
+	bool asking;  /* a reject is noted in asked, and goes no further */
+	enum cw_reason asked;
 	bool figures; /* its rows are figures: one without any is withheld by the publisher, not a mistake */
 
 	struct council_entry *councils;
@@ -961,6 +963,10 @@ static int reject_v(struct cw_record *record, enum cw_reason reason, struct cw_s
 	char detail[DETAIL_MAX];
 	struct cw_reject reject = { .reason = reason, .row = record->row, .field = cw_str_cut(field, 200) };
 
+	if (record->asking) {
+		record->asked = reason;
+		return 0;
+	}
 	record->tally.reasons[reason]++;
 	if (!cw_reason_quarantines(reason) || !record->sink.reject)
 		return 0;
@@ -2169,6 +2175,27 @@ static int is_withheld(struct cw_record *record, const struct cw_cell *cells)
 	return 1;
 }
 
+/* Tables go on listing councils that ended, with letters for figures: nothing is wrong with such a row, and nobody need look at
+ * whom it names. That it is of no council at all is still the better reason. */
+static int take_withheld(struct cw_record *record, const struct cw_cell *cells)
+{
+	struct cw_record_councils councils;
+	int32_t day;
+	int64_t ms;
+	int r;
+
+	record->asking = true;
+	record->asked = CW_REASON_NONE;
+	r = take_date(record, record->event, cells, &day, &ms);
+	if (r == 0)
+		r = take_council(record, cells, day, &councils);
+	record->asking = false;
+	if (r < 0)
+		return r;
+	return reject(record, record->asked == CW_REASON_NOT_A_COUNCIL ? CW_REASON_NOT_A_COUNCIL : CW_REASON_SUPPRESSED,
+	              cw_str(""), cw_str(""), NULL);
+}
+
 /* What the row's figures are shares of; NAN where it does not say. */
 static int take_denominators(struct cw_record *record, const struct cw_cell *cells)
 {
@@ -2240,10 +2267,9 @@ int cw_record_row(struct cw_record *record, uint64_t row, const struct cw_cell *
 	if (!r)
 		return reject(record, CW_REASON_IGNORED, cw_str(""), cw_str(""), NULL);
 	if (record->figures) {
-		/* Tables go on listing councils that ended, with letters for figures: nothing is wrong with such a row. */
 		r = is_withheld(record, cells);
 		if (r)
-			return r < 0 ? r : reject(record, CW_REASON_SUPPRESSED, cw_str(""), cw_str(""), NULL);
+			return r < 0 ? r : take_withheld(record, cells);
 	}
 	evidence_start(&evidence, record->feed->kind);
 
