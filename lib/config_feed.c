@@ -1030,6 +1030,31 @@ static int step_columns(struct feed_reader *reader, const struct conf_section *s
 	return r;
 }
 
+/* A path is put behind it as it is. */
+static bool good_prefix(const char *prefix)
+{
+	struct url_parts parts;
+
+	return split_url(prefix, &parts) && (same(parts.scheme, "https") || same(parts.scheme, "http")) && parts.host.len &&
+	       !parts.user.len && !strpbrk(prefix, "?#\\\" <>") && prefix[strlen(prefix) - 1] != '/' &&
+	       strlen(prefix) <= CW_URL_MAX / 2;
+}
+
+static void check_step_columns(struct feed_reader *reader, const struct conf_section *section, const struct cw_step *step)
+{
+	struct cw_buf why;
+
+	cw_buf_init(&why, 4096);
+	if (conf_rows_at_wrong(step->reader.format, step->reader.rows_at, &why))
+		COMPLAIN(reader, section, "rows_at", "%s", cw_buf_str(&why));
+	for (size_t i = 0; i < step->reader.n_fields; i++)
+		for (size_t k = 0; k < step->reader.fields[i].columns.n; k++)
+			if (conf_column_wrong(step->reader.format, step->reader.fields[i].columns.at[k], &why))
+				COMPLAIN(reader, section, step->reader.fields[i].role == CW_FIELD_URL ? "link" : "text", "%s",
+				         cw_buf_str(&why));
+	cw_buf_clear(&why);
+}
+
 static void check_step(struct feed_reader *reader, const struct conf_section *section, const struct cw_step *step)
 {
 	static const char *const html_only[] = { "link_class", "rel" };
@@ -1046,6 +1071,11 @@ static void check_step(struct feed_reader *reader, const struct conf_section *se
 		if (conf_entry(section, html_only[i]))
 			COMPLAIN(reader, section, html_only[i], "%s is for format html; remove it or correct format",
 			         html_only[i]);
+	check_step_columns(reader, section, step);
+	if (step->link_prefix && !good_prefix(step->link_prefix))
+		COMPLAIN(reader, section, "link_prefix",
+		         "link_prefix is to be put before a path; write it as https://host or https://host/path, without a "
+		         "slash at the end");
 	if (step->reader.format != CW_FORMAT_HTML && !conf_entry(section, "link"))
 		conf_mistake(reader->mistakes, section->file, section->line,
 		             "step \"%s\" does not say where its links are; add link = \"column\"", step->name);

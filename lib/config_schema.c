@@ -258,6 +258,7 @@ const struct conf_key conf_keys[] = {
 	STEP("rows_at", CONF_TEXT, reader.rows_at, 0, 0, NULL, "as in a feed"),
 	STEP("delimiter", CONF_CHAR, reader.delimiter, 0, 0, ",", "as in a feed"),
 	STEP("encoding", CONF_TEXT, reader.encoding, 0, 0, NULL, "as in a feed"),
+	STEP("link_prefix", CONF_TEXT, link_prefix, 0, 0, NULL, "put before an address that is a path"),
 	STEP("link_contains", CONF_LIST, link_contains, 0, 0, NULL, "follow links whose address holds one of these"),
 	STEP("link_class", CONF_LIST, link_class, 0, 0, NULL, "follow links of one of these classes"),
 	STEP("rel", CONF_LIST, rel, 0, 0, NULL, "follow links of one of these relations"),

@@ -199,6 +199,7 @@ struct cw_step {
 	unsigned line;
 	struct cw_feed reader;       /* how its documents are read: format and what belongs to that; its fields are URL, from the
 	                                columns of the link, and TITLE, from those of its text. Format HTML: every <a> */
+	char *link_prefix;               /* put before an address that is a path; NULL = none */
 	struct cw_strings link_contains; /* what a link must have to be followed: one of each list that is not empty */
 	struct cw_strings link_class;    /* HTML */
 	struct cw_strings rel;           /* HTML */

@@ -2,9 +2,9 @@
  * Golden cases of the normaliser: tests/golden/<format>/<case>/ holds
  *
  *     feed       the name of a shipped feed, or feed.conf: a feed "golden" { … } of the case's own
- *     document   optional: "name = value" lines, of fetched_at, content_type and url
+ *     document   optional: "name = value" lines, of fetched_at, content_type, url and step
  *     input      the document, byte for byte
- *     expected   one JSON object per line: evidence, rejected rows, and last what the document came to
+ *     expected   one JSON object per line: evidence, links, rejected rows, and last what the document came to
  *     error      in its place when the document as a whole is refused
  *
  * A new case is a new directory. With --update the results are written instead of compared: review the diff. Each
@@ -144,6 +144,17 @@ static int take_reject(void *arg, const struct cw_reject *reject)
 	return cw_buf_puts(out, "}\n");
 }
 
+static int take_link(void *arg, const struct cw_doc_link *link)
+{
+	struct cw_buf *out = arg;
+
+	cw_buf_puts(out, "{\"link\":");
+	json_text(out, link->url);
+	member(out, "step", link->step);
+	member(out, "text", link->text);
+	return cw_buf_puts(out, "}\n");
+}
+
 static void put_tally(struct cw_buf *out, const struct cw_document_tally *tally)
 {
 	cw_buf_printf(out, "{\"outcome\":\"%s\",\"rows\":%llu,\"evidence\":%llu",
@@ -232,6 +243,8 @@ static void read_document(const struct golden *golden, struct cw_buf *buf, struc
 			info->content_type = value;
 		else if (cw_str_eq(name, "url"))
 			info->url = value;
+		else if (cw_str_eq(name, "step"))
+			info->step = value;
 		else
 			fail_msg("%s: unknown line in document: %s", golden->name, line);
 	}
@@ -240,7 +253,7 @@ static void read_document(const struct golden *golden, struct cw_buf *buf, struc
 static void normalise(const struct cw_config *config, const struct cw_feed *feed, const struct cw_document_info *info,
                       const struct cw_buf *input, size_t piece, struct cw_buf *out, enum cw_reason *ret_outcome)
 {
-	const struct cw_normalise_sink sink = { take_evidence, take_reject, out };
+	const struct cw_normalise_sink sink = { take_evidence, take_reject, out, take_link };
 	struct cw_normaliser *normaliser = NULL;
 	struct cw_document_tally tally;
 	struct cw_error err = { 0 };

@@ -275,6 +275,17 @@ static const struct mistake_case mistake_cases[] = {
 	  "feeds.d/a.conf:4: path \"a/../@b\" goes up after going down\n"
 	  "feeds.d/a.conf:4: path \"a/\" ends with a slash\n"
 	  "feeds.d/a.conf:5: path \"a[@b=c\" has a [ without a ]\n" },
+	{ "step of an API", "",
+	  RECORDED("url = \"https://example.org/\"\nstep \"a\" { format = json rows_at = r link = l\n"
+	           "link_prefix = \"https://example.org/api/\" }\nstep \"b\" { format = xml link = \"a//b\" }\n"
+	           "step \"c\" { format = feed link = lnik link_prefix = \"/api\" }"),
+	  "feeds.d/a.conf:9: link_prefix is to be put before a path; write it as https://host or https://host/path, without a "
+	  "slash at the end\n"
+	  "feeds.d/a.conf:10: format xml needs rows_at, the path of its rows; add rows_at = \"list/row\"\n"
+	  "feeds.d/a.conf:10: path \"a//b\" has an empty step\n"
+	  "feeds.d/a.conf:11: format feed has no column 'lnik'; did you mean 'link'?\n"
+	  "feeds.d/a.conf:11: link_prefix is to be put before a path; write it as https://host or https://host/path, without "
+	  "a slash at the end\n" },
 	{ "delimiter", "", RECORDED("delimiter = \"ab\""),
 	  "feeds.d/a.conf:7: delimiter is 'ab'; write one character, or \"tab\"\n" },
 

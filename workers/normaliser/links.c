@@ -224,9 +224,30 @@ static int follow(struct cw_links *links, const char *step, struct cw_str url, s
 	return cw_record_followed(links->record, &link, counts);
 }
 
+/* The prefix of the step before a path: lists of an API name pages by their paths. 0 or -ENOMEM. */
+static int put_prefix(struct cw_links *links, struct cw_str *href)
+{
+	const char *prefix = links->step->link_prefix;
+	struct cw_str path = cw_str_trim(*href);
+	size_t len = prefix ? strlen(prefix) : 0;
+	char *joined;
+
+	/* Two slashes begin a host. */
+	if (!len || !path.len || path.at[0] != '/' || (path.len > 1 && (path.at[1] == '/' || path.at[1] == '\\')))
+		return 0;
+	joined = cw_record_alloc(links->record, len + path.len);
+	if (!joined)
+		return -ENOMEM;
+	memcpy(joined, prefix, len);
+	memcpy(joined + len, path.at, path.len);
+	*href = (struct cw_str){ joined, len + path.len };
+	return 0;
+}
+
 static int offer(struct cw_links *links, const struct cw_anchor *anchor)
 {
 	const struct cw_step *step = links->step;
+	struct cw_str href = anchor->href;
 	struct cw_str url;
 	const char *why;
 	char host[256];
@@ -240,12 +261,14 @@ static int offer(struct cw_links *links, const struct cw_anchor *anchor)
 		return r;
 	if (!r)
 		return cw_record_reject(links->record, CW_REASON_IGNORED, "", cw_str(""), NULL);
-	r = resolve(links, anchor->href, &url, &why, host);
+	r = put_prefix(links, &href);
+	if (r == 0)
+		r = resolve(links, href, &url, &why, host);
 	if (r < 0)
 		return r;
 	if (r > 0) {
 		/* One that is wanted by all else, or would be if it could be followed, is for a person to see. */
-		if (!address_wanted(links, anchor->href))
+		if (!address_wanted(links, href))
 			return cw_record_reject(links->record, CW_REASON_IGNORED, "", cw_str(""), NULL);
 		return cw_record_reject(links->record, CW_REASON_BAD_VALUE, "link", anchor->href,
 		                        "step \"%s\" does not follow it: %s", step->name, why);
