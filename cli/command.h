@@ -112,6 +112,7 @@ int cw_cmd_history(struct cw_cli *cli);
 int cw_cmd_import(struct cw_cli *cli);
 int cw_cmd_quarantine(struct cw_cli *cli);
 int cw_cmd_status(struct cw_cli *cli);
+int cw_cmd_submit(struct cw_cli *cli);
 int cw_cmd_watch(struct cw_cli *cli);
 
 extern const struct cw_option cw_alerts_options[];
@@ -120,6 +121,7 @@ extern const struct cw_option cw_evidence_options[];
 extern const struct cw_option cw_fetch_options[];
 extern const struct cw_option cw_import_options[];
 extern const struct cw_option cw_quarantine_options[];
+extern const struct cw_option cw_submit_options[];
 extern const struct cw_option cw_watch_options[];
 
 #endif

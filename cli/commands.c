@@ -21,6 +21,8 @@ const struct cw_command cw_commands[] = {
 	{ "import", "[FILE ...]", "bring in documents from disk, dated, and wait until they are committed", 0, 0, -1,
 	  cw_import_options, cw_cmd_import },
 	{ "fetch", "FEED", "fetch a feed now, with all it leads to, and show what came", 0, 1, 1, cw_fetch_options, cw_cmd_fetch },
+	{ "submit", "FILE ...", "hand documents to the daemon, as other programs do, for receipts", 0, 1, -1,
+	  cw_submit_options, cw_cmd_submit },
 	{ "quarantine", "[list | show ID | retry [ID ...]]", "what could not be used, why, and after mending, again", 0, 0, -1, cw_quarantine_options,
 	  cw_cmd_quarantine },
 	{ NULL },

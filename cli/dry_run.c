@@ -64,7 +64,8 @@ static int configure(struct dry_run *run, unsigned links, struct cw_error *err)
 		const char *name;
 	} sockets[] = { { &config->endpoint_work, "work" },         { &config->endpoint_commit, "commit" },
 		        { &config->endpoint_evidence, "evidence" }, { &config->endpoint_alerts, "alerts" },
-		        { &config->endpoint_query, "query" },       { &config->endpoint_control, "control" } };
+		        { &config->endpoint_query, "query" },       { &config->endpoint_control, "control" },
+		        { &config->endpoint_submit, "submit" } };
 	CW_CLEANUP(cw_freep) char *path = path_of(run->directory, "councilwatch.conf");
 	struct cw_buf text;
 	FILE *file;

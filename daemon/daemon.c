@@ -34,6 +34,7 @@
 #include "inbox.h"
 #include "notify.h"
 #include "schedule.h"
+#include "submit.h"
 #include "supervisor.h"
 
 /* While more than this waits in the inbox, nothing new is fetched and imports wait. */
@@ -86,6 +87,7 @@ struct cw_daemon {
 	struct cw_supervisor *supervisor;
 	struct cw_control *control;
 	struct cw_drop *drop;
+	struct cw_submit *submit;
 	struct cw_timer *drain, *watchdog;
 	struct transfer *transfers;
 	struct cw_wall started_at;
@@ -956,6 +958,13 @@ static bool full(void *arg)
 	return cw_inbox_backlog_over(daemon->inbox, BACKLOG_DOCUMENTS, BACKLOG_BYTES);
 }
 
+static bool dispatched(void *arg, uint64_t document)
+{
+	struct cw_daemon *daemon = arg;
+
+	return cw_dispatch_has(daemon->dispatch, document);
+}
+
 static void documents_queued(void *arg)
 {
 	struct cw_daemon *daemon = arg;
@@ -985,6 +994,7 @@ static int reload_check(const struct cw_config *old, const struct cw_config *new
 		{ "the endpoint of the alert stream", old->endpoint_alerts, new->endpoint_alerts },
 		{ "the endpoint of the query socket", old->endpoint_query, new->endpoint_query },
 		{ "the endpoint of the control socket", old->endpoint_control, new->endpoint_control },
+		{ "the endpoint of the submit socket", old->endpoint_submit, new->endpoint_submit },
 	};
 	struct cw_error err;
 	size_t i;
@@ -1086,6 +1096,7 @@ static void stop_begin(struct cw_daemon *daemon, int exit_status)
 		cw_log_error(CW_LOG_WARNING, "notify.failed", &err, NULL);
 	cw_control_close(daemon->control);
 	cw_drop_close(daemon->drop);
+	cw_submit_close(daemon->submit);
 	/* Workers that a reload is ending already cannot finish anything. */
 	if (daemon->phase == PHASE_RELOAD_STOP)
 		daemon->phase = PHASE_EXIT_STOP;
@@ -1198,6 +1209,9 @@ static int daemon_start(struct cw_daemon *daemon, struct cw_error *err)
 		                                             .worked = worker_worked,
 		                                             .bad = worker_bad };
 	static const struct cw_follow_ops follow_ops = { .stored = follow_stored, .idle = follow_idle };
+	static const struct cw_submit_ops submit_ops = {
+		.feed = feed_config, .full = full, .dispatched = dispatched, .stored = documents_queued
+	};
 	static const struct cw_drop_ops drop_ops = {
 		.stored = documents_queued, .full = full, .folder = folder_changed, .idle = folders_idle
 	};
@@ -1253,6 +1267,9 @@ static int daemon_start(struct cw_daemon *daemon, struct cw_error *err)
 		r = cw_control_new(daemon->loop, daemon->bus, daemon->inbox, config->endpoint_control, &control_ops,
 		                   daemon, &daemon->control, err);
 	if (r == 0)
+		r = cw_submit_new(daemon->loop, daemon->bus, daemon->inbox, config->endpoint_submit, &submit_ops, daemon,
+		                  &daemon->submit, err);
+	if (r == 0)
 		r = cw_fetcher_new(daemon->loop, &daemon->fetcher, err);
 	if (r == 0)
 		r = cw_schedule_new(daemon->loop, &schedule_ops, daemon, &daemon->schedule, err);
@@ -1285,6 +1302,7 @@ static void daemon_clear(struct cw_daemon *daemon)
 	cw_drop_free(daemon->drop);
 	cw_schedule_free(daemon->schedule);
 	cw_fetcher_free(daemon->fetcher);
+	cw_submit_free(daemon->submit);
 	cw_control_free(daemon->control);
 	cw_dispatch_free(daemon->dispatch);
 	cw_bus_free(daemon->bus);

@@ -1048,6 +1048,15 @@ size_t cw_dispatch_in_flight(const struct cw_dispatch *dispatch)
 	return dispatch->n_docs;
 }
 
+bool cw_dispatch_has(const struct cw_dispatch *dispatch, uint64_t document)
+{
+	const struct doc *doc;
+
+	for (doc = dispatch->docs; doc && doc->row.id != document; doc = doc->next)
+		;
+	return doc && doc->state != DOC_NEW && doc->state != DOC_WAITING;
+}
+
 bool cw_dispatch_assessor_ready(const struct cw_dispatch *dispatch)
 {
 	return dispatch->assessor && !dispatch->assessor->bad;

@@ -65,6 +65,8 @@ void cw_dispatch_queued(struct cw_dispatch *dispatch);
 /* Hand out nothing new (before a stop or a change of workers). */
 void cw_dispatch_hold(struct cw_dispatch *dispatch, bool held);
 size_t cw_dispatch_in_flight(const struct cw_dispatch *dispatch);
+/* A worker has it, or had it since it was announced. */
+bool cw_dispatch_has(const struct cw_dispatch *dispatch, uint64_t document);
 bool cw_dispatch_assessor_ready(const struct cw_dispatch *dispatch);
 size_t cw_dispatch_normalisers_ready(const struct cw_dispatch *dispatch);
 

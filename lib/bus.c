@@ -121,6 +121,11 @@ void cw_sock_free(struct cw_sock *sock)
 	free(sock);
 }
 
+int cw_sock_limit_received(struct cw_sock *sock, int hwm, struct cw_error *err)
+{
+	return set_int(sock, ZMQ_RCVHWM, hwm, err);
+}
+
 int cw_sock_bind(struct cw_sock *sock, const char *endpoint, struct cw_error *err)
 {
 	const char *path = strncmp(endpoint, "ipc://", 6) == 0 && endpoint[6] != '@' ? endpoint + 6 : NULL;

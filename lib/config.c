@@ -442,7 +442,8 @@ static int finish_main(struct loader *loader)
 		char **at;
 	} endpoints[] = { { "work", &config->endpoint_work },         { "commit", &config->endpoint_commit },
 		          { "evidence", &config->endpoint_evidence }, { "alerts", &config->endpoint_alerts },
-		          { "query", &config->endpoint_query },       { "control", &config->endpoint_control } };
+		          { "query", &config->endpoint_query },       { "control", &config->endpoint_control },
+		          { "submit", &config->endpoint_submit } };
 	int r = 0;
 
 	if (!plain_name(config->instance))

@@ -180,6 +180,7 @@ const struct conf_key conf_keys[] = {
 	MAIN("endpoint_alerts", CONF_TEXT, endpoint_alerts, 0, 0, NULL, "the alert stream"),
 	MAIN("endpoint_query", CONF_TEXT, endpoint_query, 0, 0, NULL, "snapshot and replay of alerts"),
 	MAIN("endpoint_control", CONF_TEXT, endpoint_control, 0, 0, NULL, "the command line"),
+	MAIN("endpoint_submit", CONF_TEXT, endpoint_submit, 0, 0, NULL, "documents that clients hand in"),
 
 	FEED("enabled", CONF_BOOL, enabled, 0, 0, "true", "fetch it when it is due; imports are always taken"),
 	FEED("why", CONF_TEXT, why, 0, 0, NULL, "the reason it is on or off"),

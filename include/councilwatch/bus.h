@@ -40,6 +40,8 @@ int cw_sock_new(struct cw_bus *bus, enum cw_sock_type type, int hwm, int linger_
                 struct cw_error *err);
 void cw_sock_free(struct cw_sock *sock);
 /* For ipc:// endpoints, binding removes a stale socket file and sets mode 0660. */
+/* Messages of one peer that wait to be received, when they may be large; before bind. */
+int cw_sock_limit_received(struct cw_sock *sock, int hwm, struct cw_error *err);
 int cw_sock_bind(struct cw_sock *sock, const char *endpoint, struct cw_error *err);
 int cw_sock_connect(struct cw_sock *sock, const char *endpoint, struct cw_error *err);
 int cw_sock_subscribe(struct cw_sock *sock, const char *prefix, struct cw_error *err);

@@ -244,6 +244,7 @@ struct cw_config {
 	char *endpoint_alerts;       /* …/alerts  (XPUB) */
 	char *endpoint_query;        /* …/query   (ROUTER, snapshot and replay) */
 	char *endpoint_control;      /* …/control (ROUTER, command line) */
+	char *endpoint_submit;       /* …/submit  (ROUTER, documents handed in) */
 
 	size_t n_feeds;
 	struct cw_feed *feeds;       /* by name */

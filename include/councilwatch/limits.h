@@ -69,6 +69,15 @@
 /* One JSON request on the control or query socket, bytes. */
 #define CW_REQUEST_MAX (256u * 1024u)
 
+/* A submission: its header, its document (a note, a list; larger files go by import or a drop folder), and texts of the header. Bytes. */
+#define CW_SUBMIT_HEADER_MAX 4096u
+#define CW_SUBMIT_MAX (1024u * 1024u)
+#define CW_SUBMIT_TYPE_MAX 128u
+#define CW_SUBMIT_CLIENT_MAX 128u
+#define CW_SUBMIT_NAME_MAX 255u
+/* Submissions of one client that wait to be read: each may be a whole frame. */
+#define CW_SUBMIT_HWM 4
+
 /* Names: feeds, councils, kinds. Bytes. */
 #define CW_NAME_MAX 64u
 #define CW_URL_MAX 2048u
