@@ -755,7 +755,7 @@ static void about_links(struct cw_dispatch *dispatch, struct peer *peer, const s
 
 	if (!doc || doc->peer != peer || doc->row.attempts != message->attempt || !in_hand(doc))
 		return;
-	if (!dispatch->ops.links || !doc->row.step[0] || !message->count || message->count > CW_BATCH_RECORDS ||
+	if (!dispatch->ops.links || !message->count || message->count > CW_BATCH_RECORDS ||
 	    message->sequence != doc->links) {
 		peer_bad(dispatch, peer, "sends links that it may not");
 		return;

@@ -561,11 +561,14 @@ int cw_follow_links(struct cw_follow *follow, const struct cw_inbox_document *do
 	size_t i, kept = 0, strangers = 0, refused = 0;
 	char url[CW_URL_MAX + 1];
 	uint32_t page;
+	bool linked;
 	int r;
 
 	if (!found)
 		return cw_error_nomem(err);
-	if (!step)
+	linked = course && course->feed->pages.on && !course->feed->pages.parameter &&
+	         strcmp(document->step, cw_follow_first_step(course->feed)) == 0;
+	if (!step && !linked)
 		return cw_error_set(err, -EPERM, "feed %s has no step \"%s\"", document->feed, document->step);
 	r = page_of(follow, document, &page, err);
 	if (r < 0)
@@ -573,10 +576,10 @@ int cw_follow_links(struct cw_follow *follow, const struct cw_inbox_document *do
 	if (!is_newest(follow, document))
 		return 0;
 	for (i = 0; i < n; i++) {
-		bool next_page = course->feed->pages.rel.n && step == course->feed->steps && cw_str_eq(links[i].step, step->name);
+		bool next_page = linked && cw_str_eq(links[i].step, document->step);
 
-		if (!next_page && !cw_str_eq(links[i].step, cw_feed_next_step(course->feed, step)))
-			return cw_error_set(err, -EPERM, "step \"%s\" of feed %s does not lead to \"%.*s\"", step->name,
+		if (!next_page && (!step || !cw_str_eq(links[i].step, cw_feed_next_step(course->feed, step))))
+			return cw_error_set(err, -EPERM, "step \"%s\" of feed %s does not lead to \"%.*s\"", document->step,
 			                    document->feed, (int)links[i].step.len, links[i].step.at);
 		snprintf(url, sizeof(url), "%.*s", (int)links[i].url.len, links[i].url.at);
 		/* The normaliser leaves such links out itself; it is not believed. */

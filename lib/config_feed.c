@@ -1203,6 +1203,8 @@ static void check_gives(struct feed_reader *reader, const struct conf_section *s
 			conf_mistake(reader->mistakes, section->file, gives->line, "unknown reason '%s'%s%s%s", reason,
 			             near ? "; did you mean '" : "; see councilwatch.conf(5)", near ? near : "",
 			             near ? "'?" : "");
+	} else if (strcmp(first, "link") == 0) {
+		return; /* what a step follows */
 	} else if (reader->councils && !cw_councils_by_id(reader->councils, cw_str(first))) {
 		const struct cw_council *council;
 
@@ -1210,6 +1212,21 @@ static void check_gives(struct feed_reader *reader, const struct conf_section *s
 		conf_mistake(reader->mistakes, section->file, gives->line, "unknown council id '%s'%s%s%s", first,
 		             near ? "; did you mean '" : "; see the councils file", near ? near : "", near ? "'?" : "");
 	}
+}
+
+/* One text of an expect into *ret, owned. */
+static int expect_text(struct feed_reader *reader, const struct conf_section *section, const char *name, char **ret)
+{
+	const struct conf_entry *entry = conf_entry(section, name);
+
+	if (!entry)
+		return 0;
+	if (entry->n != 1) {
+		conf_mistake(reader->mistakes, section->file, entry->line, "%s takes one value", name);
+		return 0;
+	}
+	*ret = strdup(entry->values[0].text);
+	return *ret ? 0 : -ENOMEM;
 }
 
 static int read_expect(struct feed_reader *reader, const struct conf_section *section)
@@ -1244,6 +1261,9 @@ static int read_expect(struct feed_reader *reader, const struct conf_section *se
 		if (!expect->input_file)
 			return -ENOMEM;
 	}
+	if (expect_text(reader, section, "step", &expect->step) < 0 ||
+	    expect_text(reader, section, "link_text", &expect->link_text) < 0)
+		return -ENOMEM;
 	for (size_t i = 0; gives && i < gives->n; i++) {
 		check_gives(reader, section, &gives->values[i]);
 		if (conf_strings_add(&expect->gives, gives->values[i].text) < 0)
@@ -1423,6 +1443,11 @@ static int read_sections(struct feed_reader *reader)
 	for (size_t i = 0; r == 0 && i < section->n_sections; i++)
 		if (section->sections[i]->known && strcmp(section->sections[i]->name, "pages") == 0)
 			r = read_pages(reader, section->sections[i]);
+	for (size_t i = 0; i < feed->n_expects; i++)
+		if (feed->expects[i].step && !cw_feed_step(feed, cw_str(feed->expects[i].step)))
+			conf_mistake(reader->mistakes, section->file, feed->expects[i].line,
+			             "expect names step \"%s\", which feed \"%s\" does not have", feed->expects[i].step,
+			             feed->name);
 	if (r == 0 && feed->n_steps && !feed->url)
 		conf_mistake(reader->mistakes, section->file, feed->steps[0].line,
 		             "feed \"%s\" has steps and no url to start from", feed->name);
@@ -1511,6 +1536,8 @@ void conf_feed_clear(struct cw_feed *feed)
 	for (size_t i = 0; i < feed->n_expects; i++) {
 		free(feed->expects[i].input);
 		free(feed->expects[i].input_file);
+		free(feed->expects[i].step);
+		free(feed->expects[i].link_text);
 		conf_strings_clear(&feed->expects[i].gives);
 	}
 	free(feed->expects);
@@ -1717,6 +1744,10 @@ void conf_feed_print(const struct cw_feed *feed, struct cw_buf *out)
 			conf_print_text(out, 2, "input", expect->input);
 		if (expect->input_file)
 			conf_print_text(out, 2, "input_file", expect->input_file);
+		if (expect->step)
+			conf_print_text(out, 2, "step", expect->step);
+		if (expect->link_text)
+			conf_print_text(out, 2, "link_text", expect->link_text);
 		conf_print_list(out, 2, "gives", &expect->gives);
 		cw_buf_puts(out, "    }\n");
 	}

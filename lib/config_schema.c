@@ -327,6 +327,8 @@ const struct conf_key conf_keys[] = {
 
 	{ .section = "expect", .name = "input", .type = CONF_NAME, .help = "a sample document" },
 	{ .section = "expect", .name = "input_file", .type = CONF_NAME, .help = "a file that holds one" },
+	{ .section = "expect", .name = "step", .type = CONF_NAME, .help = "the step that reads it; the feed's format unless set" },
+	{ .section = "expect", .name = "link_text", .type = CONF_NAME, .help = "the words of the link that led to it" },
 	COLUMNS("expect", "gives", "the evidence it must give"),
 
 	COLUMNS("names", "ordinary", "short names that are words or surnames as well"),

@@ -186,6 +186,8 @@ struct cw_feed {
 	struct cw_expect {
 		char *input;         /* a sample document as text, or NULL */
 		char *input_file;    /* or its path, relative to the feed's file */
+		char *step;          /* that reads it; NULL = the feed's own format */
+		char *link_text;     /* words of the link that led to it, or NULL */
 		struct cw_strings gives; /* "bradford overall_effectiveness=inadequate event_date=2022-11-21"; or
 		                            "quarantine unknown_council"; all must match, in any order */
 		unsigned line;

@@ -48,10 +48,17 @@
 #define REPORTS                                                                                                        \
 	"feed \"ilacs-report\" {\n publisher = \"P\"\n tier = \"A\"\n format = \"ilacs-report\"\n}\n"
 
+#define LINKS                                                                                                          \
+	"feed \"links\" {\n url = \"https://example.org/search\"\n publisher = \"P\"\n tier = \"A\"\n format = \"csv\"\n"     \
+	" kind = \"ilacs\"\n allowed_hosts = { \"files.example.org\" }\n pages { rel = \"next\" }\n"                        \
+	" step \"html\" {\n link_contains = { \"/a\", \"?\" }\n text_contains = { \"report\", \"e\" }\n }\n"               \
+	" step \"json\" {\n format = \"json\"\n rows_at = \"r\"\n link = { \"u\", \"v\" }\n text = \"t\"\n }\n"             \
+	RECORD "}\n"
+
 static const char configuration[] =
     "state_dir = \"/nonexistent\"\nruntime_dir = \"/nonexistent\"\n"
     "councils_file = \"%s/config/councils.csv\"\naliases_file = \"%s/config/aliases.csv\"\n" FEED("csv", "csv")
-        SHEETS FIGURES JUDGMENTS REPORTS FEED("html-table", "html-table") FEED("json", "json") FEED("ndjson", "ndjson")
+        SHEETS FIGURES JUDGMENTS REPORTS LINKS FEED("html-table", "html-table") FEED("json", "json") FEED("ndjson", "ndjson")
             NEWS("feed", "feed", "", "\"category\", \"x:council\"", "\"published\", \"updated\"",
                  "  url = \"link\"\n  title = \"title\"\n  quote = { \"summary\", \"content\" }\n"
                  "  key = \"id\"\n")
@@ -131,14 +138,34 @@ static int take_reject(void *arg, const struct cw_reject *reject)
 	return 0;
 }
 
-static void run(const struct cw_feed *feed, const uint8_t *data, size_t size, size_t piece, struct results *results)
+static int take_link(void *arg, const struct cw_doc_link *link)
 {
-	const struct cw_normalise_sink sink = { take_evidence, take_reject, results };
+	struct results *results = arg;
+	struct cw_doc_link again;
+	struct cw_error err = { 0 };
+	struct cw_cursor cursor;
+	size_t start = results->wire.len;
+	size_t host = link->url.at[4] == 's' ? 8 : 7;
+
+	must(cw_doc_link_put(&results->wire, link) == 0, "a link that cannot be sent");
+	cw_cursor_init(&cursor, results->wire.data + start, results->wire.len - start);
+	must(cw_doc_link_get(&cursor, &again, &err) == 0 && cw_cursor_done(&cursor) == 0,
+	     "a link that the other side refuses");
+	must((link->url.len >= host + 11 && !memcmp(link->url.at + host, "example.org", 11)) ||
+	         (link->url.len >= host + 17 && !memcmp(link->url.at + host, "files.example.org", 17)),
+	     "a link to a host that is not allowed");
+	return 0;
+}
+
+static void run(const struct cw_feed *feed, const char *step, const uint8_t *data, size_t size, size_t piece, struct results *results)
+{
+	const struct cw_normalise_sink sink = { take_evidence, take_reject, results, take_link };
 	struct cw_document_info info = {
 		.feed = cw_str(feed->name),
 		.url = cw_str("https://example.org/a/b"),
 		.content_type = cw_str(""),
 		.fetched_at = { 1700000000000ll },
+		.step = cw_str(step),
 	};
 	struct cw_normaliser *normaliser = NULL;
 	struct cw_document_tally tally;
@@ -161,13 +188,18 @@ static void run(const struct cw_feed *feed, const uint8_t *data, size_t size, si
 
 int fuzz_document(const char *name, const uint8_t *data, size_t size)
 {
+	return fuzz_step(name, "", data, size);
+}
+
+int fuzz_step(const char *name, const char *step, const uint8_t *data, size_t size)
+{
 	static const size_t pieces[] = { 1, 5, 64, 1000 };
 	const struct cw_feed *feed = cw_config_feed(load(), cw_str(name));
 	struct results whole, cut;
 
 	must(feed != NULL, "no such feed");
-	run(feed, data, size, size + 1, &whole);
-	run(feed, data, size, pieces[size % 4], &cut);
+	run(feed, step, data, size, size + 1, &whole);
+	run(feed, step, data, size, pieces[size % 4], &cut);
 	must(whole.wire.len == cut.wire.len && !memcmp(whole.wire.data, cut.wire.data, whole.wire.len),
 	     "the result depends on how the document is cut");
 	cw_buf_clear(&whole.wire);

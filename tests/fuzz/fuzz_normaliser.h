@@ -12,6 +12,8 @@
 
 /* feed: a name in fuzz_normaliser.c's configuration. */
 int fuzz_document(const char *feed, const uint8_t *data, size_t size);
+/* The same for a document of one of its steps. */
+int fuzz_step(const char *feed, const char *step, const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -2,7 +2,7 @@
  * Golden cases of the normaliser: tests/golden/<format>/<case>/ holds
  *
  *     feed       the name of a shipped feed, or feed.conf: a feed "golden" { … } of the case's own
- *     document   optional: "name = value" lines, of fetched_at, content_type, url and step
+ *     document   optional: "name = value" lines, of fetched_at, content_type, url, step, link_text, parent_url and page
  *     input      the document, byte for byte
  *     expected   one JSON object per line: evidence, links, rejected rows, and last what the document came to
  *     error      in its place when the document as a whole is refused
@@ -146,13 +146,23 @@ static int take_reject(void *arg, const struct cw_reject *reject)
 
 static int take_link(void *arg, const struct cw_doc_link *link)
 {
-	struct cw_buf *out = arg;
+	struct cw_doc_link again;
+	struct cw_error err = { 0 };
+	struct cw_cursor cursor;
+	struct cw_buf wire;
 
-	cw_buf_puts(out, "{\"link\":");
-	json_text(out, link->url);
-	member(out, "step", link->step);
-	member(out, "text", link->text);
-	return cw_buf_puts(out, "}\n");
+	/* The daemon would refuse what is not a sane address. */
+	cw_buf_init(&wire, CW_FRAME_MAX);
+	assert_int_equal(cw_doc_link_put(&wire, link), 0);
+	cw_cursor_init(&cursor, wire.data, wire.len);
+	assert_int_equal(cw_doc_link_get(&cursor, &again, &err), 0);
+	assert_int_equal(cw_cursor_done(&cursor), 0);
+	cw_buf_clear(&wire);
+	cw_buf_puts(arg, "{\"link\":");
+	json_text(arg, link->url);
+	member(arg, "step", link->step);
+	member(arg, "text", link->text);
+	return cw_buf_puts(arg, "}\n");
 }
 
 static void put_tally(struct cw_buf *out, const struct cw_document_tally *tally)
@@ -245,6 +255,12 @@ static void read_document(const struct golden *golden, struct cw_buf *buf, struc
 			info->url = value;
 		else if (cw_str_eq(name, "step"))
 			info->step = value;
+		else if (cw_str_eq(name, "link_text"))
+			info->link_text = value;
+		else if (cw_str_eq(name, "parent_url"))
+			info->parent_url = value;
+		else if (cw_str_eq(name, "page"))
+			info->flags |= CW_DOC_PAGE;
 		else
 			fail_msg("%s: unknown line in document: %s", golden->name, line);
 	}

@@ -89,6 +89,19 @@ static int take_reject(void *arg, const struct cw_reject *reject)
 	return put_reject(arg, reject->reason, reject->row, reject->field, reject->text, reject->detail);
 }
 
+static int take_link(void *arg, const struct cw_doc_link *link)
+{
+	struct cw_buf *buf;
+
+	if (start(arg, &buf))
+		return 0;
+	put(buf, "", cw_str("link"));
+	put(buf, "url", link->url);
+	put(buf, "text", link->text);
+	put(buf, "step", link->step);
+	return buf->failed;
+}
+
 /* Cuts an expectation into its words, in place; a part in double quotes keeps its blanks. */
 static size_t split(char *text, char *words[WORDS_MAX])
 {
@@ -333,10 +346,10 @@ void cw_samples_free(struct cw_samples *samples)
 	free(samples);
 }
 
-static int normalise(struct run *run, const struct cw_config *config, const struct cw_buf *sample,
-                     struct results *results, struct cw_error *err)
+static int normalise(struct run *run, const struct cw_config *config, const struct cw_expect *expect,
+                     const struct cw_buf *sample, struct results *results, struct cw_error *err)
 {
-	const struct cw_normalise_sink sink = { take_evidence, take_reject, results };
+	const struct cw_normalise_sink sink = { take_evidence, take_reject, results, take_link };
 	struct cw_normaliser *normaliser = NULL;
 	struct cw_document_tally tally;
 	struct cw_document_info info = {
@@ -345,6 +358,9 @@ static int normalise(struct run *run, const struct cw_config *config, const stru
 		.content_type = cw_str(""),
 		.fetched_at = cw_wall_now(),
 		.size = sample->len,
+		.step = cw_str(expect->step),
+		.link_text = cw_str(expect->link_text),
+		.parent_url = cw_str(expect->link_text ? run->feed->url : ""),
 	};
 	int r;
 
@@ -384,7 +400,7 @@ static int run_sample(struct run *run, const struct cw_config *config, const str
 	results = calloc(1, sizeof(*results));
 	if (!results)
 		return cw_error_nomem(err);
-	r = normalise(run, config, &sample->bytes, results, err);
+	r = normalise(run, config, expect, &sample->bytes, results, err);
 	if (r == 0)
 		r = compare(run, results, &expect->gives);
 	for (size_t i = 0; i < results->n; i++)

@@ -92,7 +92,7 @@ static void next_page(struct html *html, const xmlChar **atts)
 
 	if (!html->next || html->paged || !href || !has_word(attribute(atts, "rel"), html->next))
 		return;
-	r = cw_links_next_page(html->links, cw_str_cut(cw_str(href), CW_FIELD_MAX));
+	r = cw_record_next_page(html->push.record, cw_str_cut(cw_str(href), CW_FIELD_MAX));
 	html->paged = r == 0;
 	if (r < 0)
 		html_push_stop(&html->push, r);

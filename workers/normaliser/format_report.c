@@ -281,6 +281,9 @@ static int give(struct document *document, struct cw_report *report)
 	for (size_t i = 0; i < report->n_problems && r == 0; i++)
 		r = cw_record_reject(record, report->problems[i].reason, report->problems[i].field, report->problems[i].text,
 		                     "%s", report->problems[i].detail);
+	/* Reports do not say any more when they were published; the page that lists them does. */
+	if (report->published == CW_DAY_NONE && cw_record_link_day(record) >= report->end)
+		report->published = cw_record_link_day(record);
 	if (r == 0)
 		r = check_days(record, report);
 	if (r < 0)

@@ -213,6 +213,19 @@ static const json_t *at_path(const json_t *root, const char *path, const char **
 	return at;
 }
 
+/* A list that goes on says where; one that ends says null, or nothing. */
+static int next_page(struct cw_json_reader *reader)
+{
+	const char *path = cw_record_next_at(reader->record), *missing = "";
+	const json_t *next = path ? at_path(reader->root, path, &missing) : NULL;
+	int r = 0;
+
+	if (json_is_string(next))
+		r = cw_record_next_page(reader->record,
+		                        (struct cw_str){ json_string_value(next), json_string_length(next) });
+	return r < 0 ? r : 0;
+}
+
 /* 0; 1 settled; -errno. */
 static int parse_whole(struct cw_json_reader *reader)
 {
@@ -221,6 +234,7 @@ static int parse_whole(struct cw_json_reader *reader)
 	const char *much;
 	json_error_t jerr;
 	bool empty = true;
+	int r;
 
 	reader->parsed = true;
 	for (size_t i = 0; i < reader->text.len && empty; i++)
@@ -243,6 +257,9 @@ static int parse_whole(struct cw_json_reader *reader)
 		               jerr.text);
 		return 1;
 	}
+	r = next_page(reader);
+	if (r < 0)
+		return r;
 	reader->array = path ? at_path(reader->root, path, &missing) : reader->root;
 	if (!reader->array) {
 		cw_record_fail(record, CW_REASON_UNPARSABLE, "there is no \"%s\" in it (rows_at = \"%s\")", missing,

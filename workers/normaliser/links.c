@@ -143,6 +143,15 @@ static void lower(struct cw_buf *buf, size_t from, size_t to)
 			buf->data[i] += 'a' - 'A';
 }
 
+/* Encoded letters in a host: what one program decodes another does not. */
+static bool authority_encoded(const char *url)
+{
+	const char *start = strstr(url, "://");
+
+	start = start ? start + 3 : url;
+	return memchr(start, '%', strcspn(start, "/?#")) != NULL;
+}
+
 /* url: absolute. Scheme and host in lower case into links->address; *ret_why says what is wrong with it. 0; 1: may not be
  * followed; -ENOMEM. */
 static int judge(struct cw_links *links, struct cw_str url, const char **ret_why, char host[256])
@@ -161,6 +170,8 @@ static int judge(struct cw_links *links, struct cw_str url, const char **ret_why
 	parsed = *ret_why ? NULL : xmlParseURI(copy);
 	if (!*ret_why && (!parsed || !parsed->server || !*parsed->server || strlen(parsed->server) > 253))
 		*ret_why = "it is not an address";
+	else if (!*ret_why && (parsed->port < 0 || parsed->port > 65535 || authority_encoded(copy)))
+		*ret_why = "its host is not written plainly";
 	else if (!*ret_why && parsed->user)
 		*ret_why = "it holds a user name";
 	if (!*ret_why) {
@@ -266,6 +277,8 @@ static int offer(struct cw_links *links, const struct cw_anchor *anchor)
 		r = resolve(links, href, &url, &why, host);
 	if (r < 0)
 		return r;
+	if (r > 0 && !links->address.len) /* to a place in the same page */
+		return cw_record_reject(links->record, CW_REASON_IGNORED, "", cw_str(""), NULL);
 	if (r > 0) {
 		/* One that is wanted by all else, or would be if it could be followed, is for a person to see. */
 		if (!address_wanted(links, href))
@@ -332,7 +345,7 @@ int cw_links_next_page(struct cw_links *links, struct cw_str href)
 	r = resolve(links, href, &url, &why, host);
 	if (r)
 		return r;
-	return follow(links, links->step->name, url, cw_str(""), false);
+	return follow(links, links->step ? links->step->name : "", url, cw_str(""), false);
 }
 
 bool cw_links_none(const struct cw_links *links)
@@ -363,6 +376,8 @@ static int host_of(const char *url, char **ret)
 
 int cw_links_new(struct cw_record *record, const struct cw_feed *feed, const struct cw_step *step, struct cw_links **ret)
 {
+	static const struct cw_strings none;
+	const struct cw_strings *texts = step ? &step->text_contains : &none;
 	struct cw_links *links = calloc(1, sizeof(*links));
 	int r = 0;
 
@@ -375,11 +390,11 @@ int cw_links_new(struct cw_record *record, const struct cw_feed *feed, const str
 	cw_buf_init(&links->seen, SEEN_MAX);
 	cw_buf_init(&links->address, 4u * CW_FIELD_MAX);
 	links->slots = calloc(SEEN_SLOTS, sizeof(*links->slots));
-	links->needles = calloc(step->text_contains.n + 1, sizeof(*links->needles));
+	links->needles = calloc(texts->n + 1, sizeof(*links->needles));
 	if (!links->slots || !links->needles)
 		r = -ENOMEM;
-	for (size_t i = 0; r == 0 && i < step->text_contains.n; i++) {
-		r = cw_text_fold(cw_str(step->text_contains.at[i]), &links->folded);
+	for (size_t i = 0; r == 0 && i < texts->n; i++) {
+		r = cw_text_fold(cw_str(texts->at[i]), &links->folded);
 		if (r == -EBADMSG) /* not UTF-8: no text holds it */
 			r = 0;
 		if (r == 0)

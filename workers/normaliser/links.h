@@ -17,7 +17,7 @@ struct cw_anchor {
 	struct cw_str classes, rel; /* as they stand in the attributes; HTML only */
 };
 
-/* All borrowed until free. 0 or -ENOMEM. */
+/* All borrowed until free. step NULL: for the next page only. 0 or -ENOMEM. */
 int cw_links_new(struct cw_record *record, const struct cw_feed *feed, const struct cw_step *step, struct cw_links **ret);
 void cw_links_free(struct cw_links *links);
 

@@ -143,7 +143,7 @@ int cw_normaliser_new(const struct cw_config *config, const struct cw_feed *feed
 		                    cw_format_name(reader->format));
 	}
 	r = cw_record_new(config, reader, info, sink, &normaliser->record);
-	if (r == 0 && step)
+	if (r == 0 && (step || (feed->pages.on && !feed->pages.parameter && !feed->n_steps)))
 		r = cw_record_follow(normaliser->record, feed, step);
 	if (r == 0)
 		r = normaliser->format->begin(normaliser->record, &normaliser->state);

@@ -1,3 +1,4 @@
+#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <stdarg.h>
@@ -68,6 +69,8 @@ struct slot {
 	char **also;                    /* owned; those folded */
 	int place;
 	bool seen;
+	struct cw_str given; /* of the link that led to the document, for a heading that it does not have; at NULL = none */
+	bool given_day;
 };
 
 /* One pattern of a where. */
@@ -117,6 +120,8 @@ struct cw_record {
 	size_t n_slots;
 	struct slot *slots;
 	unsigned *ranks; /* owned; which of a slot's headings the one found is */
+	struct cw_cell *given; /* owned; a row with what the link says; NULL: no column is of the link */
+	char link_day[CW_WALL_TEXT];
 	int *trial; /* owned; one place per slot, for a row that may be the headings */
 	size_t last_column;
 
@@ -139,7 +144,8 @@ struct cw_record {
 	size_t best_fields; /* of the nearest miss; 0 = none yet */
 	struct cw_buf best; /* its cells, each ended by NUL */
 	struct cw_links *links; /* of a step's document; NULL: rows are evidence */
-	const struct cw_strings *next_rel;
+	struct cw_links *pager; /* for the next page's address, of a feed without steps */
+	const struct cw_pages *pages; /* linked ones, of which this document is one; else NULL */
 	char *base;         /* address that relative links start from; owned; NULL = none */
 
 	uint64_t row;
@@ -275,6 +281,84 @@ static int slot_of(struct cw_record *record, const char *name, size_t *ret)
 	*ret = record->n_slots++;
 	record->slots[*ret] = (struct slot){ .name = name, .folded = cw_steal(folded), .place = -1 };
 	return set_up_slot(record, &record->slots[*ret]);
+}
+
+/* --- what the link says that led to the document --- */
+
+/* The last day in a text, as "29 January 2025"; CW_DAY_NONE when there is none. */
+static int32_t last_day(struct cw_str text)
+{
+	int32_t found = CW_DAY_NONE, day;
+
+	for (size_t i = 0; i < text.len; i++) {
+		size_t end = i, blanks = 0;
+
+		if (!isdigit((unsigned char)text.at[i]) || (i && isalnum((unsigned char)text.at[i - 1])))
+			continue;
+		/* Day, month and year: up to the end of the third word. */
+		for (; end < text.len && (text.at[end] != ' ' || ++blanks < 3); end++)
+			;
+		while (end > i && !isdigit((unsigned char)text.at[end - 1]))
+			end--;
+		if (cw_date_parse(text.at + i, end - i, "%d %B %Y", &day) == 0 ||
+		    cw_date_parse(text.at + i, end - i, "%d %b %Y", &day) == 0)
+			found = day;
+	}
+	return found;
+}
+
+int32_t cw_record_link_day(const struct cw_record *record)
+{
+	return last_day(record->info.link_text);
+}
+
+/* Columns that no document has, but the link that led to it. */
+static void set_up_given(struct cw_record *record, struct slot *slot)
+{
+	struct cw_str empty = { "", 0 };
+
+	if (!record->info.parent_url.len)
+		return;
+	if (!strcmp(slot->folded, "link text")) {
+		slot->given = record->info.link_text.len ? record->info.link_text : empty;
+	} else if (!strcmp(slot->folded, "link page")) {
+		slot->given = record->info.parent_url;
+	} else if (!strcmp(slot->folded, "link date")) {
+		int32_t day = cw_record_link_day(record);
+
+		slot->given = empty;
+		slot->given_day = true;
+		if (day != CW_DAY_NONE)
+			slot->given = cw_str(cw_day_format(day, record->link_day));
+	}
+}
+
+/* The row with what the link says in the place of what the document does not. */
+static const struct cw_cell *with_given(struct cw_record *record, const struct cw_cell *cells)
+{
+	if (!record->given)
+		return cells;
+	for (size_t i = 0; i < record->n_slots; i++) {
+		const struct slot *slot = &record->slots[i];
+
+		record->given[i] = cells[i];
+		if (slot->given.at && !cells[i].text.len && !cells[i].problem)
+			record->given[i] = (struct cw_cell){ .text = slot->given, .href = cells[i].href, .iso = slot->given_day };
+	}
+	return record->given;
+}
+
+static int set_up_givens(struct cw_record *record)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < record->n_slots; i++) {
+		set_up_given(record, &record->slots[i]);
+		any = any || record->slots[i].given.at;
+	}
+	if (any)
+		record->given = calloc(record->n_slots, sizeof(*record->given));
+	return any && !record->given ? -ENOMEM : 0;
 }
 
 static bool is_outcome(const struct cw_kind_def *kind, enum cw_value_id id)
@@ -508,7 +592,7 @@ static int set_up(struct cw_record *record, const struct cw_document_info *info)
 		record->n_absent++;
 		record->absent_first[(unsigned char)record->absent[i][0]] = true;
 	}
-	return 0;
+	return set_up_givens(record);
 }
 
 int cw_record_new(const struct cw_config *config, const struct cw_feed *feed, const struct cw_document_info *info,
@@ -547,9 +631,9 @@ static void patterns_free(struct pattern *patterns, size_t n)
 
 int cw_record_follow(struct cw_record *record, const struct cw_feed *feed, const struct cw_step *step)
 {
-	if (feed->pages.on && feed->pages.rel.n && step == feed->steps)
-		record->next_rel = &feed->pages.rel;
-	return cw_links_new(record, feed, step, &record->links);
+	if (feed->pages.on && !feed->pages.parameter && (!step || step == feed->steps))
+		record->pages = &feed->pages;
+	return cw_links_new(record, feed, step, step ? &record->links : &record->pager);
 }
 
 void cw_record_free(struct cw_record *record)
@@ -557,6 +641,8 @@ void cw_record_free(struct cw_record *record)
 	if (!record)
 		return;
 	cw_links_free(record->links);
+	cw_links_free(record->pager);
+	free(record->given);
 	for (size_t i = 0; i < record->n_wheres; i++) {
 		patterns_free(record->wheres[i].is, record->wheres[i].n_is);
 		patterns_free(record->wheres[i].not, record->wheres[i].n_not);
@@ -688,10 +774,10 @@ static int slot_is(struct cw_record *record, size_t slot, struct cw_str heading)
 }
 
 /* Has this field a column among those whose slot is marked? */
-static bool has_column(const struct field *field, const int *places)
+static bool has_column(const struct cw_record *record, const struct field *field, const int *places)
 {
 	for (size_t i = 0; i < field->n_slots; i++)
-		if (places[field->slots[i]] >= 0)
+		if (places[field->slots[i]] >= 0 || record->slots[field->slots[i]].given.at)
 			return true;
 	return false;
 }
@@ -706,20 +792,20 @@ static const struct field *lacking(const struct cw_record *record, const int *pl
 	for (size_t i = 0; i < record->n_fields; i++) {
 		const struct field *field = &record->fields[i];
 
-		if (field->needed && !has_column(field, places))
+		if (field->needed && !has_column(record, field, places))
 			return field;
 		if (!field->outcome)
 			continue;
-		says = says || field->config->constant || has_column(field, places);
+		says = says || field->config->constant || has_column(record, field, places);
 		outcome = outcome ? outcome : field;
 	}
 	if (!says && outcome)
 		return outcome;
 	for (size_t i = 0; i < record->n_wheres; i++)
-		if (record->wheres[i].column.needed && !has_column(&record->wheres[i].column, places))
+		if (record->wheres[i].column.needed && !has_column(record, &record->wheres[i].column, places))
 			return &record->wheres[i].column;
 	for (size_t i = 0; i < CW_MEASURES_MAX; i++)
-		if (record->denominators[i].needed && !has_column(&record->denominators[i], places))
+		if (record->denominators[i].needed && !has_column(record, &record->denominators[i], places))
 			return &record->denominators[i];
 	return NULL;
 }
@@ -729,7 +815,7 @@ static int keep_best(struct cw_record *record, const struct cw_str *cells, size_
 	size_t fields = 1; /* any row is better than none */
 
 	for (size_t i = 0; i < record->n_fields; i++)
-		fields += has_column(&record->fields[i], places);
+		fields += has_column(record, &record->fields[i], places);
 	if (fields <= record->best_fields)
 		return 0;
 	record->best_fields = fields;
@@ -1048,7 +1134,17 @@ struct cw_links *cw_record_links(const struct cw_record *record)
 
 const struct cw_strings *cw_record_next_rel(const struct cw_record *record)
 {
-	return record->next_rel;
+	return record->pages && record->pages->rel.n ? &record->pages->rel : NULL;
+}
+
+const char *cw_record_next_at(const struct cw_record *record)
+{
+	return record->pages ? record->pages->next_at : NULL;
+}
+
+int cw_record_next_page(struct cw_record *record, struct cw_str href)
+{
+	return cw_links_next_page(record->links ? record->links : record->pager, href);
 }
 
 int cw_record_followed(struct cw_record *record, const struct cw_doc_link *link, bool counts)
@@ -2260,6 +2356,7 @@ int cw_record_row(struct cw_record *record, uint64_t row, const struct cw_cell *
 			                         record->slots[i].name, CW_FIELD_MAX);
 	if (record->links)
 		return link_row(record, row, cells);
+	cells = with_given(record, cells);
 	cw_record_start_row(record, row);
 	r = is_wanted(record, cells);
 	if (r < 0)

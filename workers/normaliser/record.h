@@ -95,15 +95,21 @@ void *cw_record_alloc(struct cw_record *record, size_t size);
 int cw_record_text(struct cw_record *record, struct cw_str text, size_t max, struct cw_str *ret);
 /* An http or https address, resolved against the document's own. 0; 1: is none; -ENOMEM. */
 int cw_record_url(struct cw_record *record, struct cw_str href, struct cw_str *ret);
+/* The last day in the words of the link that led to the document: "…, pdf - 29 January 2025". CW_DAY_NONE when there is none. */
+int32_t cw_record_link_day(const struct cw_record *record);
 /* First moment that is too late to be known when the document was fetched; CW_DAY_NONE when that is not known. */
 int32_t cw_record_too_late(const struct cw_record *record);
 
-/* Documents of a step: their rows are links (links.h). feed is the one that has the step, borrowed. 0 or -ENOMEM. */
+/* Documents of a step: their rows are links (links.h). step NULL: of a feed without steps, whose pages are linked. feed is the
+ * one that has the step, borrowed. 0 or -ENOMEM. */
 struct cw_links;
 int cw_record_follow(struct cw_record *record, const struct cw_feed *feed, const struct cw_step *step);
 struct cw_links *cw_record_links(const struct cw_record *record); /* NULL: rows are evidence */
-/* Relations of the link to the next page, when this document is one whose pages are linked; else NULL. */
+/* How this document names the next page: relations of its link, or the path of a member; else NULL. */
 const struct cw_strings *cw_record_next_rel(const struct cw_record *record);
+const char *cw_record_next_at(const struct cw_record *record);
+/* Hands on the address of the next page. 0; 1: it is none; -errno. */
+int cw_record_next_page(struct cw_record *record, struct cw_str href);
 /* Hands a link on. counts: the row is one that was followed. 0 or -errno. */
 int cw_record_followed(struct cw_record *record, const struct cw_doc_link *link, bool counts);
 /* What relative addresses start from, itself resolved; what is not an http address is passed over. 0 or -ENOMEM. */
