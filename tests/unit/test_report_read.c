@@ -66,6 +66,27 @@ static const struct read_case cases[] = {
 	  IN("2026") LEADERS("Good") HELP("Inadequate") IN_CARE("Good") LEAVERS("Requires improvement to be good") PROSE,
 	  "ilacs Barsetshire 2026-05-04 2026-05-15 impact_of_leaders=good help_and_protection=inadequate in_care=good "
 	  "care_leavers=requires_improvement" },
+	{ "columns that touch",
+	  IN("2024") " The impact of leaders on social work Good\n practice with children and families\n\n"
+	             " The experiences and progress of children who need Requires improvement\n help and protection to be good\n\n"
+	             " The experiences and progress of children in care Outstanding\n\n"
+	             " The experiences and progress of care leavers Inadequate\n\n Overall effectiveness Inadequate\n\n" PROSE,
+	  "ilacs Barsetshire 2024-05-04 2024-05-15 impact_of_leaders=good help_and_protection=requires_improvement "
+	  "in_care=outstanding care_leavers=inadequate overall_effectiveness=inadequate" },
+	{ "a last row that is not understood",
+	  IN("2026") LEADERS("Good") HELP("Good") IN_CARE("Good") LEAVERS("Good") " Overall effectivenessInadequate\n\n" PROSE,
+	  "ilacs Barsetshire 2026-05-04 2026-05-15 !bad_value overall_effectiveness" },
+	{ "a table over two pages", IN("2024") LEADERS("Good") HELP("Good") "\f" IN_CARE("Good") LEAVERS("Good") OVERALL("Good") PROSE,
+	  "ilacs Barsetshire 2024-05-04 2024-05-15 !bad_value overall_effectiveness" },
+	{ "prose behind the table that begins with a grade",
+	  ALL_GOOD "Inadequate plans were found for some children, and leaders know that this must change.\n",
+	  "ilacs Barsetshire 2024-05-04 2024-05-15 impact_of_leaders=good help_and_protection=good in_care=good "
+	  "care_leavers=good overall_effectiveness=good" },
+	{ "soft hyphens, ligatures and a footnote",
+	  IN("2024") " The impact of leaders on so\xc2\xad" "cial work       Good\n practice with children and families\n\n" HELP(
+	      "Good1") IN_CARE("Good") LEAVERS("Good") " Overall e\xef\xac\x80" "ectiveness1                      Good\n\n" PROSE,
+	  "ilacs Barsetshire 2024-05-04 2024-05-15 impact_of_leaders=good help_and_protection=good in_care=good "
+	  "care_leavers=good overall_effectiveness=good" },
 	{ "a grade is missing", TODAY LEADERS("Good") HELP("") IN_CARE("Good") LEAVERS("Good") OVERALL("Good") PROSE,
 	  "ilacs Barsetshire 2024-05-04 2024-05-15 !bad_value overall_effectiveness" },
 	{ "a grade that is none", TODAY LEADERS("Good") HELP("Goodish") IN_CARE("Good") LEAVERS("Good") OVERALL("Good") PROSE,

@@ -190,6 +190,7 @@ struct table {
 	struct cell labels[JUDGEMENTS_MAX], grades[JUDGEMENTS_MAX];
 	size_t n_labels, n_grades;
 	size_t first, last; /* words */
+	bool broken;
 };
 
 static const struct cw_report_span *span_of(const struct reader *reader, size_t i)
@@ -309,6 +310,13 @@ static bool side_add(struct side *side, size_t i)
 	return true;
 }
 
+static bool is_number(const struct reader *reader, size_t i)
+{
+	const struct cw_report_word *word = word_at(reader, i);
+
+	return word->n == 1 && reader->text->folds.data[word->folded] <= '9';
+}
+
 /* Words [i, *ret) are of one span. */
 static bool span_words(const struct reader *reader, size_t i, size_t *ret)
 {
@@ -325,9 +333,10 @@ static bool span_words(const struct reader *reader, size_t i, size_t *ret)
 
 /*
  * Parts the words around a table into labels and grades: what consists of words of grades and stands well to the right of
- * where the first label begins is a grade.
+ * where the first label begins is a grade. Where columns stand so close that a label and its grade are one span, word by word: no
+ * label has a word in it that a grade has.
  */
-static void part(const struct reader *reader, size_t at, struct side *left, struct side *right)
+static void part(const struct reader *reader, size_t at, bool by_word, struct side *left, struct side *right)
 {
 	const struct cw_report_span *origin = span_of(reader, at);
 	const struct cw_report_row *row = &reader->text->rows[word_at(reader, at)->row];
@@ -351,7 +360,7 @@ static void part(const struct reader *reader, size_t at, struct side *left, stru
 		if (!grades && i < at)
 			continue;
 		for (size_t k = i; k < end; k++)
-			if (!side_add(grades ? right : left, k))
+			if (!side_add(grades || (by_word && k > at && is_grade_word(reader, k) && !is_number(reader, k)) ? right : left, k))
 				return;
 	}
 }
@@ -368,8 +377,13 @@ static void read_labels(const struct reader *reader, const struct side *left, co
 		size_t behind;
 		int grade;
 
-		if (!judgement)
+		if (!judgement) {
+			/* "Overall effectivenessGood": a row that is there and not understood is not one that is not there. */
+			const struct cw_report_word *word = word_at(reader, left->at[i]);
+
+			table->broken = word->n >= 7 && !memcmp(reader->text->folds.data + word->folded, "overall", 7);
 			return;
+		}
 		/* A second time the same: another table. */
 		for (size_t k = 0; k < table->n_labels; k++)
 			if (table->labels[k].judgement == judgement || (judgement->id && table->labels[k].judgement->id == judgement->id))
@@ -394,6 +408,24 @@ static void read_labels(const struct reader *reader, const struct side *left, co
 	}
 }
 
+static uint32_t row_of(const struct reader *reader, size_t i)
+{
+	return word_at(reader, i)->row;
+}
+
+/* Has the row of this word no words but those of grades? */
+static bool row_of_grades(const struct reader *reader, size_t i)
+{
+	uint32_t row = row_of(reader, i);
+
+	while (i && row_of(reader, i - 1) == row)
+		i--;
+	for (; i < reader->text->n_words && row_of(reader, i) == row; i++)
+		if (!is_grade_word(reader, i))
+			return false;
+	return true;
+}
+
 /* False when the right side holds what is no grade. */
 static bool read_grades(const struct reader *reader, const struct side *right, struct table *table)
 {
@@ -405,8 +437,10 @@ static bool read_grades(const struct reader *reader, const struct side *right, s
 		struct cell *cell = &table->grades[table->n_grades];
 		int grade;
 
-		/* Far below the last label nothing is of the table. */
-		if (span_of(reader, right->at[i])->y0 > limit)
+		/* Below the last label nothing is of the table but the rest of its grade, which stands alone. */
+		if (span_of(reader, right->at[i])->y0 > limit ||
+		    (right->at[i] > table->last && row_of(reader, right->at[i]) != row_of(reader, table->last) &&
+		     !row_of_grades(reader, right->at[i])))
 			return true;
 		grade = side_grade(reader, right, i, &end);
 		if (!grade)
@@ -472,13 +506,15 @@ static size_t find_table(const struct reader *reader, const struct judgement *ju
 		}
 		if (end == NOWHERE)
 			continue;
-		left.n = right.n = 0;
-		table = (struct table){ 0 };
-		part(reader, i, &left, &right);
-		read_labels(reader, &left, judgements, &table);
-		/* Some judgement may be named in a heading; two, one below the other, are a table. */
-		if (table.n_labels >= 2)
-			return i;
+		for (int by_word = 0; by_word < 2; by_word++) {
+			left.n = right.n = 0;
+			table = (struct table){ 0 };
+			part(reader, i, by_word, &left, &right);
+			read_labels(reader, &left, judgements, &table);
+			/* Some judgement may be named in a heading; two, one below the other, are a table. */
+			if (table.n_labels >= 2)
+				return i;
+		}
 	}
 	return NOWHERE;
 }
@@ -492,7 +528,7 @@ static bool has_all(const struct table *table, const struct judgement *judgement
 	static const enum cw_value_id before[] = { CW_VAL_OVERALL_EFFECTIVENESS, 0 };
 	const enum cw_value_id *id = judgements == ilacs_judgements ? ilacs : judgements == sif_judgements ? sif : before;
 
-	for (; *id; id++) {
+	for (; *id && !table->broken; id++) {
 		bool found = false;
 
 		for (size_t i = 0; i < table->n_labels; i++)
@@ -500,20 +536,26 @@ static bool has_all(const struct table *table, const struct judgement *judgement
 		if (!found)
 			return false;
 	}
-	return true;
+	return !table->broken;
 }
 
 /* Takes a table apart. False: it is there and cannot be read. */
 static bool read_table(struct reader *reader, const struct judgement *judgements, size_t at, struct findings *findings)
 {
-	struct side left = { 0 }, right = { 0 };
-	struct table table = { .first = at };
+	struct side left, right;
+	struct table table;
+	bool good = false;
 
-	part(reader, at, &left, &right);
-	read_labels(reader, &left, judgements, &table);
-	reader->table_at = at;
-	reader->table_end = table.last + 1;
-	if (!has_all(&table, judgements) || !read_grades(reader, &right, &table) || !pair(&table))
+	for (int by_word = 0; by_word < 2 && !good; by_word++) {
+		left.n = right.n = 0;
+		table = (struct table){ .first = at, .last = at };
+		part(reader, at, by_word, &left, &right);
+		read_labels(reader, &left, judgements, &table);
+		good = has_all(&table, judgements) && read_grades(reader, &right, &table) && pair(&table);
+		reader->table_at = at;
+		reader->table_end = table.last + 1;
+	}
+	if (!good)
 		return false;
 	for (size_t i = 0; i < table.n_grades; i++)
 		reader->table_end = CW_MAX(reader->table_end, table.grades[i].to);
@@ -600,7 +642,7 @@ static void read_boxed_heading(const struct reader *reader, size_t i, const stru
 	size_t end = 0, behind = 0;
 	int grade;
 
-	part(reader, i, &left, &right);
+	part(reader, i, false, &left, &right);
 	judgement = label_at(reader, &left, 0, judgements, &end);
 	if (!judgement || !right.n)
 		return;

@@ -78,6 +78,14 @@ static int add(struct cw_report_text *text, const struct box *box, const char *a
 	                          (struct cw_str){ at, (size_t)(end - at) });
 }
 
+/* Does a character stand in another column, or at another height, than what is before it in the same line of poppler's? */
+static bool apart(const struct box *box, const PopplerRectangle *here)
+{
+	double high = box->y1 - box->y0, up = (here->y1 + here->y2) / 2 - (box->y0 + box->y1) / 2;
+
+	return here->x1 - box->x1 > high * 0.6 || here->x1 < box->x1 - high * 2 || up > high * 0.6 || up < high * -0.6;
+}
+
 /* Poppler's lines are cut where the gap between two characters is wider than any between words: at columns. */
 static int add_page(struct cw_report_text *text, const char *chars, const PopplerRectangle *rectangles, unsigned n)
 {
@@ -95,9 +103,7 @@ static int add_page(struct cw_report_text *text, const char *chars, const Popple
 			box.any = false;
 			start = next;
 		} else if (!blank) {
-			double high = box.y1 - box.y0;
-
-			if (box.any && (here->x1 - box.x1 > high * 0.8 || here->x1 < box.x1 - high * 2)) {
+			if (box.any && apart(&box, here)) {
 				r = add(text, &box, start, chars);
 				box.any = false;
 				start = chars;
