@@ -339,6 +339,75 @@ static void test_secrets(void **state)
 	cw_buf_clear(&other.bytes);
 }
 
+/* A host that is not the feed's own must have a public address, whatever a page or a name server says. */
+static void test_address(void **state)
+{
+	char *hosts[] = { (char *)"localhost", (char *)"127.0.0.1", (char *)"0.0.0.0", (char *)"[::1]", (char *)"[::ffff:127.0.0.1]",
+		          (char *)"2130706433" };
+	struct cw_strings allowed = { CW_ARRAY_LEN(hosts), hosts };
+	static const char *const names[] = { "localhost", "127.0.0.1", "0.0.0.0", "[::1]", "[::ffff:127.0.0.1]", "2130706433", "0x7f.1" };
+	struct cw_fetch_request request;
+	struct got warm = { 0 };
+	char url[128];
+
+	(void)state;
+	/* A connection that is open already, which the next fetch of that host would use again. */
+	snprintf(url, sizeof(url), "%s/ok?warm", base);
+	request = request_for(url);
+	run(&request, &warm);
+	assert_string_equal(warm.result.name, "ok");
+	cw_buf_clear(&warm.bytes);
+	for (size_t i = 0; i < CW_ARRAY_LEN(names); i++) {
+		struct got got = { 0 };
+
+		snprintf(url, sizeof(url), "http://%s:%s/ok?reached", names[i], strrchr(base, ':') + 1);
+		request = request_for(url);
+		request.home = "https://feeds.example.org/index";
+		request.allowed_hosts = &allowed;
+		run(&request, &got);
+		if (strcmp(got.result.name, "address_refused") != 0)
+			fail_msg("%s: %s %s", url, got.result.name, got.result.detail);
+		assert_int_equal(got.bytes.len, 0);
+		cw_buf_clear(&got.bytes);
+	}
+	assert_false(logged("/ok?reached"));
+	/* The feed's own host is where a person said it is. */
+	{
+		struct got got = { 0 };
+
+		snprintf(url, sizeof(url), "%s/redirect-host?own", base);
+		request = request_for(url);
+		request.home = base;
+		request.allowed_hosts = &allowed;
+		run(&request, &got);
+		assert_string_equal(got.result.name, "ok");
+		cw_buf_clear(&got.bytes);
+	}
+}
+
+static void test_may_follow(void **state)
+{
+	char *hosts[] = { (char *)"Files.example.org" };
+	struct cw_strings allowed = { 1, hosts };
+	static const struct {
+		const char *url;
+		bool may;
+	} cases[] = {
+		{ "https://example.org/a", true },          { "http://EXAMPLE.org:8080/", true },
+		{ "https://files.example.org/x", true },    { "https://www.example.org/", false },
+		{ "https://example.org.evil.example/", false }, { "https://example.org@evil.example/", false },
+		{ "ftp://example.org/", false },            { "file:///etc/passwd", false },
+		{ "javascript:alert(1)", false },           { "//example.org/", false },
+		{ "", false },                              { "https://", false },
+		{ "https://example.org\\@evil.example/", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < CW_ARRAY_LEN(cases); i++)
+		if (cw_fetch_may_follow(cases[i].url, "https://example.org/search", &allowed) != cases[i].may)
+			fail_msg("%s", cases[i].url);
+}
+
 static void test_storage(void **state)
 {
 	struct got full = { .refuse = -ENOSPC }, large = { .refuse = -EMSGSIZE };
@@ -504,7 +573,8 @@ int main(void)
 		cmocka_unit_test(test_secrets),     cmocka_unit_test(test_storage),
 		cmocka_unit_test(test_nobody),      cmocka_unit_test(test_file),
 		cmocka_unit_test(test_hosts),       cmocka_unit_test(test_cancel),
-		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_many),        cmocka_unit_test(test_address),
+		cmocka_unit_test(test_may_follow),
 	};
 	struct CMUnitTest tests[CW_ARRAY_LEN(ends) + CW_ARRAY_LEN(plain)];
 	size_t i;

@@ -262,6 +262,72 @@ static void test_hosts(void **state)
 	assert_null(cw_schedule_find(world->schedule, "e"));
 }
 
+/* Turns of links: behind feeds, and within the same limits. */
+struct turns {
+	struct world *world;
+	size_t n;
+	int started[8];
+	struct cw_schedule_turn turn[8];
+};
+static struct turns *turns_now;
+
+static void turn_begins(void *arg)
+{
+	turns_now->started[turns_now->n++] = (int)((struct cw_schedule_turn *)arg - turns_now->turn);
+}
+
+static void turn_wait(struct turns *turns, int i, const char *host)
+{
+	struct cw_error err;
+
+	turns->turn[i] = (struct cw_schedule_turn){ .start = turn_begins, .arg = &turns->turn[i] };
+	assert_int_equal(cw_schedule_turn_wait(turns->world->schedule, &turns->turn[i], host, &err), 0);
+}
+
+static void test_turns(void **state)
+{
+	struct world *world = *state;
+	struct turns turns = { .world = world };
+	int64_t began;
+
+	turns_now = &turns;
+	configure(world);
+	turn_wait(&turns, 0, "one.example");
+	turn_wait(&turns, 1, "one.example");
+	turn_wait(&turns, 2, "three.example");
+	turn_wait(&turns, 3, "one.example");
+	cw_schedule_run(world->schedule);
+	/* Feeds a and c, and the link whose host nobody else wants. */
+	assert_int_equal(world->n_started, 2);
+	assert_int_equal(turns.n, 1);
+	assert_int_equal(turns.started[0], 2);
+	assert_int_equal(cw_schedule_running(world->schedule), 3);
+	end_well(world, world->started[0]);
+	spin(world, 80);
+	assert_int_equal(world->n_started, 3); /* feed b first */
+	assert_int_equal(turns.n, 1);
+	end_well(world, world->started[2]);
+	began = cw_mono_now().ns;
+	spin(world, 80);
+	assert_int_equal(turns.n, 2);
+	assert_int_equal(turns.started[1], 0);
+	/* One that gives up waiting; the next after the delay; none while held. */
+	cw_schedule_turn_end(world->schedule, &turns.turn[1]);
+	cw_schedule_hold(world->schedule, true);
+	cw_schedule_turn_end(world->schedule, &turns.turn[0]);
+	spin(world, 80);
+	assert_int_equal(turns.n, 2);
+	cw_schedule_hold(world->schedule, false);
+	spin(world, 80);
+	assert_int_equal(turns.n, 3);
+	assert_int_equal(turns.started[2], 3);
+	assert_true(cw_mono_now().ns - began >= 50 * INT64_C(1000000));
+	cw_schedule_turn_end(world->schedule, &turns.turn[3]);
+	cw_schedule_turn_end(world->schedule, &turns.turn[3]); /* twice is fine */
+	cw_schedule_turn_end(world->schedule, &turns.turn[2]);
+	assert_int_equal(cw_schedule_running(world->schedule), 1);
+}
+
 static void test_transfers(void **state)
 {
 	struct world *world = *state;
@@ -562,6 +628,7 @@ int main(void)
 #define WORLD(test) cmocka_unit_test_setup_teardown(test, world_make, world_free)
 		WORLD(test_hosts),
 		WORLD(test_transfers),
+		WORLD(test_turns),
 		WORLD(test_due),
 		WORLD(test_failures),
 		WORLD(test_start_failure),

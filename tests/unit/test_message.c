@@ -197,10 +197,59 @@ static void test_framework(void **state)
 	assert_string_equal(cw_ilacs_framework(CW_DAY_NONE), "ilacs");
 }
 
+/* Links come from whoever reads what the world sends: the reader takes only what the writer means. */
+static void test_links(void **state)
+{
+	static const struct {
+		const char *url;
+		int r;
+	} cases[] = {
+		{ "https://example.org/a?b=c", 0 },    { "http://x", 0 },
+		{ "https://", -EBADMSG },              { "http:///", 0 }, /* whose host the daemon looks at */
+		{ "ftp://example.org/", -EBADMSG },    { "HTTPS://example.org/", -EBADMSG },
+		{ "https://example.org/a b", -EBADMSG }, { "https://example.org/a\nb", -EBADMSG },
+		{ "https://example.org/#a", -EBADMSG }, { "https://a\\@b/", -EBADMSG },
+		{ "//example.org/", -EBADMSG },        { "", -EBADMSG },
+	};
+	struct cw_doc_link link = { .step = cw_str("provider"), .text = cw_str("caf\xc3\xa9") }, again;
+	char text[CW_LINK_TEXT_MAX + 2];
+	struct cw_cursor cursor;
+	struct cw_buf buf;
+
+	(void)state;
+	cw_buf_init(&buf, 65536);
+	for (size_t i = 0; i < CW_ARRAY_LEN(cases); i++) {
+		cw_buf_reset(&buf);
+		link.url = cw_str(cases[i].url);
+		assert_int_equal(cw_doc_link_put(&buf, &link), 0);
+		cw_cursor_init(&cursor, buf.data, buf.len);
+		if (cw_doc_link_get(&cursor, &again, NULL) != cases[i].r)
+			fail_msg("'%s'", cases[i].url);
+		if (cases[i].r == 0)
+			assert_true(cw_str_eq(again.url, cases[i].url) && cw_str_eq(again.step, "provider") &&
+			            cw_str_eq(again.text, "caf\xc3\xa9"));
+	}
+	link.url = cw_str("https://example.org/");
+	cw_buf_reset(&buf);
+	cw_doc_link_put(&buf, &link);
+	for (size_t len = 0; len < buf.len; len++) {
+		cw_cursor_init(&cursor, buf.data, len);
+		assert_int_equal(cw_doc_link_get(&cursor, &again, NULL), -EBADMSG);
+	}
+	memset(text, 'x', sizeof(text));
+	link.text = (struct cw_str){ text, CW_LINK_TEXT_MAX + 1 };
+	cw_buf_reset(&buf);
+	cw_doc_link_put(&buf, &link);
+	cw_cursor_init(&cursor, buf.data, buf.len);
+	assert_int_equal(cw_doc_link_get(&cursor, &again, NULL), -EBADMSG);
+	cw_buf_clear(&buf);
+}
+
 static void test_infos(void **state)
 {
 	struct cw_document_info info = { .id = 7, .attempt = 2, .flags = CW_DOC_IMPORTED, .feed = cw_str("f"), .url = cw_str("u"),
-		                         .content_type = cw_str("text/html"), .fetched_at = { 5 }, .size = 9, .order = 3 }, info2;
+		                         .content_type = cw_str("text/html"), .fetched_at = { 5 }, .size = 9, .order = 3,
+		                         .step = cw_str("search"), .link_text = cw_str("words"), .parent_url = cw_str("p") }, info2;
 	struct cw_commit_info commit = { .duplicate = true, .tally = { .outcome = CW_REASON_NO_ROWS, .rows = 4,
 		                                                        .detail = cw_str("nothing") }, .alerts = 2 }, commit2;
 	struct cw_feed_state feed = { .feed = cw_str("f"), .polled = true, .last_success = cw_wall_none(), .outage_since = { 1 },
@@ -216,6 +265,7 @@ static void test_infos(void **state)
 		assert_int_equal(cw_document_info_get(&cursor, &info2, NULL), len == buf.len ? 0 : -EBADMSG);
 	}
 	assert_int_equal(info2.order, 3);
+	assert_true(cw_str_eq(info2.step, "search") && cw_str_eq(info2.link_text, "words") && cw_str_eq(info2.parent_url, "p"));
 	cw_buf_reset(&buf);
 	commit.tally.reasons[CW_REASON_BAD_DATE] = 12;
 	cw_commit_info_put(&buf, &commit);
@@ -354,7 +404,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_evidence_round),    cmocka_unit_test(test_evidence_hostile),
 		cmocka_unit_test(test_values_are_checked), cmocka_unit_test(test_value_parse),
-		cmocka_unit_test(test_framework),         cmocka_unit_test(test_infos),
+		cmocka_unit_test(test_framework),         cmocka_unit_test(test_infos), cmocka_unit_test(test_links),
 		cmocka_unit_test(test_sockets_on_the_loop), cmocka_unit_test(test_timers),
 	};
 
