@@ -261,20 +261,20 @@ static const char *check_signal(struct phrases_reader *reader, const struct conf
 	return text;
 }
 
-static void check_criterion(struct phrases_reader *reader, const struct conf_section *section,
+static void check_criterion(struct phrases_reader *reader, const struct conf_section *section, const char *key,
                             const struct cw_signal_def *signal, const char **ret)
 {
 	const char *names[CW_CRIT_COUNT + 1] = { 0 };
 	enum cw_criterion criterion;
 	unsigned line;
 
-	*ret = one(reader, section, "criterion", &line);
+	*ret = one(reader, section, key, &line);
 	for (unsigned c = 0; c < CW_CRIT_COUNT; c++)
 		names[c] = cw_criterion_name((enum cw_criterion)c);
 	if (!*ret)
 		return;
 	if (cw_criterion_parse(cw_str(*ret), &criterion) < 0)
-		unknown(reader, line, "criterion", *ret, names);
+		unknown(reader, line, key, *ret, names);
 	else if (signal && !(signal->criteria & (1u << criterion)))
 		conf_mistake(reader->mistakes, section->file, line, "signal \"%s\" cannot count under %s; correct one",
 		             signal->name, *ret);
@@ -308,7 +308,9 @@ static int read_rule(struct phrases_reader *reader, const struct conf_section *s
 		      { "with", PHRASE_WITH },
 		      { "unless", PHRASE_UNLESS },
 		      { "with_anywhere", PHRASE_WITH_ANYWHERE },
-		      { "unless_anywhere", PHRASE_UNLESS_ANYWHERE } };
+		      { "unless_anywhere", PHRASE_UNLESS_ANYWHERE },
+		      { "or_when", PHRASE_OR_WHEN },
+		      { "or_unless", PHRASE_OR_UNLESS } };
 	const struct cw_signal_def *signal;
 	struct cw_rule rule = { .name = section->title };
 	unsigned line;
@@ -319,7 +321,11 @@ static int read_rule(struct phrases_reader *reader, const struct conf_section *s
 			conf_mistake(reader->mistakes, section->file, section->line, "rule \"%s\" stands here twice",
 			             section->title);
 	rule.signal = check_signal(reader, section, &signal);
-	check_criterion(reader, section, signal, &rule.criterion);
+	check_criterion(reader, section, "criterion", signal, &rule.criterion);
+	check_criterion(reader, section, "or_criterion", signal, &rule.or_criterion);
+	if (!rule.or_criterion != !conf_entry(section, "or_when"))
+		conf_mistake(reader->mistakes, section->file, section->line,
+		             "rule \"%s\" needs both or_criterion and or_when, or neither", section->title);
 	rule.status = one(reader, section, "status", &line);
 	if (!rule.status)
 		rule.status = signal && signal->state ? "open" : "occurred";

@@ -361,6 +361,9 @@ const struct conf_key conf_keys[] = {
 	COLUMNS("rule", "unless", "none of these may"),
 	COLUMNS("rule", "with_anywhere", "one of these must stand in the text"),
 	COLUMNS("rule", "unless_anywhere", "none of these may"),
+	{ .section = "rule", .name = "or_criterion", .type = CONF_NAME, .help = "where it counts instead, by other words" },
+	COLUMNS("rule", "or_when", "these words: in the same sentence, or in the text without or_unless"),
+	COLUMNS("rule", "or_unless", "words that say that the text is about both"),
 	COLUMNS("rule", "ignore", "guards that do not hold it back"),
 
 	RISK("cap_ofsted", CONF_NUMBER, cap[CW_CRIT_OFSTED], 0, 1000, "most points of criterion ofsted"),

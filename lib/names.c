@@ -949,12 +949,16 @@ static void judge_short(struct cw_finder *f, struct cw_mention *m, const struct 
 		       named ? "it may be part of a longer name" : NULL);
 		return;
 	}
-	if (named || capital_at(f, end)) {
+	/* "Leeds Arena" is another thing, and "Leeds's SEND service" is not. */
+	if (named || (capital_at(f, end) && !(f->words[end - 1].flags & WORD_POSSESSIVE))) {
 		settle(m, CW_MENTION_PLACE, false, NULL);
 		return;
 	}
 	if (cue_before) {
-		settle(m, CW_MENTION_SURE, true, NULL);
+		bool plural = is_word(f, first - 2, f->names->w_councils) && of_county(f, m);
+
+		settle(m, plural ? CW_MENTION_MAYBE : CW_MENTION_SURE, true,
+		       plural ? "councils, more than one, are spoken of" : NULL);
 		return;
 	}
 	if (!cue_near(f, m)) {
@@ -962,7 +966,8 @@ static void judge_short(struct cw_finder *f, struct cw_mention *m, const struct 
 		return;
 	}
 	m->near = true;
-	if (stands_alone(f, m) && !name->ordinary && !(f->words[first].flags & WORD_TITLE))
+	m->ordinary = name->ordinary || f->words[first].flags & WORD_TITLE;
+	if (stands_alone(f, m) && !m->ordinary)
 		settle(m, CW_MENTION_SURE, true, NULL);
 	else
 		settle(m, CW_MENTION_MAYBE, true, "nothing next to the name says that it is the council");
@@ -1049,6 +1054,10 @@ static bool listed(const struct cw_finder *f, const struct cw_mention *a, const 
 	uint32_t i = a->end;
 	bool joined = false;
 
+	/* "Bedford Borough and Central Bedfordshire councils" */
+	while (i < b->first && i < a->name_end + MODIFIERS_MAX && a->end == a->name_end && modifier(f, i) &&
+	       goes_on(f, i))
+		i++;
 	if (f->words[a->first].sentence != f->words[b->first].sentence || b->first - i > 2)
 		return false;
 	for (; i <= b->first; i++) {
@@ -1084,7 +1093,19 @@ static void judge_list(struct cw_finder *f, struct cw_mention *first, size_t n)
 	for (size_t i = 0; i < n && (all || after); i++) {
 		struct cw_mention *m = &first[i];
 
-		if (m->state != CW_MENTION_OTHER && m->open && m->n_councils)
+		if (m->state != CW_MENTION_OTHER && (m->open || (all && modifier(f, m->name_end))) && m->n_councils)
+			settle(m, CW_MENTION_SURE, true, NULL);
+	}
+	/* "Croydon, Slough and Thurrock granted …", and "Hampshire, Kent and Surrey leaders": what goes on from the last
+	 * goes on from all. */
+	for (size_t i = 0; i + 1 < n && last->state != CW_MENTION_OTHER; i++) {
+		struct cw_mention *m = &first[i];
+
+		m->ends = last->ends;
+		if (m->near && m->state == CW_MENTION_SURE && !m->ends && last->state != CW_MENTION_SURE)
+			settle(m, CW_MENTION_MAYBE, true, "other words go on from the list");
+		else if (m->near && m->state == CW_MENTION_MAYBE && m->ends && !m->ordinary &&
+		         first->state == CW_MENTION_SURE)
 			settle(m, CW_MENTION_SURE, true, NULL);
 	}
 	for (size_t i = 1; i < n; i++)

@@ -134,6 +134,8 @@ int phrases_add_rule(struct cw_phrases *phrases, const struct cw_rule *rule)
 		return -ENOMEM;
 	if (rule->criterion && !(new.is.criterion = phrases_keep(phrases, rule->criterion)))
 		return -ENOMEM;
+	if (rule->or_criterion && !(new.is.or_criterion = phrases_keep(phrases, rule->or_criterion)))
+		return -ENOMEM;
 	if (grow(&phrases->rules, &phrases->cap_rules, phrases->n_rules, sizeof(new)) < 0)
 		return -ENOMEM;
 	phrases->rules[phrases->n_rules] = new;
@@ -225,7 +227,7 @@ const struct cw_rule *cw_phrases_rule(const struct cw_phrases *phrases, size_t i
 /* Who is named in a stretch of text. */
 enum whose { WHOSE_NOBODY, WHOSE_ONE, WHOSE_OTHER, WHOSE_SEVERAL, WHOSE_MAYBE };
 
-enum { ANYWHERE_WITH = 1, ANYWHERE_UNLESS = 2 };
+enum { ANYWHERE_WITH = 1, ANYWHERE_UNLESS = 2, ANYWHERE_OR_WHEN = 4, ANYWHERE_OR_UNLESS = 8 };
 
 struct cw_reader {
 	const struct cw_phrases *phrases;
@@ -250,7 +252,8 @@ struct cw_reader {
 	size_t whole_item;
 	bool *contradicted;  /* by finding */
 	uint32_t *sentences; /* by finding: where its match is */
-	uint32_t sentence;   /* of the match in hand */
+	uint32_t sentence;   /* of the match in hand, and its criterion */
+	const char *criterion;
 	size_t cap_sentences;
 	size_t cap_contradicted;
 	struct cw_reading reading;
@@ -321,6 +324,8 @@ static void make_items(struct cw_reader *reader)
 			                                                      : ITEM_OTHER;
 			for (k++; k < mentions->n && mentions->at[k].group == m->group; k++)
 				item.end = mentions->at[k].end;
+			item.ends = mentions->at[k - 1].ends ||
+			            reader->words.at[mentions->at[k - 1].name_end - 1].flags & WORD_POSSESSIVE;
 		}
 		reader->items[reader->n_items++] = item;
 		i = item.end;
@@ -419,15 +424,40 @@ static bool guarded(const struct cw_reader *reader, const struct rule *rule, con
 /* Notes the conditions on the whole text that hold. */
 static void note_anywhere(struct cw_reader *reader)
 {
+	static const unsigned char bits[] = { [PHRASE_WITH_ANYWHERE] = ANYWHERE_WITH,
+		                              [PHRASE_UNLESS_ANYWHERE] = ANYWHERE_UNLESS,
+		                              [PHRASE_OR_WHEN] = ANYWHERE_OR_WHEN,
+		                              [PHRASE_OR_UNLESS] = ANYWHERE_OR_UNLESS };
+
 	memset(reader->anywhere, 0, reader->phrases->n_rules);
 	for (size_t i = 0; i < reader->hits.n; i++) {
 		const struct hit *hit = &reader->hits.at[i];
 
-		if (part_of(hit) == PHRASE_WITH_ANYWHERE)
-			reader->anywhere[index_of(hit)] |= ANYWHERE_WITH;
-		else if (part_of(hit) == PHRASE_UNLESS_ANYWHERE)
-			reader->anywhere[index_of(hit)] |= ANYWHERE_UNLESS;
+		if (part_of(hit) < CW_ARRAY_LEN(bits) && bits[part_of(hit)])
+			reader->anywhere[index_of(hit)] |= bits[part_of(hit)];
 	}
+}
+
+/* The criterion by what the sentence, or else the text, is about. */
+static const char *criterion_of(const struct cw_reader *reader, uint32_t index, const struct hit *hit)
+{
+	const struct cw_rule *rule = &reader->phrases->rules[index].is;
+	struct range sentence = around(reader, hit, WORD_SENTENCE);
+	unsigned char anywhere = reader->anywhere[index];
+
+	if (!rule->or_criterion || !(anywhere & ANYWHERE_OR_WHEN))
+		return rule->criterion;
+	if (!(anywhere & ANYWHERE_OR_UNLESS))
+		return rule->or_criterion;
+	for (size_t i = first_hit(reader, sentence.from); i < reader->hits.n; i++) {
+		const struct hit *other = &reader->hits.at[i];
+
+		if (other->start >= sentence.to)
+			break;
+		if (index_of(other) == index && part_of(other) == PHRASE_OR_WHEN)
+			return rule->or_criterion;
+	}
+	return rule->criterion;
 }
 
 /* The rule's own conditions. */
@@ -533,7 +563,7 @@ static int add_finding(struct cw_reader *reader, const struct cw_finding *findin
 		struct cw_finding *old = &reading->findings[i];
 
 		if (old->council != finding->council || strcmp(old->rule->signal, finding->rule->signal) ||
-		    !same_text(old->rule->criterion, finding->rule->criterion))
+		    !same_text(old->criterion, finding->criterion))
 			continue;
 		/* What the title says stands, whatever is told of earlier days below it. */
 		if (strcmp(old->rule->status, finding->rule->status) && old->quote.part == finding->quote.part)
@@ -648,6 +678,7 @@ static int give(struct cw_reader *reader, const struct rule *rule, const struct 
 
 	for (; m < end && m->group == group && r == 0; m++) {
 		struct cw_finding finding = { .rule = &rule->is,
+			                      .criterion = reader->criterion,
 			                      .organisation = m->organisation,
 			                      .together = statement,
 			                      .quote = quote_of(reader, hit) };
@@ -681,6 +712,7 @@ static int give_fixed(struct cw_reader *reader, const struct rule *rule, const s
 {
 	struct range clause = around(reader, hit, WORD_CLAUSE);
 	struct cw_finding finding = { .rule = &rule->is,
+		                      .criterion = reader->criterion,
 		                      .together = reader->statements++,
 		                      .quote = quote_of(reader, hit) };
 	bool others = false, ours = false;
@@ -743,6 +775,7 @@ static int take_match(struct cw_reader *reader, uint32_t index, const struct hit
 	size_t item = SIZE_MAX;
 
 	reader->sentence = reader->words.at[reader->items[hit->start].first].sentence;
+	reader->criterion = criterion_of(reader, index, hit);
 	if (!wanted(reader, rule->is.signal) || !conditions(reader, index, hit) || guarded(reader, rule, hit))
 		return 0;
 	if (reader->n_fixed)

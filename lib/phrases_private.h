@@ -13,6 +13,8 @@ enum phrase_part {
 	PHRASE_UNLESS,        /* must not */
 	PHRASE_WITH_ANYWHERE, /* in the text */
 	PHRASE_UNLESS_ANYWHERE,
+	PHRASE_OR_WHEN,         /* the other criterion: in the same sentence; or in the text without … */
+	PHRASE_OR_UNLESS,       /* … any of these in it */
 	PHRASE_BEFORE, /* of guards */
 	PHRASE_AFTER,
 };

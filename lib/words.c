@@ -505,9 +505,12 @@ void wordlist_clear(struct wordlist *list)
 
 enum op { OP_WORD, OP_COUNCIL, OP_NAME, OP_NUMBER, OP_ANY, OP_SPLIT, OP_CROSS, OP_MATCH };
 
+/* May the next item begin a clause, or must it? */
+enum cross { CROSS_NOT, CROSS_MUST, CROSS_MAY };
+
 struct state {
 	uint8_t op;
-	uint32_t arg;       /* OP_WORD: its number */
+	uint32_t arg;       /* OP_WORD: its number; OP_CROSS: enum cross */
 	uint32_t next, alt; /* OP_SPLIT: both */
 };
 
@@ -690,10 +693,10 @@ static struct piece parse_gap(struct parser *p)
 		struct piece any = single(p, OP_ANY, 0);
 
 		if (cross && !p->failed)
-			any = then(p, single(p, OP_CROSS, 0), any);
+			any = then(p, single(p, OP_CROSS, CROSS_MAY), any);
 		piece = then(p, piece, either(p, nothing(p), any));
 	}
-	return cross && !p->failed ? then(p, piece, single(p, OP_CROSS, 0)) : piece;
+	return cross && !p->failed ? then(p, piece, single(p, OP_CROSS, CROSS_MAY)) : piece;
 }
 
 static struct piece parse_class(struct parser *p)
@@ -759,7 +762,10 @@ static struct piece parse_one(struct parser *p)
 		return parse_list(p);
 	case ':':
 		p->at++;
-		return single(p, OP_CROSS, 0);
+		if (*p->at != ':')
+			return single(p, OP_CROSS, CROSS_MAY);
+		p->at++;
+		return single(p, OP_CROSS, CROSS_MUST);
 	default:
 		break;
 	}
@@ -980,7 +986,7 @@ int patterns_finish(struct patterns *patterns)
 struct thread {
 	uint32_t state;
 	uint32_t council;
-	bool cross;
+	enum cross cross;
 };
 
 struct threads {
@@ -1057,9 +1063,10 @@ static void add(struct matcher *m, struct threads *list, struct thread thread, u
 		if (m->seen[t.state] == m->step) {
 			struct thread *old = &list->at[m->place[t.state]];
 
-			if (old->cross || !t.cross)
+			/* The one that can go on in more places stays; which of the two it was makes no other difference. */
+			if (old->cross >= t.cross)
 				continue;
-			old->cross = true;
+			old->cross = t.cross;
 		} else {
 			m->seen[t.state] = m->step;
 			m->place[t.state] = (uint32_t)list->n;
@@ -1070,7 +1077,7 @@ static void add(struct matcher *m, struct threads *list, struct thread thread, u
 			m->match_end = at;
 			m->match_council = t.council;
 		} else if (state->op == OP_SPLIT || state->op == OP_CROSS) {
-			bool cross = t.cross || state->op == OP_CROSS;
+			enum cross cross = state->op == OP_CROSS ? CW_MAX(t.cross, (enum cross)state->arg) : t.cross;
 
 			if (state->alt != WORDS_NONE)
 				m->stack[n++] = (struct thread){ state->alt, t.council, cross };
@@ -1081,8 +1088,9 @@ static void add(struct matcher *m, struct threads *list, struct thread thread, u
 }
 
 /* Does this state take the item? */
-static bool takes(const struct matcher *m, const struct state *state, const struct item *item)
+static bool takes(const struct matcher *m, const struct state *state, uint32_t at)
 {
+	const struct item *item = &m->items[at];
 	const struct word *word = &m->words[item->first];
 
 	switch (state->op) {
@@ -1095,7 +1103,8 @@ static bool takes(const struct matcher *m, const struct state *state, const stru
 	case OP_NUMBER:
 		return item->kind == ITEM_WORD && (word->flags & WORD_NUMBER);
 	case OP_ANY:
-		return true;
+		/* No gap after a place's name that other words go on from: "Bradford restaurant …" */
+		return at == 0 || m->items[at - 1].kind != ITEM_NAME || m->items[at - 1].ends;
 	default:
 		return false;
 	}
@@ -1114,11 +1123,11 @@ static void step(struct matcher *m, uint32_t at, bool first)
 		struct thread t = m->now.at[i];
 		const struct state *state = &m->patterns->states[t.state];
 
-		if ((clause && !t.cross) || !takes(m, state, item))
+		if ((clause && t.cross == CROSS_NOT) || (!clause && t.cross == CROSS_MUST) || !takes(m, state, at))
 			continue;
 		if ((state->op == OP_COUNCIL || state->op == OP_NAME) && t.council == WORDS_NONE)
 			t.council = at;
-		add(m, &m->next, (struct thread){ state->next, t.council, false }, at + 1);
+		add(m, &m->next, (struct thread){ state->next, t.council, CROSS_NOT }, at + 1);
 	}
 	swap = m->now;
 	m->now = m->next;
@@ -1135,7 +1144,7 @@ static int try_at(struct matcher *m, uint32_t index, uint32_t at, struct hits *r
 	m->matched = false;
 	m->step++;
 	m->now.n = 0;
-	add(m, &m->now, (struct thread){ pattern->start, WORDS_NONE, false }, at);
+	add(m, &m->now, (struct thread){ pattern->start, WORDS_NONE, CROSS_NOT }, at);
 	for (uint32_t i = at; i < m->n && m->now.n && i - at < pattern->longest; i++)
 		step(m, i, i == at);
 	if (!m->matched)

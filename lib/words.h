@@ -66,7 +66,7 @@ void wordlist_clear(struct wordlist *list);
  *   word  (a | b c)  [optional]  appoint(|s|ed)  ...  ..3  {list}  <council>  <name>  <number>  :
  *
  * "..." stands for up to six words, "..3" for up to three; gaps stay within a clause, as everything does but for ":", which
- * lets the next word begin one, and "..:3", which goes on across them. <council> is a council named beyond doubt, <name> one that is at least named by a word
+ * lets the next word begin one, "::", which says that it does, and "..:3", which goes on across them. <council> is a council named beyond doubt, <name> one that is at least named by a word
  * that can be nothing else there.
  */
 enum item_kind { ITEM_WORD, ITEM_COUNCIL, ITEM_NAME, ITEM_OTHER };
@@ -76,6 +76,7 @@ struct item {
 	uint32_t first, end; /* words */
 	uint32_t mention;    /* of a name; else NONE */
 	enum item_kind kind;
+	bool ends; /* ITEM_NAME: a gap may follow */
 };
 
 struct patterns;                                                    /* a set of compiled patterns */

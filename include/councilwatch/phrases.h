@@ -31,6 +31,7 @@ struct cw_rule {
 	const char *signal;    /* of the risk model */
 	const char *status;    /* open, closed, occurred */
 	const char *criterion; /* NULL = the signal's own */
+	const char *or_criterion; /* by the words around, NULL = none */
 	bool organisations;    /* it may be about a body that acts for councils */
 };
 size_t cw_phrases_rules(const struct cw_phrases *phrases);
@@ -43,6 +44,7 @@ struct cw_span {
 
 struct cw_finding {
 	const struct cw_rule *rule;
+	const char *criterion; /* NULL = the signal's own */
 	const struct cw_council *council;
 	const char *organisation; /* named in the council's place; NULL = the council is named */
 	uint32_t together;        /* findings with the same number are one statement about several councils */

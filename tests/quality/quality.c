@@ -104,7 +104,7 @@ static bool is_label(const struct cw_finding *finding, const char *label)
 	char text[256];
 
 	snprintf(text, sizeof(text), "%s:%s:%s%s%s", finding->council->id, finding->rule->signal, finding->rule->status,
-	         finding->rule->criterion ? ":" : "", finding->rule->criterion ? finding->rule->criterion : "");
+	         finding->criterion ? ":" : "", finding->criterion ? finding->criterion : "");
 	return !strcmp(text, label);
 }
 
@@ -136,9 +136,8 @@ static void score_signals(struct quality *q, const struct cw_reading *reading, c
 		if (q->verbose)
 			printf("%s:%u: wrong signal %s:%s:%s%s%s by %s\n    %s | %s\n", file, line,
 			       finding->council->id, finding->rule->signal, finding->rule->status,
-			       finding->rule->criterion ? ":" : "",
-			       finding->rule->criterion ? finding->rule->criterion : "", finding->rule->name, fields[1],
-			       fields[2]);
+			       finding->criterion ? ":" : "", finding->criterion ? finding->criterion : "",
+			       finding->rule->name, fields[1], fields[2]);
 	}
 	for (size_t k = 0; k < n; k++) {
 		char *signal = strchr(wanted[k], ':'), *end;

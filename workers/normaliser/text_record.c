@@ -27,7 +27,7 @@ static struct cw_str text_at(const struct text *text, struct cw_span span)
 static int make_key(const struct text *text, const struct cw_finding *finding, struct cw_str *ret)
 {
 	size_t signal = strlen(finding->rule->signal);
-	const char *criterion = finding->rule->criterion;
+	const char *criterion = finding->criterion;
 	size_t size = text->base.len + 1 + signal + (criterion ? 1 + strlen(criterion) : 0) + 1;
 	char *key = cw_record_alloc(text->record, size);
 	size_t n = text->base.len;
@@ -94,8 +94,8 @@ static int put_signal(struct text *text, const struct cw_finding *finding, const
 		r = cw_evidence_set(&evidence, CW_VAL_SIGNAL, cw_str(rule->signal));
 	if (r == 0)
 		r = cw_evidence_set(&evidence, CW_VAL_STATUS, cw_str(rule->status));
-	if (r == 0 && rule->criterion)
-		r = cw_evidence_set(&evidence, CW_VAL_CRITERION, cw_str(rule->criterion));
+	if (r == 0 && finding->criterion)
+		r = cw_evidence_set(&evidence, CW_VAL_CRITERION, cw_str(finding->criterion));
 	if (r == 0)
 		r = cw_evidence_set(&evidence, CW_VAL_RULE, cw_str(rule->name));
 	if (r == 0)
