@@ -262,9 +262,11 @@ static int end_row(struct xml *xml)
 		const char *at = cw_buf_str(&xml->names);
 
 		xml->named = true;
+		if (xml->names.failed)
+			return -ENOMEM;
 		for (unsigned i = 0; i < xml->n_names; i++, at += strlen(at) + 1)
 			names[i] = cw_str(at);
-		if (xml->names.failed || cw_record_names(xml->record, names, xml->n_names) < 0)
+		if (cw_record_names(xml->record, names, xml->n_names) < 0)
 			return -ENOMEM;
 	}
 	if (!xml->something)
