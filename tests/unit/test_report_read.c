@@ -156,6 +156,11 @@ static const struct read_case cases[] = {
 	  "Dear Director\n\nFocused visit to Barsetshire local authority children's services\n\n"
 	  "This letter summarises the findings of the focused visit on 1 and 2 March 2022. Things go well here.\n",
 	  "ilacs_focused_visit Barsetshire 2022-03-01 2022-03-02 priority_actions=0" },
+	{ "a monitoring visit that speaks of a focused one",
+	  "Dear Director\n\nMonitoring visit of Barsetshire children's services\n\n"
+	  "This letter summarises the findings of the monitoring visit on 9 and 10 November 2022, the first since the\n"
+	  "Focused visit in 2021. There is better practice.\n",
+	  "ilacs_monitoring_visit Barsetshire 2022-11-09 2022-11-10 priority_actions=0" },
 	{ "nothing that is known", "A report\n\nabout something else\n", "none" },
 	{ "nothing", "", "none" },
 };

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include <councilwatch/limits.h>
 
@@ -240,18 +241,16 @@ static int put_values(struct document *document, const struct cw_report *report,
 static int put_texts(struct document *document, const struct cw_report *report, struct cw_evidence *evidence)
 {
 	struct cw_record *record = document->record;
+	struct cw_str url = cw_record_info(record)->url;
 	int r;
 
 	r = cw_record_text(record, report->title, CW_QUOTE_MAX, &evidence->title);
 	if (r == 0)
 		r = cw_record_text(record, report->quote, CW_QUOTE_MAX, &evidence->quote);
-	if (r == 0)
-		r = cw_record_url(record, cw_record_info(record)->url, &evidence->url);
-	if (r == 1) { /* the name of an imported file is no address */
-		evidence->url = cw_str("");
-		r = 0;
-	}
-	return r;
+	/* The name of an imported file is no address. */
+	if (r == 0 && url.len > 8 && (!strncasecmp(url.at, "https://", 8) || !strncasecmp(url.at, "http://", 7)))
+		r = cw_record_url(record, url, &evidence->url);
+	return r == 1 ? 0 : r;
 }
 
 /* One inspection of a council is known by the day on which it began, however often its report is issued. */

@@ -185,13 +185,18 @@ void report_find_title(struct reader *reader)
 	size_t zone = report_row_limit(reader, TITLE_ROWS), letter = report_row_limit(reader, LETTER_ROWS);
 	size_t at = NOWHERE, end = NOWHERE, stop;
 
-	for (size_t i = 0; i < CW_ARRAY_LEN(titles) && at == NOWHERE; i++) {
+	/* The one that stands first: a letter about one visit may speak of others. */
+	for (size_t i = 0; i < CW_ARRAY_LEN(titles); i++) {
 		bool is_letter = titles[i].type >= CW_REPORT_JTAI || titles[i].type == CW_REPORT_FOCUSED_VISIT ||
 		                 titles[i].type == CW_REPORT_MONITORING_VISIT;
+		size_t behind = NOWHERE, here;
 
-		at = report_find_first(reader, 0, is_letter ? letter : zone, titles[i].words, &end);
-		if (at != NOWHERE)
-			report->type = titles[i].type;
+		here = report_find_first(reader, 0, is_letter ? letter : zone, titles[i].words, &behind);
+		if (here == NOWHERE || (at != NOWHERE && here >= at))
+			continue;
+		at = here;
+		end = behind;
+		report->type = titles[i].type;
 	}
 	if (at == NOWHERE)
 		return;
