@@ -49,6 +49,12 @@ struct ods {
 
 /* --- attributes --- */
 
+static int set_text(struct cw_str text, struct cw_buf *out)
+{
+	cw_buf_reset(out);
+	return cw_buf_append(out, text.at, text.len);
+}
+
 static uint64_t count(struct cw_str text, uint64_t most)
 {
 	uint64_t ret = 0;
@@ -95,38 +101,38 @@ static bool date_of(struct cw_str raw, char text[CW_WALL_TEXT])
 }
 
 /* The cell's value where attributes tell it. */
-static int take_value(struct ods *ods, const struct cw_tag *tag)
+static int take_value(struct ods *ods, const struct cw_xml_element *tag)
 {
-	struct cw_str type = cw_tag_raw(tag, NS_OFFICE, "value-type"), raw;
+	struct cw_str type = cw_part_attribute(tag, NS_OFFICE, "value-type"), raw;
 	char made[CW_WALL_TEXT];
 	double number;
 
-	ods->error = cw_str_eq(cw_tag_raw(tag, NULL, "value-type"), "error") ||
-	             cw_str_eq(cw_tag_raw(tag, ":calc:1.0", "value-type"), "error") ||
-	             cw_str_eq(cw_tag_raw(tag, "calcext:1.0", "value-type"), "error");
+	ods->error = cw_str_eq(cw_part_attribute(tag, NULL, "value-type"), "error") ||
+	             cw_str_eq(cw_part_attribute(tag, ":calc:1.0", "value-type"), "error") ||
+	             cw_str_eq(cw_part_attribute(tag, "calcext:1.0", "value-type"), "error");
 	if (cw_str_eq(type, "float") || cw_str_eq(type, "currency") || cw_str_eq(type, "percentage")) {
-		raw = cw_tag_raw(tag, NS_OFFICE, "value");
+		raw = cw_part_attribute(tag, NS_OFFICE, "value");
 		if (!number_of(raw, &number))
 			return 0;
 		ods->kind = CW_CELL_NUMBER;
 		raw = cw_str_eq(type, "percentage") ? cw_sheets_percentage(number, made) : cw_sheets_number(number, made);
 	} else if (cw_str_eq(type, "date")) {
-		raw = cw_tag_raw(tag, NS_OFFICE, "date-value");
+		raw = cw_part_attribute(tag, NS_OFFICE, "date-value");
 		if (!raw.len || !date_of(raw, made))
 			return 0;
 		ods->kind = CW_CELL_DATE;
 		raw = cw_str(made);
 	} else if (cw_str_eq(type, "boolean")) {
-		raw = cw_tag_raw(tag, NS_OFFICE, "boolean-value");
+		raw = cw_part_attribute(tag, NS_OFFICE, "boolean-value");
 		if (!raw.len)
 			return 0;
 	} else {
-		raw = cw_tag_raw(tag, NS_OFFICE, "string-value");
+		raw = cw_part_attribute(tag, NS_OFFICE, "string-value");
 		if (!raw.at)
 			return 0;
 	}
 	ods->valued = true;
-	return cw_tag_value(raw, &ods->text);
+	return set_text(raw, &ods->text);
 }
 
 static int take_link(struct ods *ods, struct cw_str raw, bool formula)
@@ -136,7 +142,7 @@ static int take_link(struct ods *ods, struct cw_str raw, bool formula)
 
 	if (ods->href.len || !raw.len || raw.len > 2u * CW_FIELD_MAX)
 		return 0;
-	r = cw_tag_value(raw, &ods->value);
+	r = set_text(raw, &ods->value);
 	if (r < 0)
 		return r == -EMSGSIZE ? 0 : r;
 	link = (struct cw_str){ cw_buf_str(&ods->value), ods->value.len };
@@ -150,9 +156,9 @@ static int take_link(struct ods *ods, struct cw_str raw, bool formula)
 
 /* --- elements --- */
 
-static int start_cell(struct ods *ods, const struct cw_tag *tag, bool covered)
+static int start_cell(struct ods *ods, const struct cw_xml_element *tag, bool covered)
 {
-	uint32_t repeat = (uint32_t)count(cw_tag_raw(tag, NS_TABLE, "number-columns-repeated"), CW_COLUMNS_MAX);
+	uint32_t repeat = (uint32_t)count(cw_part_attribute(tag, NS_TABLE, "number-columns-repeated"), CW_COLUMNS_MAX);
 	int r;
 
 	ods->in_cell = true;
@@ -168,11 +174,11 @@ static int start_cell(struct ods *ods, const struct cw_tag *tag, bool covered)
 	ods->mute = covered;
 	if (covered || ods->column >= CW_COLUMNS_MAX)
 		return 0;
-	ods->spanned = (uint32_t)count(cw_tag_raw(tag, NS_TABLE, "number-columns-spanned"), CW_COLUMNS_MAX);
-	ods->rows = (uint32_t)count(cw_tag_raw(tag, NS_TABLE, "number-rows-spanned"), CW_SHEET_ROWS_MAX);
+	ods->spanned = (uint32_t)count(cw_part_attribute(tag, NS_TABLE, "number-columns-spanned"), CW_COLUMNS_MAX);
+	ods->rows = (uint32_t)count(cw_part_attribute(tag, NS_TABLE, "number-rows-spanned"), CW_SHEET_ROWS_MAX);
 	r = take_value(ods, tag);
 	if (r == 0)
-		r = take_link(ods, cw_tag_raw(tag, NS_TABLE, "formula"), true);
+		r = take_link(ods, cw_part_attribute(tag, NS_TABLE, "formula"), true);
 	return r == -EMSGSIZE ? 0 : r;
 }
 
@@ -199,7 +205,7 @@ static int add_text(struct ods *ods, const char *at, size_t len)
 	return len && room ? cw_buf_append(&ods->text, at, CW_MIN(len, room)) : 0;
 }
 
-static int start_in_cell(struct ods *ods, const struct cw_tag *tag)
+static int start_in_cell(struct ods *ods, const struct cw_xml_element *tag)
 {
 	char blanks[BLANKS_MAX];
 	size_t n;
@@ -208,18 +214,18 @@ static int start_in_cell(struct ods *ods, const struct cw_tag *tag)
 		ods->mute++;
 		return 0;
 	}
-	if (!cw_ns_is(tag->ns, NS_TEXT) || !strcmp(tag->name, "note") || !strcmp(tag->name, "ruby-text")) {
+	if (!cw_ns_is(tag->space, NS_TEXT) || !strcmp(tag->name, "note") || !strcmp(tag->name, "ruby-text")) {
 		ods->mute = 1; /* a comment, a shape, a table */
 		return 0;
 	}
 	if (!strcmp(tag->name, "a"))
-		return take_link(ods, cw_tag_raw(tag, "xlink", "href"), false);
+		return take_link(ods, cw_part_attribute(tag, "xlink", "href"), false);
 	if (ods->valued)
 		return 0;
 	if (!strcmp(tag->name, "p") || !strcmp(tag->name, "h"))
 		return ods->paragraphs++ ? add_text(ods, "\n", 1) : 0;
 	if (!strcmp(tag->name, "s")) {
-		n = (size_t)count(cw_tag_raw(tag, NS_TEXT, "c"), BLANKS_MAX);
+		n = (size_t)count(cw_part_attribute(tag, NS_TEXT, "c"), BLANKS_MAX);
 		memset(blanks, ' ', n);
 		return add_text(ods, blanks, n);
 	}
@@ -228,9 +234,9 @@ static int start_in_cell(struct ods *ods, const struct cw_tag *tag)
 	return 0;
 }
 
-static int start_table(struct ods *ods, const struct cw_tag *tag)
+static int start_table(struct ods *ods, const struct cw_xml_element *tag)
 {
-	int r = cw_tag_value(cw_tag_raw(tag, NS_TABLE, "name"), &ods->value);
+	int r = set_text(cw_part_attribute(tag, NS_TABLE, "name"), &ods->value);
 
 	if (r < 0 && r != -EMSGSIZE)
 		return r;
@@ -243,15 +249,15 @@ static int start_table(struct ods *ods, const struct cw_tag *tag)
 	return 0;
 }
 
-static int start(void *arg, const struct cw_tag *tag)
+static int start(void *arg, const struct cw_xml_element *tag)
 {
 	struct ods *ods = arg;
 
 	ods->depth++;
 	if (ods->in_cell)
 		return start_in_cell(ods, tag);
-	if (!cw_ns_is(tag->ns, NS_TABLE)) {
-		if (cw_ns_is(tag->ns, NS_OFFICE) && ods->depth == TABLE_DEPTH - 1 && strcmp(tag->name, "spreadsheet") != 0) {
+	if (!cw_ns_is(tag->space, NS_TABLE)) {
+		if (cw_ns_is(tag->space, NS_OFFICE) && ods->depth == TABLE_DEPTH - 1 && strcmp(tag->name, "spreadsheet") != 0) {
 			cw_record_fail(ods->record, CW_REASON_UNPARSABLE, "an OpenDocument %.40s, not a spreadsheet", tag->name);
 			return 1;
 		}
@@ -262,7 +268,7 @@ static int start(void *arg, const struct cw_tag *tag)
 	if (!ods->wanted)
 		return 0;
 	if (!ods->in_row && !strcmp(tag->name, "table-row")) {
-		ods->repeat = count(cw_tag_raw(tag, NS_TABLE, "number-rows-repeated"), UINT32_MAX);
+		ods->repeat = count(cw_part_attribute(tag, NS_TABLE, "number-rows-repeated"), UINT32_MAX);
 		ods->in_row = true;
 		ods->column = 0;
 		return cw_sheets_row(ods->sheets, ++ods->row);
@@ -272,7 +278,7 @@ static int start(void *arg, const struct cw_tag *tag)
 	return 0;
 }
 
-static int end_element(void *arg, const char *ns, const char *name)
+static int end_element(void *arg, const struct cw_xml_element *element)
 {
 	struct ods *ods = arg;
 	unsigned depth = ods->depth--;
@@ -283,9 +289,9 @@ static int end_element(void *arg, const char *ns, const char *name)
 	}
 	if (ods->in_cell)
 		return end_cell(ods);
-	if (!ods->in_table || !cw_ns_is(ns, NS_TABLE))
+	if (!ods->in_table || !cw_ns_is(element->space, NS_TABLE))
 		return 0;
-	if (ods->in_row && !strcmp(name, "table-row")) {
+	if (ods->in_row && !strcmp(element->name, "table-row")) {
 		ods->in_row = false;
 		ods->row += ods->repeat - 1;
 		return cw_sheets_row_end(ods->sheets, ods->repeat);
@@ -302,17 +308,17 @@ static int end_element(void *arg, const char *ns, const char *name)
 	return cw_sheets_enough(ods->sheets);
 }
 
-static int text(void *arg, struct cw_str text_)
+static int characters(void *arg, const char *text, size_t len)
 {
 	struct ods *ods = arg;
 
 	/* Only inside a paragraph; between them the file is laid out for the eye. */
 	if (!ods->in_cell || ods->mute || ods->valued || ods->depth <= ods->cell_depth)
 		return 0;
-	return add_text(ods, text_.at, text_.len);
+	return add_text(ods, text, len);
 }
 
-static const struct cw_part_handler handler = { start, end_element, text };
+static const struct cw_xml_handlers handlers = { start, end_element, characters };
 
 /* --- the format --- */
 
@@ -381,7 +387,7 @@ static int open_content(struct ods *ods)
 		cw_record_fail(ods->record, CW_REASON_UNPARSABLE, "it is encrypted with a password");
 		return 0;
 	}
-	return cw_part_open(ods->package, "content.xml", false, &handler, ods, &ods->part);
+	return cw_part_open(ods->package, "content.xml", false, &handlers, ods, &ods->part);
 }
 
 static int end(void *state)

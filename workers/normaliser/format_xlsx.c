@@ -103,9 +103,15 @@ static bool is_main(const char *ns)
 	return cw_ns_is(ns, NS_MAIN_2006) || cw_ns_is(ns, NS_MAIN);
 }
 
+static int set_text(struct cw_str text, struct cw_buf *out)
+{
+	cw_buf_reset(out);
+	return cw_buf_append(out, text.at, text.len);
+}
+
 static int copy_text(struct cw_str raw, struct cw_buf *scratch, char **ret)
 {
-	int r = cw_tag_value(raw, scratch);
+	int r = set_text(raw, scratch);
 
 	if (r < 0)
 		return r;
@@ -190,7 +196,7 @@ static void *grown(void *array, size_t n, size_t size)
 
 /* --- relations --- */
 
-static int start_relation(void *arg, const struct cw_tag *tag)
+static int start_relation(void *arg, const struct cw_xml_element *tag)
 {
 	struct xlsx *xlsx = arg;
 	struct relation *relation;
@@ -199,12 +205,12 @@ static int start_relation(void *arg, const struct cw_tag *tag)
 
 	if (strcmp(tag->name, "Relationship") != 0 || xlsx->n_relations >= LINKS_MAX)
 		return 0;
-	type = cw_tag_raw(tag, NULL, "Type");
-	id = cw_tag_raw(tag, NULL, "Id");
-	target = cw_tag_raw(tag, NULL, "Target");
+	type = cw_part_attribute(tag, NULL, "Type");
+	id = cw_part_attribute(tag, NULL, "Id");
+	target = cw_part_attribute(tag, NULL, "Target");
 	if (!id.len || !target.len || target.len > 2u * CW_URL_MAX)
 		return 0;
-	r = cw_tag_value(target, &xlsx->scratch);
+	r = set_text(target, &xlsx->scratch);
 	if (r < 0)
 		return r;
 	if (xlsx->stage == ROOT || xlsx->stage == WORKBOOK_RELS) {
@@ -238,7 +244,7 @@ static int start_relation(void *arg, const struct cw_tag *tag)
 	return relation->id && relation->target ? 0 : -ENOMEM;
 }
 
-static const struct cw_part_handler relations_handler = { start_relation, NULL, NULL };
+static const struct cw_xml_handlers relations_handlers = { start_relation, cw_part_no_end, cw_part_no_text };
 
 /* --- workbook --- */
 
@@ -247,16 +253,16 @@ static bool yes(struct cw_str text)
 	return cw_str_eq(text, "1") || cw_str_eq(text, "true") || cw_str_eq(text, "on");
 }
 
-static int start_workbook(void *arg, const struct cw_tag *tag)
+static int start_workbook(void *arg, const struct cw_xml_element *tag)
 {
 	struct xlsx *xlsx = arg;
 	struct worksheet *sheet;
 	int r;
 
-	if (!is_main(tag->ns))
+	if (!is_main(tag->space))
 		return 0;
 	if (!strcmp(tag->name, "workbookPr"))
-		xlsx->epoch_1904 = yes(cw_tag_raw(tag, NULL, "date1904"));
+		xlsx->epoch_1904 = yes(cw_part_attribute(tag, NULL, "date1904"));
 	if (strcmp(tag->name, "sheet") != 0)
 		return 0;
 	if (xlsx->n_worksheets == SHEETS_MAX) {
@@ -269,11 +275,11 @@ static int start_workbook(void *arg, const struct cw_tag *tag)
 	xlsx->worksheets = sheet;
 	sheet += xlsx->n_worksheets++;
 	*sheet = (struct worksheet){ 0 };
-	r = copy_text(cw_tag_raw(tag, NULL, "name"), &xlsx->scratch, &sheet->name);
-	return r < 0 ? r : copy_text(cw_tag_raw(tag, "relationships", "id"), &xlsx->scratch, &sheet->id);
+	r = copy_text(cw_part_attribute(tag, NULL, "name"), &xlsx->scratch, &sheet->name);
+	return r < 0 ? r : copy_text(cw_part_attribute(tag, "relationships", "id"), &xlsx->scratch, &sheet->id);
 }
 
-static const struct cw_part_handler workbook_handler = { start_workbook, NULL, NULL };
+static const struct cw_xml_handlers workbook_handlers = { start_workbook, cw_part_no_end, cw_part_no_text };
 
 /* --- number formats --- */
 
@@ -343,13 +349,13 @@ static enum display built_in(unsigned id)
 	return id == 9 || id == 10 ? SHOWN_AS_PERCENT : SHOWN_AS_IT_IS;
 }
 
-static int start_styles(void *arg, const struct cw_tag *tag)
+static int start_styles(void *arg, const struct cw_xml_element *tag)
 {
 	struct xlsx *xlsx = arg;
 	unsigned id;
 	int r;
 
-	if (!is_main(tag->ns))
+	if (!is_main(tag->space))
 		return 0;
 	if (!strcmp(tag->name, "numFmt") && xlsx->n_formats < FORMATS_MAX) {
 		struct number_format *formats = grown(xlsx->formats, xlsx->n_formats, sizeof(*formats));
@@ -357,11 +363,11 @@ static int start_styles(void *arg, const struct cw_tag *tag)
 		if (!formats)
 			return -ENOMEM;
 		xlsx->formats = formats;
-		r = cw_tag_value(cw_tag_raw(tag, NULL, "formatCode"), &xlsx->scratch);
+		r = set_text(cw_part_attribute(tag, NULL, "formatCode"), &xlsx->scratch);
 		if (r < 0)
 			return r;
 		formats[xlsx->n_formats++] = (struct number_format){
-			whole(cw_tag_raw(tag, NULL, "numFmtId"), 1u << 30), display_of(cw_buf_str(&xlsx->scratch))
+			whole(cw_part_attribute(tag, NULL, "numFmtId"), 1u << 30), display_of(cw_buf_str(&xlsx->scratch))
 		};
 	} else if (!strcmp(tag->name, "cellXfs")) {
 		xlsx->in_styles = true;
@@ -372,7 +378,7 @@ static int start_styles(void *arg, const struct cw_tag *tag)
 		if (!styles)
 			return -ENOMEM;
 		xlsx->styles = styles;
-		id = whole(cw_tag_raw(tag, NULL, "numFmtId"), 1u << 30);
+		id = whole(cw_part_attribute(tag, NULL, "numFmtId"), 1u << 30);
 		display = built_in(id);
 		for (size_t i = 0; i < xlsx->n_formats; i++)
 			if (xlsx->formats[i].id == id)
@@ -382,16 +388,16 @@ static int start_styles(void *arg, const struct cw_tag *tag)
 	return 0;
 }
 
-static int end_styles(void *arg, const char *ns, const char *name)
+static int end_styles(void *arg, const struct cw_xml_element *element)
 {
 	struct xlsx *xlsx = arg;
 
-	if (is_main(ns) && !strcmp(name, "cellXfs"))
+	if (is_main(element->space) && !strcmp(element->name, "cellXfs"))
 		xlsx->in_styles = false;
 	return 0;
 }
 
-static const struct cw_part_handler styles_handler = { start_styles, end_styles, NULL };
+static const struct cw_xml_handlers styles_handlers = { start_styles, end_styles, cw_part_no_text };
 
 /* --- shared texts --- */
 
@@ -402,11 +408,11 @@ static int shared_limit(struct xlsx *xlsx)
 	return 1;
 }
 
-static int start_strings(void *arg, const struct cw_tag *tag)
+static int start_strings(void *arg, const struct cw_xml_element *tag)
 {
 	struct xlsx *xlsx = arg;
 
-	if (xlsx->mute || !is_main(tag->ns)) {
+	if (xlsx->mute || !is_main(tag->space)) {
 		xlsx->mute++;
 		return 0;
 	}
@@ -432,7 +438,7 @@ static int start_strings(void *arg, const struct cw_tag *tag)
 	return 0;
 }
 
-static int end_strings(void *arg, const char *ns, const char *name)
+static int end_strings(void *arg, const struct cw_xml_element *element)
 {
 	struct xlsx *xlsx = arg;
 
@@ -440,12 +446,12 @@ static int end_strings(void *arg, const char *ns, const char *name)
 		xlsx->mute--;
 		return 0;
 	}
-	if (is_main(ns) && !strcmp(name, "t"))
+	if (is_main(element->space) && !strcmp(element->name, "t"))
 		xlsx->in_text = false;
 	return 0;
 }
 
-static int text_strings(void *arg, struct cw_str text)
+static int text_strings(void *arg, const char *text, size_t len)
 {
 	struct xlsx *xlsx = arg;
 	size_t have, room;
@@ -456,14 +462,14 @@ static int text_strings(void *arg, struct cw_str text)
 	/* Kept until it is just too long for a cell. */
 	have = xlsx->shared.len - xlsx->offsets[xlsx->n_shared - 1];
 	room = have > CW_FIELD_MAX ? 0 : CW_FIELD_MAX + 1 - have;
-	r = cw_buf_append(&xlsx->shared, text.at, CW_MIN(text.len, room));
+	r = cw_buf_append(&xlsx->shared, text, CW_MIN(len, room));
 	if (r == -EMSGSIZE)
 		return shared_limit(xlsx);
 	xlsx->offsets[xlsx->n_shared] = (uint32_t)xlsx->shared.len;
 	return r;
 }
 
-static const struct cw_part_handler strings_handler = { start_strings, end_strings, text_strings };
+static const struct cw_xml_handlers strings_handlers = { start_strings, end_strings, text_strings };
 
 /* --- what stands after the rows of a sheet --- */
 
@@ -481,7 +487,7 @@ static bool range_of(struct cw_str text, uint32_t *row, uint32_t *column, uint32
 	return *row != UINT32_MAX && *column != UINT32_MAX && *last_row >= *row && *last_column >= *column;
 }
 
-static int start_ends(void *arg, const struct cw_tag *tag)
+static int start_ends(void *arg, const struct cw_xml_element *tag)
 {
 	struct xlsx *xlsx = arg;
 	uint32_t row, column, last_row, last_column;
@@ -489,8 +495,8 @@ static int start_ends(void *arg, const struct cw_tag *tag)
 	struct link *links;
 	struct cw_str id;
 
-	if (!is_main(tag->ns) || (strcmp(tag->name, "mergeCell") != 0 && strcmp(tag->name, "hyperlink") != 0) ||
-	    !range_of(cw_tag_raw(tag, NULL, "ref"), &row, &column, &last_row, &last_column))
+	if (!is_main(tag->space) || (strcmp(tag->name, "mergeCell") != 0 && strcmp(tag->name, "hyperlink") != 0) ||
+	    !range_of(cw_part_attribute(tag, NULL, "ref"), &row, &column, &last_row, &last_column))
 		return 0;
 	if (tag->name[0] == 'm') {
 		if (xlsx->n_merges == MERGES_MAX) {
@@ -506,7 +512,7 @@ static int start_ends(void *arg, const struct cw_tag *tag)
 		return 0;
 	}
 	/* One without a relation leads elsewhere in the workbook. */
-	id = cw_tag_raw(tag, "relationships", "id");
+	id = cw_part_attribute(tag, "relationships", "id");
 	if (!id.len || xlsx->n_links == LINKS_MAX)
 		return 0;
 	links = grown(xlsx->links, xlsx->n_links, sizeof(*links));
@@ -517,7 +523,7 @@ static int start_ends(void *arg, const struct cw_tag *tag)
 	return links[xlsx->n_links - 1].id ? 0 : -ENOMEM;
 }
 
-static const struct cw_part_handler ends_handler = { start_ends, NULL, NULL };
+static const struct cw_xml_handlers ends_handlers = { start_ends, cw_part_no_end, cw_part_no_text };
 
 static int by_place(const void *a, const void *b)
 {
@@ -689,12 +695,12 @@ static int end_cell(struct xlsx *xlsx)
 	return cw_sheets_cell(xlsx->sheets, xlsx->column, columns, rows, kind, text, href);
 }
 
-static int start_rows(void *arg, const struct cw_tag *tag)
+static int start_rows(void *arg, const struct cw_xml_element *tag)
 {
 	struct xlsx *xlsx = arg;
 	struct cw_str text;
 
-	if (xlsx->mute || !is_main(tag->ns)) {
+	if (xlsx->mute || !is_main(tag->space)) {
 		xlsx->mute++;
 		return 0;
 	}
@@ -703,7 +709,7 @@ static int start_rows(void *arg, const struct cw_tag *tag)
 	} else if (xlsx->in_data && !xlsx->in_row && !strcmp(tag->name, "row")) {
 		uint32_t number = xlsx->row + 1, column = 0;
 
-		text = cw_tag_raw(tag, NULL, "r");
+		text = cw_part_attribute(tag, NULL, "r");
 		place_of(text.at, text.len, &column, &number);
 		/* Rows come in order; one that goes back is the next one. */
 		xlsx->row = CW_MAX(number, xlsx->row + 1);
@@ -715,12 +721,12 @@ static int start_rows(void *arg, const struct cw_tag *tag)
 
 		xlsx->in_cell = true;
 		xlsx->column = xlsx->next_column;
-		text = cw_tag_raw(tag, NULL, "r");
+		text = cw_part_attribute(tag, NULL, "r");
 		place_of(text.at, text.len, &xlsx->column, &row);
-		text = cw_tag_raw(tag, NULL, "t");
+		text = cw_part_attribute(tag, NULL, "t");
 		snprintf(xlsx->type, sizeof(xlsx->type), "%.*s", (int)CW_MIN(text.len, sizeof(xlsx->type) - 1),
 		         text.at ? text.at : "");
-		text = cw_tag_raw(tag, NULL, "s");
+		text = cw_part_attribute(tag, NULL, "s");
 		xlsx->style = whole(text, STYLES_MAX);
 		cw_buf_reset(&xlsx->text);
 		cw_buf_reset(&xlsx->formula);
@@ -736,11 +742,11 @@ static int start_rows(void *arg, const struct cw_tag *tag)
 	return 0;
 }
 
-static int end_rows(void *arg, const char *ns, const char *name)
+static int end_rows(void *arg, const struct cw_xml_element *element)
 {
 	struct xlsx *xlsx = arg;
+	const char *name = element->name;
 
-	(void)ns;
 	if (xlsx->mute) {
 		xlsx->mute--;
 		return 0;
@@ -761,7 +767,7 @@ static int end_rows(void *arg, const char *ns, const char *name)
 	return 0;
 }
 
-static int text_rows(void *arg, struct cw_str text)
+static int text_rows(void *arg, const char *text, size_t len)
 {
 	struct xlsx *xlsx = arg;
 	struct cw_buf *buf = xlsx->in_formula ? &xlsx->formula : &xlsx->text;
@@ -769,10 +775,10 @@ static int text_rows(void *arg, struct cw_str text)
 
 	if (xlsx->mute || (!xlsx->in_value && !xlsx->in_text && !xlsx->in_formula) || !xlsx->in_cell)
 		return 0;
-	return cw_buf_append(buf, text.at, CW_MIN(text.len, room));
+	return cw_buf_append(buf, text, CW_MIN(len, room));
 }
 
-static const struct cw_part_handler rows_handler = { start_rows, end_rows, text_rows };
+static const struct cw_xml_handlers rows_handlers = { start_rows, end_rows, text_rows };
 
 /* --- one part after another --- */
 
@@ -787,7 +793,7 @@ static int open_stage(struct xlsx *xlsx)
 	xlsx->in_text = false;
 	switch (xlsx->stage) {
 	case ROOT:
-		return cw_part_open(xlsx->package, "_rels/.rels", true, &relations_handler, xlsx, &xlsx->part);
+		return cw_part_open(xlsx->package, "_rels/.rels", true, &relations_handlers, xlsx, &xlsx->part);
 	case WORKBOOK:
 		if (!xlsx->workbook)
 			xlsx->workbook = strdup("xl/workbook.xml");
@@ -800,19 +806,19 @@ static int open_stage(struct xlsx *xlsx)
 			               cw_package_kind(xlsx->package));
 			return 0;
 		}
-		return cw_part_open(xlsx->package, xlsx->workbook, false, &workbook_handler, xlsx, &xlsx->part);
+		return cw_part_open(xlsx->package, xlsx->workbook, false, &workbook_handlers, xlsx, &xlsx->part);
 	case WORKBOOK_RELS:
 		path = relations_path(xlsx->workbook);
 		if (!path)
 			return -ENOMEM;
-		return cw_part_open(xlsx->package, path, false, &relations_handler, xlsx, &xlsx->part);
+		return cw_part_open(xlsx->package, path, false, &relations_handlers, xlsx, &xlsx->part);
 	case STYLES:
 		return xlsx->styles_path
-		           ? cw_part_open(xlsx->package, xlsx->styles_path, true, &styles_handler, xlsx, &xlsx->part)
+		           ? cw_part_open(xlsx->package, xlsx->styles_path, true, &styles_handlers, xlsx, &xlsx->part)
 		           : 0;
 	case STRINGS:
 		return xlsx->strings_path
-		           ? cw_part_open(xlsx->package, xlsx->strings_path, true, &strings_handler, xlsx, &xlsx->part)
+		           ? cw_part_open(xlsx->package, xlsx->strings_path, true, &strings_handlers, xlsx, &xlsx->part)
 		           : 0;
 	case SHEET_RELS:
 		forget_sheet(xlsx);
@@ -827,15 +833,15 @@ static int open_stage(struct xlsx *xlsx)
 			return -ENOMEM;
 		xlsx->row = 0;
 		xlsx->in_data = xlsx->in_row = xlsx->in_cell = xlsx->in_value = xlsx->in_formula = false;
-		r = cw_part_open(xlsx->package, path, true, &relations_handler, xlsx, &xlsx->part);
+		r = cw_part_open(xlsx->package, path, true, &relations_handlers, xlsx, &xlsx->part);
 		/* The sheet is read though it has no relations. */
 		xlsx->reading = r == 0;
 		return r;
 	case SHEET_ENDS:
-		return cw_part_open(xlsx->package, sheet->path, false, &ends_handler, xlsx, &xlsx->part);
+		return cw_part_open(xlsx->package, sheet->path, false, &ends_handlers, xlsx, &xlsx->part);
 	case SHEET_ROWS:
 		sort_ends(xlsx);
-		return cw_part_open(xlsx->package, sheet->path, false, &rows_handler, xlsx, &xlsx->part);
+		return cw_part_open(xlsx->package, sheet->path, false, &rows_handlers, xlsx, &xlsx->part);
 	default:
 		return 0;
 	}

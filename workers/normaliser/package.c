@@ -1,8 +1,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include <libxml/parser.h>
-#include <libxml/parserInternals.h>
 #include <zip.h>
 
 #include <councilwatch/limits.h>
@@ -11,11 +9,6 @@
 
 #define BLOCK 16384u
 #define SLICE (256u * 1024u)
-/* One tag, comment or instruction; libxml2 waits for the end of each. A cell's text may stand in an attribute. */
-#define UNPARSED_MAX (4u * CW_FIELD_MAX)
-/* libxml2 compares each attribute with all before it, so tags with many are stopped at the first. */
-#define ATTRIBUTES_MAX 512
-
 struct cw_package {
 	struct cw_record *record;
 	zip_t *zip;
@@ -25,14 +18,10 @@ struct cw_package {
 
 struct cw_part {
 	struct cw_package *package;
-	const struct cw_part_handler *handler;
-	void *arg;
 	char name[256];
 	zip_file_t *file;
-	xmlParserCtxtPtr parser;
-	unsigned depth;
-	bool settled; /* the handler has had enough, or the document has been failed */
-	int error;
+	struct cw_xml *xml;
+	bool begun;
 };
 
 static uint64_t little(const unsigned char *at, unsigned bytes)
@@ -242,124 +231,35 @@ bool cw_ns_is(const char *ns, const char *end)
 	return have >= want && !strcmp(ns + have - want, end);
 }
 
-struct cw_str cw_tag_raw(const struct cw_tag *tag, const char *ns, const char *name)
+struct cw_str cw_part_attribute(const struct cw_xml_element *element, const char *ns, const char *name)
 {
-	for (int i = 0; i < tag->n; i++) {
-		const unsigned char **each = tag->attributes + 5 * i;
+	for (size_t i = 0; i < element->n_attributes; i++) {
+		const unsigned char **at = element->attributes + 5 * i;
 
-		if (strcmp((const char *)each[0], name) != 0 || (ns && !cw_ns_is(each[2] ? (const char *)each[2] : "", ns)))
-			continue;
-		return (struct cw_str){ (const char *)each[3], (size_t)(each[4] - each[3]) };
+		if (!strcmp((const char *)at[0], name) && (!ns || cw_ns_is(at[2] ? (const char *)at[2] : "", ns)))
+			return (struct cw_str){ (const char *)at[3], (size_t)(at[4] - at[3]) };
 	}
 	return (struct cw_str){ NULL, 0 };
 }
 
-int cw_tag_value(struct cw_str raw, struct cw_buf *out)
+int cw_part_no_end(void *arg, const struct cw_xml_element *element)
 {
-	cw_buf_reset(out);
-	while (raw.len) {
-		const char *amp = memchr(raw.at, '&', raw.len);
-		size_t n = amp ? (size_t)(amp - raw.at) + 1 : raw.len;
-
-		cw_buf_append(out, raw.at, n);
-		raw.at += n;
-		raw.len -= n;
-		if (amp && raw.len >= 4 && !memcmp(raw.at, "#38;", 4)) {
-			raw.at += 4;
-			raw.len -= 4;
-		}
-	}
-	return out->failed;
+	(void)arg;
+	(void)element;
+	return 0;
 }
 
-static void settle(struct cw_part *part, int r)
+int cw_part_no_text(void *arg, const char *text, size_t len)
 {
-	if (r < 0 && !part->error)
-		part->error = r;
-	part->settled = true;
-	xmlStopParser(part->parser);
+	(void)arg;
+	(void)text;
+	(void)len;
+	return 0;
 }
 
-static void start_element(void *arg, const xmlChar *name, const xmlChar *prefix, const xmlChar *ns, int n_namespaces,
-                          const xmlChar **namespaces, int n, int n_defaulted, const xmlChar **attributes)
-{
-	struct cw_part *part = arg;
-	struct cw_tag tag = { ns ? (const char *)ns : "", (const char *)name, attributes, n };
-	int r;
-
-	(void)prefix;
-	(void)n_namespaces;
-	(void)namespaces;
-	(void)n_defaulted;
-	if (part->settled)
-		return;
-	if (++part->depth > CW_DEPTH_MAX || n > ATTRIBUTES_MAX || n_namespaces > ATTRIBUTES_MAX) {
-		if (part->depth > CW_DEPTH_MAX)
-			cw_record_fail(part->package->record, CW_REASON_UNPARSABLE, "%s: elements nested over %u deep", part->name,
-			               CW_DEPTH_MAX);
-		else
-			cw_record_fail(part->package->record, CW_REASON_UNPARSABLE, "%s: over %d attributes in a tag", part->name,
-			               ATTRIBUTES_MAX);
-		settle(part, 0);
-		return;
-	}
-	r = part->handler->start ? part->handler->start(part->arg, &tag) : 0;
-	if (r || cw_record_failed(part->package->record))
-		settle(part, r);
-}
-
-static void end_element(void *arg, const xmlChar *name, const xmlChar *prefix, const xmlChar *ns)
-{
-	struct cw_part *part = arg;
-	int r;
-
-	(void)prefix;
-	if (part->settled)
-		return;
-	part->depth--;
-	r = part->handler->end ? part->handler->end(part->arg, ns ? (const char *)ns : "", (const char *)name) : 0;
-	if (r || cw_record_failed(part->package->record))
-		settle(part, r);
-}
-
-static void characters(void *arg, const xmlChar *text, int n)
-{
-	struct cw_part *part = arg;
-	int r;
-
-	if (part->settled || !part->handler->text || n <= 0)
-		return;
-	r = part->handler->text(part->arg, (struct cw_str){ (const char *)text, (size_t)n });
-	if (r || cw_record_failed(part->package->record))
-		settle(part, r);
-}
-
-static void doctype(void *arg, const xmlChar *name, const xmlChar *external, const xmlChar *system)
-{
-	struct cw_part *part = arg;
-
-	(void)name;
-	(void)external;
-	(void)system;
-	if (part->settled)
-		return;
-	cw_record_fail(part->package->record, CW_REASON_UNPARSABLE, "%s: a document type declaration, which no spreadsheet has",
-	               part->name);
-	settle(part, 0);
-}
-
-int cw_part_open(struct cw_package *package, const char *name, bool optional, const struct cw_part_handler *handler,
+int cw_part_open(struct cw_package *package, const char *name, bool optional, const struct cw_xml_handlers *handlers,
                  void *arg, struct cw_part **ret)
 {
-	xmlSAXHandler sax = {
-		.initialized = XML_SAX2_MAGIC,
-		.startElementNs = start_element,
-		.endElementNs = end_element,
-		.characters = characters,
-		.ignorableWhitespace = characters,
-		.cdataBlock = characters,
-		.internalSubset = doctype,
-	};
 	zip_file_t *file;
 	struct cw_part *part;
 	int r;
@@ -374,73 +274,48 @@ int cw_part_open(struct cw_package *package, const char *name, bool optional, co
 		return -ENOMEM;
 	}
 	part->package = package;
-	part->handler = handler;
-	part->arg = arg;
 	part->file = file;
 	memcpy(part->name, name, CW_MIN(strlen(name), sizeof(part->name) - 1));
-	part->parser = xmlCreatePushParserCtxt(&sax, part, NULL, 0, NULL);
-	if (!part->parser) {
+	r = cw_xml_new(package->record, handlers, arg, &part->xml);
+	if (r < 0) {
 		cw_part_free(part);
-		return -ENOMEM;
+		return r;
 	}
-	xmlCtxtUseOptions(part->parser, XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
 	*ret = part;
-	return 0;
-}
-
-static int not_xml(struct cw_part *part)
-{
-	const xmlError *error = xmlCtxtGetLastError(part->parser);
-	char text[160] = "not well-formed";
-
-	if (error && error->code == XML_ERR_NO_MEMORY)
-		return -ENOMEM;
-	if (error && error->message) {
-		size_t n = strcspn(error->message, "\r\n");
-
-		n = CW_MIN(n, sizeof(text) - 1);
-		memcpy(text, error->message, n);
-		text[n] = '\0';
-	}
-	cw_record_fail(part->package->record, CW_REASON_UNPARSABLE, "%s: not XML: %s", part->name, text);
 	return 0;
 }
 
 int cw_part_read(struct cw_part *part)
 {
+	struct cw_record *record = part->package->record;
 	char block[BLOCK];
-	xmlParserInputPtr input;
-	int n;
 
-	for (size_t read = 0; read < SLICE && !part->settled; read += (size_t)n) {
-		n = unpack(part->package, part->name, part->file, block, sizeof(block));
-		if (n < 0)
-			return n;
-		if (cw_record_failed(part->package->record))
-			return 0;
-		if (xmlParseChunk(part->parser, block, n, n == 0) != 0 && !part->settled)
-			return not_xml(part);
-		if (part->error || n == 0)
-			return part->error;
-		input = part->parser->input;
-		if (input && !part->settled && (size_t)(input->end - input->cur) > UNPARSED_MAX + BLOCK) {
-			cw_record_fail(part->package->record, CW_REASON_TOO_LARGE, "%s: a tag of over %u bytes", part->name,
-			               UNPARSED_MAX);
-			return 0;
-		}
+	for (size_t read = 0; read < SLICE;) {
+		int n = unpack(part->package, part->name, part->file, block, sizeof(block)), skip = 0, r;
+
+		if (n < 0 || cw_record_failed(record))
+			return n < 0 ? n : 0;
+		if (!n)
+			return cw_xml_end(part->xml);
+		/* A byte order mark says what is known. */
+		if (!part->begun && n >= 3 && !memcmp(block, "\xef\xbb\xbf", 3))
+			skip = 3;
+		part->begun = true;
+		r = cw_xml_feed(part->xml, block + skip, (size_t)(n - skip));
+		if (r < 0)
+			return r;
+		if (r > 0 || cw_record_failed(record))
+			return cw_xml_end(part->xml); /* what a handler said was wrong, if anything */
+		read += (size_t)n;
 	}
-	return part->error ? part->error : !part->settled;
+	return 1;
 }
 
 void cw_part_free(struct cw_part *part)
 {
 	if (!part)
 		return;
-	if (part->parser) {
-		if (part->parser->myDoc)
-			xmlFreeDoc(part->parser->myDoc);
-		xmlFreeParserCtxt(part->parser);
-	}
+	cw_xml_free(part->xml);
 	zip_fclose(part->file);
 	free(part);
 }

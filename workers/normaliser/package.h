@@ -11,7 +11,7 @@
 #ifndef CW_NORMALISER_PACKAGE_H
 #define CW_NORMALISER_PACKAGE_H
 
-#include "record.h"
+#include "xml.h"
 
 struct cw_package;
 struct cw_part;
@@ -28,30 +28,19 @@ const char *cw_package_kind(const struct cw_package *package);
  * none, or -errno. */
 int cw_package_look(struct cw_package *package, const char *name, char *ret, size_t size);
 
-/* A start tag. Its texts are borrowed for the call. */
-struct cw_tag {
-	const char *ns; /* "" = none */
-	const char *name;
-	const unsigned char **attributes; /* as libxml2 gives them */
-	int n;
-};
-/* ns: how the namespace ends ("spreadsheetml/2006/main"), NULL = any. Value as written but for references; "" when it is not
- * there (at is then NULL). An ampersand in it still stands as "&#38;": cw_tag_value() mends that. */
-struct cw_str cw_tag_raw(const struct cw_tag *tag, const char *ns, const char *name);
-int cw_tag_value(struct cw_str raw, struct cw_buf *out); /* out is reset first */
+/* An attribute's value. ns: how its namespace ends ("relationships"), since there are several of each; NULL = whatever it is.
+ * at is NULL when it is not there. Borrowed for the call. */
+struct cw_str cw_part_attribute(const struct cw_xml_element *element, const char *ns, const char *name);
 /* Does a namespace end so? */
 bool cw_ns_is(const char *ns, const char *end);
+/* For parts of which only the tags matter. */
+int cw_part_no_end(void *arg, const struct cw_xml_element *element);
+int cw_part_no_text(void *arg, const char *text, size_t len);
 
-/* What a format does with a part's XML. Each returns 0, 1 (enough: the rest of the part is not read) or -errno. */
-struct cw_part_handler {
-	int (*start)(void *arg, const struct cw_tag *tag);
-	int (*end)(void *arg, const char *ns, const char *name);
-	int (*text)(void *arg, struct cw_str text); /* in pieces of any size */
-};
-
-/* 0 with *ret NULL when the document has been failed or, if optional, the part is not there. handler and arg are borrowed
- * until free. */
-int cw_part_open(struct cw_package *package, const char *name, bool optional, const struct cw_part_handler *handler,
+/* What a format does with a part's XML: each handler returns 0, 1 (enough: the rest of the part is not read) or -errno.
+ * handlers and arg are borrowed until free. */
+/* 0 with *ret NULL when the document has been failed or, if optional, the part is not there. */
+int cw_part_open(struct cw_package *package, const char *name, bool optional, const struct cw_xml_handlers *handlers,
                  void *arg, struct cw_part **ret);
 /* One slice. 1: there is more; 0: the end; or -errno. */
 int cw_part_read(struct cw_part *part);
