@@ -29,7 +29,7 @@ def page(title, headings, rows):
 def councils():
     with open(os.path.join(captures.SOURCE, "config", "councils.csv"), newline="", encoding="utf-8") as file:
         return [row for row in csv.DictReader(file)
-                if row["start_date"] <= "2026-04-01" and not "" < row["end_date"] < "2026-04-01"]
+                if row["start_date"] <= "2026-04-01" and not row["end_date"]]
 
 
 def ilacs_pages():
@@ -44,7 +44,7 @@ def ilacs_pages():
         later = number >= len(table)
         rows.append((later, dict(zip(ILACS, [
             council["urn"] + (".0" if number % 3 == 0 else ""), council["la_code"], "", council["gss_code"], council["short_name"],
-            str(50300000 + number), "NaN", "standard", "", "%02d/%02d/2026" % (1 + number % 28, 5 if later else 4), *grades]))))
+            str(50300000 + number), "NaN", "standard", "", "%02d/%02d/2026" % (1 + number % 20, 5 if later else 4), *grades]))))
     first = [row for later, row in rows if not later]
     second = {row["La Code"]: row for row in first}
     second.update({row["La Code"]: row for later, row in rows if later})

@@ -3,7 +3,8 @@
 # again, and all of it shuffled into another instance with more workers.
 . "$(dirname "$0")/lib.sh"
 
-instance a 'fetching = false'
+# Reorganisations are another matter: the independent reading of the pages knows nothing of them.
+instance a 'fetching = false' 'lineage_file = ""'
 start a
 say "importing $(captures | wc -l) captures in order of time"
 import_all a
@@ -35,7 +36,7 @@ same "$WORK/once" "$WORK/restart" "a restart changes nothing"
 stop a
 
 for seed in 1 2; do
-	instance b$seed 'fetching = false' "normalisers = $((seed * 2 - 1))"
+	instance b$seed 'fetching = false' 'lineage_file = ""' "normalisers = $((seed * 2 - 1))"
 	start b$seed
 	say "importing everything shuffled (seed $seed)"
 	import_all b$seed $seed
@@ -56,7 +57,7 @@ passed "and raises no alert"
 stop a
 
 # All at once, so that documents overtake each other on two workers.
-instance m 'fetching = false'
+instance m 'fetching = false' 'lineage_file = ""'
 start m
 cw m import --feed ofsted-ilacs-summary --manifest "$DATA/ilacs/MANIFEST.csv" >"$WORK/m/import.log" 2>&1 &
 first=$!

@@ -6,7 +6,8 @@
 PORT=$(free_port)
 nginx_start
 live_feeds a
-instance a 'heartbeat = "200ms"' 'instance = "live"'
+# Reorganisations are another matter: the independent reading of the pages knows nothing of them.
+instance a 'heartbeat = "200ms"' 'instance = "live"' 'lineage_file = ""'
 # The daemon is there before the first page: nothing to fetch is a failure like any other.
 touch "$WORK/web/503"
 start a
