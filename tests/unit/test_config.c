@@ -589,7 +589,7 @@ static void test_minimal(void **state)
 	assert_int_equal(place.config->worker_memory, 512 << 20);
 	assert_string_equal(place.config->instance, "main");
 	assert_int_equal(strlen(place.config->hash), 7 + 64);
-	assert_int_equal(cw_councils_count(place.config->councils), 160);
+	assert_int_equal(cw_councils_count(place.config->councils), 162);
 	assert_int_equal(stat(place.config->state_dir, &st), -1); /* reading makes nothing */
 	tear_down(&place);
 }
