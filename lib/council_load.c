@@ -679,7 +679,7 @@ static int read_alias(struct loader *loader, const struct cw_csv *csv, const int
 	const struct cw_council *council = council_of(loader, csv, csv->fields[column[A_ID]], "council_id");
 	struct cw_meaning meaning = { .source = CW_NO_ENTRY };
 	char qualified[64];
-	size_t which;
+	size_t which = 0;
 
 	if (!council || !read_word(loader, csv, scheme, schemes, "scheme", &which))
 		return 0;
@@ -744,7 +744,7 @@ static int read_edge(struct loader *loader, const struct cw_csv *csv, const int 
 		.predecessor = council_of(loader, csv, csv->fields[column[L_PREDECESSOR]], "predecessor"),
 		.successor = council_of(loader, csv, csv->fields[column[L_SUCCESSOR]], "successor"),
 	};
-	size_t kind;
+	size_t kind = 0;
 
 	if (!edge.predecessor || !edge.successor ||
 	    !read_word(loader, csv, csv->fields[column[L_KIND]], lineage_kinds, "kind", &kind) ||
@@ -888,7 +888,7 @@ static int read_organisation(struct loader *loader, const struct cw_csv *csv, co
 	struct cw_organisation organisation = { .id = csv->fields[column[O_ID]], .name = csv->fields[column[O_NAME]] };
 	struct cw_meaning meaning = { 0 };
 	struct cw_group group;
-	size_t kind;
+	size_t kind = 0;
 	bool any;
 	int r;
 
@@ -970,7 +970,7 @@ static int read_body(struct loader *loader, const struct cw_csv *csv, const int 
 	struct cw_other_body body = { .name = csv->fields[column[B_NAME]] };
 	struct cw_meaning meaning = { .target = CW_OTHER_BODY,
 		                      .source = (uint32_t)councils->n_bodies };
-	size_t kind;
+	size_t kind = 0;
 	int r;
 
 	if (!*body.name) {
