@@ -8,16 +8,17 @@
 #include "fuzz_normaliser.h"
 
 #define RECORD                                                                                                         \
-	" record {\n  council = { \"URN\", \"La Code\", \"Local Authority\", \"council.code\" }\n"                     \
+	" record {\n  council = { \"URN\", \"La Code\", \"Local Authority\", \"council.code\", \"councils[].code\" "   \
+	"}\n"                                                                                                          \
 	"  event_date = { \"Inspection Start Date\", \"day\" }\n"                                                      \
 	"  date_format = { \"%%d/%%m/%%Y\", \"%%d/%%m/%%y\", \"%%Y-%%m-%%d\" }\n"                                      \
-	"  url = \"Inspection Link\"\n  title = \"Title\"\n  quote = \"Quote\"\n"                                      \
+	"  url = \"Inspection Link\"\n  title = { \"Title\", \"tags[0]\" }\n  quote = \"Quote\"\n"                     \
 	"  overall_effectiveness = { \"Overall Effectiveness Grade\", \"grade\" }\n"                                   \
 	"  absent = { \"NaN\" }\n  required = { \"council\" }\n }\n"
 #define FEED(name, format) KEYS(name, format, "")
 #define KEYS(name, format, keys)                                                                                       \
-	"feed \"" name "\" {\n publisher = \"P\"\n tier = \"B\"\n format = \"" format "\"\n kind = \"ilacs\"\n" keys    \
-	RECORD "}\n"
+	"feed \"" name "\" {\n publisher = \"P\"\n tier = \"B\"\n format = \"" format                                  \
+	"\"\n kind = \"ilacs\"\n" keys RECORD "}\n"
 
 #define NEWS(name, format, keys, council, published, rest)                                                             \
 	"feed \"" name "\" {\n publisher = \"P\"\n tier = \"C\"\n format = \"" format "\"\n kind = \"news\"\n" keys    \
@@ -26,49 +27,51 @@
 #define SHEETS                                                                                                         \
 	FEED("ods", "ods")                                                                                             \
 	FEED("xlsx", "xlsx")                                                                                           \
-	KEYS("ods-stacked", "ods", " sheet = \"*\"\n heading_rows = 3\n")                                             \
+	KEYS("ods-stacked", "ods", " sheet = \"*\"\n heading_rows = 3\n")                                              \
 	KEYS("xlsx-stacked", "xlsx", " sheet = \"*\"\n heading_rows = 3\n table = 1\n")
 
-#define FIGURES \
-	"feed \"figures\" {\n publisher = \"P\"\n tier = \"A\"\n format = \"csv\"\n" \
-	" kind = \"workforce\"\n record {\n council = { \"code\", \"name\" }\n event_date = \"year\"\n" \
-	" date_format = { \"%%Y@09-30\", \"%%Y-%%y@03-31\", \"%%Y%%y@07-31\", \"%%Y-%%#@04-01\" }\n period = \"year\"\n" \
-	" key = { \"year\", \"line\" }\n agency_rate = \"agency\"\n caseload = \"cases\"\n absent = { \"z\", \"x\" }\n" \
-	" number \"caseload\" { scale = -0.001 parentheses = true }\n" \
-	" where \"level\" { is = { \"LA*\", \">=3\" } not = { \"\", \"<4\", \"lad\" } }\n" \
-	" column \"agency\" { also = { \"agency_rate\", \"rate\" } }\n }\n" \
-	" release {\n minimum = 2\n decile = 50\n measure \"agency_rate\" { worse = higher denominator = \"staff\"\n" \
+#define FIGURES                                                                                                        \
+	"feed \"figures\" {\n publisher = \"P\"\n tier = \"A\"\n format = \"csv\"\n"                                   \
+	" kind = \"workforce\"\n record {\n council = { \"code\", \"name\" }\n event_date = \"year\"\n"                \
+	" date_format = { \"%%Y@09-30\", \"%%Y-%%y@03-31\", \"%%Y%%y@07-31\", \"%%Y-%%#@04-01\" }\n period = "         \
+	"\"year\"\n"                                                                                                   \
+	" key = { \"year\", \"line\" }\n agency_rate = \"agency\"\n caseload = \"cases\"\n absent = { \"z\", \"x\" "   \
+	"}\n"                                                                                                          \
+	" number \"caseload\" { scale = -0.001 parentheses = true }\n"                                                 \
+	" where \"level\" { is = { \"LA*\", \">=3\" } not = { \"\", \"<4\", \"lad\" } }\n"                             \
+	" column \"agency\" { also = { \"agency_rate\", \"rate\" } }\n }\n"                                            \
+	" release {\n minimum = 2\n decile = 50\n measure \"agency_rate\" { worse = higher denominator = \"staff\"\n"  \
 	" denominator_minimum = 10 }\n measure \"caseload\" { worse = lower points = 1 }\n }\n}\n"
 
 #define JUDGMENTS                                                                                                      \
-	"feed \"akoma-ntoso\" {\n publisher = \"P\"\n tier = \"A\"\n format = \"akoma-ntoso\"\n"                         \
-	" kind = \"court_judgment\"\n record {\n  council = \"council\"\n  event_date = \"date\"\n  url = \"url\"\n"      \
+	"feed \"akoma-ntoso\" {\n publisher = \"P\"\n tier = \"A\"\n format = \"akoma-ntoso\"\n"                       \
+	" kind = \"court_judgment\"\n record {\n  council = \"council\"\n  event_date = \"date\"\n  url = \"url\"\n"   \
 	"  key = \"uri\"\n  citation = \"citation\"\n  court = \"court\"\n  role = \"role\"\n }\n}\n"
 
-#define REPORTS                                                                                                        \
-	"feed \"ilacs-report\" {\n publisher = \"P\"\n tier = \"A\"\n format = \"ilacs-report\"\n}\n"
+#define REPORTS "feed \"ilacs-report\" {\n publisher = \"P\"\n tier = \"A\"\n format = \"ilacs-report\"\n}\n"
 
 #define LINKS                                                                                                          \
-	"feed \"links\" {\n url = \"https://example.org/search\"\n publisher = \"P\"\n tier = \"A\"\n format = \"csv\"\n"     \
-	" kind = \"ilacs\"\n allowed_hosts = { \"files.example.org\" }\n pages { rel = \"next\" }\n"                        \
-	" step \"html\" {\n link_contains = { \"/a\", \"?\" }\n text_contains = { \"report\", \"e\" }\n }\n"               \
-	" step \"json\" {\n format = \"json\"\n rows_at = \"r\"\n link = { \"u\", \"v\" }\n text = \"t\"\n }\n"             \
-	RECORD "}\n"
+	"feed \"links\" {\n url = \"https://example.org/search\"\n publisher = \"P\"\n tier = \"A\"\n format = "       \
+	"\"csv\"\n"                                                                                                    \
+	" kind = \"ilacs\"\n allowed_hosts = { \"files.example.org\" }\n pages { rel = \"next\" }\n"                   \
+	" step \"html\" {\n link_contains = { \"/a\", \"?\" }\n text_contains = { \"report\", \"e\" }\n }\n"           \
+	" step \"json\" {\n format = \"json\"\n rows_at = \"r\"\n link = { \"u\", \"v\" }\n text = \"t\"\n }\n" RECORD \
+	"}\n"
 
 static const char configuration[] =
     "state_dir = \"/nonexistent\"\nruntime_dir = \"/nonexistent\"\n"
     "councils_file = \"%s/config/councils.csv\"\naliases_file = \"%s/config/aliases.csv\"\n" FEED("csv", "csv")
-        SHEETS FIGURES JUDGMENTS REPORTS LINKS FEED("html-table", "html-table") FEED("json", "json") FEED("ndjson", "ndjson")
-            NEWS("feed", "feed", "", "\"category\", \"x:council\"", "\"published\", \"updated\"",
-                 "  url = \"link\"\n  title = \"title\"\n  quote = { \"summary\", \"content\" }\n"
-                 "  key = \"id\"\n")
-                NEWS("xml", "xml", " rows_at = \"l/*/r[@k]\"\n", "\"c/n\", \"@c\"", "\"@d\"",
-                     " url = \"link[@rel=x]/@href\"\n title = \".\"\n quote = \"*\"\n key = { \"../@y\", \"../../@y\", "
-                     "\"@k\" }\n")
-                    NEWS("govuk-content", "govuk-content", "", "\"title\"", "\"public_timestamp\"",
-                         " url = \"url\"\n title = \"note\"\n quote = \"withdrawn\"\n key = { \"base_path\", "
-                         "\"organisation\" }\n") "feed \"evidence\" {\n publisher = \"P\"\n tier = \"B\"\n format = "
-                                                 "\"evidence\"\n}\n";
+        SHEETS FIGURES JUDGMENTS REPORTS LINKS FEED("html-table", "html-table") FEED("json", "json") FEED(
+            "ndjson", "ndjson") NEWS("feed", "feed", "", "\"category\", \"x:council\"", "\"published\", \"updated\"",
+                                     "  url = \"link\"\n  title = \"title\"\n  quote = { \"summary\", \"content\" }\n"
+                                     "  key = \"id\"\n")
+            NEWS("xml", "xml", " rows_at = \"l/*/r[@k]\"\n", "\"c/n\", \"@c\"", "\"@d\"",
+                 " url = \"link[@rel=x]/@href\"\n title = \".\"\n quote = \"*\"\n key = { \"../@y\", \"../../@y\", "
+                 "\"@k\" }\n")
+                NEWS("govuk-content", "govuk-content", "", "\"title\"", "\"public_timestamp\"",
+                     " url = \"url\"\n title = \"note\"\n quote = \"withdrawn\"\n key = { \"base_path\", "
+                     "\"organisation\" }\n") "feed \"evidence\" {\n publisher = \"P\"\n tier = \"B\"\n format = "
+                                             "\"evidence\"\n}\n";
 
 /* A broken rule is a crash, so that a fuzzer keeps the input. */
 static void must(int good, const char *what)
@@ -157,7 +160,8 @@ static int take_link(void *arg, const struct cw_doc_link *link)
 	return 0;
 }
 
-static void run(const struct cw_feed *feed, const char *step, const uint8_t *data, size_t size, size_t piece, struct results *results)
+static void run(const struct cw_feed *feed, const char *step, const uint8_t *data, size_t size, size_t piece,
+                struct results *results)
 {
 	const struct cw_normalise_sink sink = { take_evidence, take_reject, results, take_link };
 	struct cw_document_info info = {
