@@ -106,7 +106,7 @@ static int receive(struct cw_submitter *submitter, json_t **ret, struct cw_error
 static int ask(struct cw_submitter *submitter, json_t *header, const void *data, size_t len, json_t **ret, struct cw_error *err)
 {
 	int64_t give_up = now_ms() + CW_SUBMIT_GIVE_UP_MS;
-	json_t *answer;
+	json_t *answer = NULL;
 	const char *code;
 	int r;
 

@@ -194,13 +194,22 @@ static void folder_make(const struct folder *folder)
 static int shelf_open(const struct folder *folder, const char *name)
 {
 	int fd = openat(folder->fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	bool made;
 
 	if (fd >= 0 || errno != ENOENT)
 		return fd < 0 ? -errno : fd;
-	if (mkdirat(folder->fd, name, 0770) == 0)
-		(void)fchmodat(folder->fd, name, 0770, 0);
+	made = mkdirat(folder->fd, name, 0770) == 0;
 	fd = openat(folder->fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
+	if (fd < 0)
+		return -errno;
+	/* For the group as well, whatever the umask: who drops files looks here for what became of them. */
+	if (made && fchmod(fd, 0770) < 0) {
+		int r = -errno;
+
+		close(fd);
+		return r;
+	}
+	return fd;
 }
 
 static bool shelf_usable(struct cw_drop *drop, struct folder *folder, const char *name)
