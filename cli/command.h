@@ -111,6 +111,7 @@ int cw_cmd_fetch(struct cw_cli *cli);
 int cw_cmd_history(struct cw_cli *cli);
 int cw_cmd_import(struct cw_cli *cli);
 int cw_cmd_quarantine(struct cw_cli *cli);
+int cw_cmd_replay(struct cw_cli *cli);
 int cw_cmd_status(struct cw_cli *cli);
 int cw_cmd_submit(struct cw_cli *cli);
 int cw_cmd_watch(struct cw_cli *cli);
@@ -122,6 +123,7 @@ extern const struct cw_option cw_fetch_options[];
 extern const struct cw_option cw_import_options[];
 extern const struct cw_option cw_quarantine_options[];
 extern const struct cw_option cw_submit_options[];
+extern const struct cw_option cw_replay_options[];
 extern const struct cw_option cw_watch_options[];
 
 #endif

@@ -1,104 +1,25 @@
 #include <errno.h>
-#include <fcntl.h>
-#include <ftw.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <councilwatch/paths.h>
 #include <councilwatch/render.h>
 
 #include "alert_text.h"
 #include "dry_run.h"
 #include "evidence_text.h"
 #include "output.h"
-
-#define EXIT_EXEC 127
-#define LOG_SHOWN 40 /* lines of the daemon's log that tell of failures */
+#include "rehearsal.h"
 
 struct dry_run {
 	struct cw_cli *cli;
 	const char *feed;
-	char *directory, *state, *log;
+	struct cw_rehearsal rehearsal;
 	struct cw_wall started_at;
 	uint64_t rowno, seq; /* the last there were before */
 	json_t *evidence, *alerts, *quarantine;
 	uint64_t n_evidence, n_alerts, n_quarantine;
-	int failed;
 };
-
-static int remove_one(const char *path, const struct stat *info, int type, struct FTW *walk)
-{
-	(void)info;
-	(void)type;
-	(void)walk;
-	return remove(path);
-}
-
-static char *path_of(const char *directory, const char *name)
-{
-	char *path;
-
-	return asprintf(&path, "%s/%s", directory, name) < 0 ? NULL : path;
-}
-
-static int set_text(char **slot, char *text)
-{
-	if (!text)
-		return -ENOMEM;
-	free(*slot);
-	*slot = text;
-	return 0;
-}
-
-/* The configuration of the real one, but for where things are and what is fetched. */
-static int configure(struct dry_run *run, unsigned links, struct cw_error *err)
-{
-	struct cw_config *config = run->cli->config;
-	const struct {
-		char **slot;
-		const char *name;
-	} sockets[] = { { &config->endpoint_work, "work" },         { &config->endpoint_commit, "commit" },
-		        { &config->endpoint_evidence, "evidence" }, { &config->endpoint_alerts, "alerts" },
-		        { &config->endpoint_query, "query" },       { &config->endpoint_control, "control" },
-		        { &config->endpoint_submit, "submit" } };
-	CW_CLEANUP(cw_freep) char *path = path_of(run->directory, "councilwatch.conf");
-	struct cw_buf text;
-	FILE *file;
-	char *endpoint;
-	int r;
-
-	r = set_text(&config->state_dir, strdup(run->state));
-	if (r == 0)
-		r = set_text(&config->runtime_dir, path_of(run->directory, "run"));
-	for (size_t i = 0; r == 0 && i < CW_ARRAY_LEN(sockets); i++)
-		r = asprintf(&endpoint, "ipc://%s/run/%s", run->directory, sockets[i].name) < 0
-		        ? -ENOMEM
-		        : set_text(sockets[i].slot, endpoint);
-	if (r < 0 || !path)
-		return cw_error_nomem(err);
-	config->fetching = true;
-	for (size_t i = 0; i < config->n_feeds; i++) {
-		struct cw_feed *feed = &config->feeds[i];
-
-		feed->enabled = strcmp(feed->name, run->feed) == 0;
-		for (size_t k = 0; k < feed->n_steps; k++)
-			feed->steps[k].max_links = CW_MIN(feed->steps[k].max_links, links);
-	}
-	cw_buf_init(&text, 64u * 1024 * 1024);
-	r = cw_config_print(config, &text);
-	file = r == 0 ? fopen(path, "we") : NULL;
-	if (r == 0 && (!file || fwrite(text.data, 1, text.len, file) != text.len))
-		r = cw_error_at(err, -EIO, path, 0, 0, "cannot be written: %s", strerror(errno));
-	if (file && fclose(file) != 0 && r == 0)
-		r = cw_error_at(err, -EIO, path, 0, 0, "cannot be written: %s", strerror(errno));
-	cw_buf_clear(&text);
-	return r;
-}
 
 static int last_row(void *arg, const struct cw_fact *fact)
 {
@@ -108,107 +29,21 @@ static int last_row(void *arg, const struct cw_fact *fact)
 	return 0;
 }
 
-/* A new installation has no database yet: then there is nothing to copy. */
-static int copy(struct dry_run *run, const char *from, struct cw_error *err)
+/* What there is before. A new installation has no database yet. */
+static int look_before(struct dry_run *run, struct cw_error *err)
 {
 	const struct cw_fact_filter all = { .since = CW_DAY_NONE };
 	struct cw_store *store = NULL;
-	int r = cw_store_open_reader(from, &store, err);
+	int r = cw_store_open_reader(run->rehearsal.state, &store, err);
 
 	if (r == -ENOENT)
 		return 0;
-	if (r == 0)
-		r = cw_store_copy(store, run->state, err);
-	cw_store_close(store);
-	if (r < 0)
-		return r;
-	r = cw_store_open_reader(run->state, &store, err);
 	if (r == 0)
 		r = cw_store_facts(store, &all, last_row, run, err);
 	if (r == 0)
 		r = cw_store_last_seq(store, &run->seq, err);
 	cw_store_close(store);
 	return r;
-}
-
-/* The daemon that belongs to this program, or the installed one. */
-static void daemon_path(char *path, size_t size)
-{
-	ssize_t len = readlink("/proc/self/exe", path, size - 1);
-	char *slash;
-
-	if (len > 0) {
-		path[len] = '\0';
-		slash = strrchr(path, '/');
-		if (slash && (size_t)snprintf(slash, size - (size_t)(slash - path), "/councilwatchd") < size - (size_t)(slash - path) &&
-		    access(path, X_OK) == 0)
-			return;
-	}
-	snprintf(path, size, "%s/councilwatchd", CW_SBINDIR);
-}
-
-/* Its exit status, or -errno. */
-static int run_daemon(struct dry_run *run, struct cw_error *err)
-{
-	CW_CLEANUP(cw_freep) char *file = path_of(run->directory, "councilwatch.conf");
-	char path[4096];
-	const char *arguments[] = { path, "-c", file, "--once", NULL };
-	int status = 0;
-	pid_t pid;
-
-	daemon_path(path, sizeof(path));
-	fflush(NULL);
-	pid = fork();
-	if (pid == 0) {
-		int log = open(run->log, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-
-		if (log >= 0) {
-			(void)dup2(log, STDOUT_FILENO);
-			(void)dup2(log, STDERR_FILENO);
-		}
-		(void)close_range(3, ~0u, 0);
-		execv(path, (char *const *)(uintptr_t)arguments);
-		_exit(EXIT_EXEC);
-	}
-	if (pid < 0)
-		return cw_error_set(err, -errno, "cannot run %s: %s", path, strerror(errno));
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_EXEC)
-		return cw_error_set(err, -ENOENT, "cannot run %s", path);
-	if (!WIFEXITED(status))
-		return cw_error_set(err, -ECHILD, "%s was ended by signal %d", path, WTERMSIG(status));
-	return WEXITSTATUS(status);
-}
-
-/* Why it failed, in the daemon's words. */
-static void show_log(const struct dry_run *run, bool all)
-{
-	static const char *const telling[] = { "fetch.failed", "link.failed", "document.rejected", "link.refused",
-		                               "config.mistake", "daemon.failed", "worker.died", NULL };
-	FILE *file = fopen(run->log, "re");
-	char *line = NULL, *event;
-	size_t cap = 0;
-	int shown = 0;
-
-	while (file && getline(&line, &cap, file) > 0 && shown < LOG_SHOWN) {
-		bool tell = all;
-
-		for (size_t i = 0; telling[i] && !tell; i++)
-			tell = strstr(line, telling[i]) != NULL;
-		if (!tell)
-			continue;
-		/* After the time and the program. */
-		event = strstr(line, "]: ");
-		line[strcspn(line, "\n")] = '\0';
-		fputs("    ", stderr);
-		cw_out_text(stderr, event ? event + 3 : line);
-		fputc('\n', stderr);
-		shown++;
-	}
-	free(line);
-	if (file)
-		fclose(file);
 }
 
 static int take_fact(void *arg, const struct cw_fact *fact)
@@ -286,7 +121,7 @@ static int show(struct dry_run *run, bool ok, struct cw_error *err)
 	const char *headings[] = { "Evidence that would be new:", "\nWould be in quarantine:", "\nAlerts that would be given:" };
 	struct cw_store *store = NULL;
 	bool text = !run->cli->json;
-	int r = cw_store_open_reader(run->state, &store, err);
+	int r = cw_store_open_reader(run->rehearsal.state, &store, err);
 
 	if (r == 0) {
 		if (text)
@@ -317,44 +152,29 @@ static int show(struct dry_run *run, bool ok, struct cw_error *err)
 
 static int dry_run(struct dry_run *run, unsigned links, struct cw_error *err)
 {
-	CW_CLEANUP(cw_freep) char *from = strdup(run->cli->config->state_dir);
-	const char *tmp = getenv("TMPDIR");
+	struct cw_config *config = run->cli->config;
 	int r, status;
 
-	/* The path of a socket may not be long. */
-	if (!tmp || tmp[0] != '/' || strlen(tmp) > 60)
-		tmp = "/tmp";
-	run->directory = path_of(tmp, "councilwatch.XXXXXX");
-	if (!from || !run->directory)
-		return cw_error_nomem(err);
-	if (!mkdtemp(run->directory)) {
-		r = cw_error_at(err, -errno, run->directory, 0, 0, "cannot make the directory: %s", strerror(errno));
-		free(run->directory);
-		run->directory = NULL;
-		return r;
-	}
-	run->state = path_of(run->directory, "state");
-	run->log = path_of(run->directory, "log");
-	if (!run->state || !run->log)
-		return cw_error_nomem(err);
-	if (mkdir(run->state, 0700) < 0)
-		return cw_error_at(err, -errno, run->state, 0, 0, "cannot make the directory: %s", strerror(errno));
-	r = copy(run, from, err);
+	r = cw_rehearsal_begin(run->cli, false, &run->rehearsal, err);
 	if (r == 0)
-		r = configure(run, links, err);
+		r = look_before(run, err);
 	if (r < 0)
 		return r;
+	config->fetching = true;
+	for (size_t i = 0; i < config->n_feeds; i++) {
+		struct cw_feed *feed = &config->feeds[i];
+
+		feed->enabled = strcmp(feed->name, run->feed) == 0;
+		for (size_t k = 0; k < feed->n_steps; k++)
+			feed->steps[k].max_links = CW_MIN(feed->steps[k].max_links, links);
+	}
 	run->started_at = cw_wall_now();
-	status = run_daemon(run, err);
+	status = cw_rehearsal_run(&run->rehearsal, true, err);
 	if (status < 0)
 		return status;
-	if (status != CW_EXIT_DONE && status != CW_EXIT_NO) {
-		show_log(run, true);
-		return cw_error_set(err, -EINVAL, "the daemon of the dry run could not run");
-	}
 	r = show(run, status == CW_EXIT_DONE, err);
 	if (status != CW_EXIT_DONE)
-		show_log(run, false);
+		cw_rehearsal_show_failures(&run->rehearsal);
 	return r < 0 ? r : status;
 }
 
@@ -371,13 +191,9 @@ int cw_dry_run(struct cw_cli *cli, const struct cw_feed *feed, unsigned links)
 		r = dry_run(&run, links, &err);
 	else
 		cw_error_nomem(&err);
-	if (run.directory && nftw(run.directory, remove_one, 16, FTW_DEPTH | FTW_PHYS) < 0)
-		(void)cw_cli_fail(0, "cannot remove %s", run.directory);
+	cw_rehearsal_end(&run.rehearsal);
 	json_decref(run.evidence);
 	json_decref(run.alerts);
 	json_decref(run.quarantine);
-	free(run.directory);
-	free(run.state);
-	free(run.log);
 	return r < 0 ? cw_cli_fail_error(CW_EXIT_NO, &err, "no dry run") : r;
 }

@@ -1,8 +1,5 @@
 /*
- * dry_run.h: what a fetch of a feed would bring, without anybody being told and nothing kept.
- *
- * A daemon of its own runs once over that one feed, on a copy of the database in a directory that is removed afterwards:
- * the same programs, sandbox and model, and other sockets.
+ * dry_run.h: what a fetch of a feed would bring, without anybody being told and nothing kept (rehearsal.h).
  */
 #ifndef CW_CLI_DRY_RUN_H
 #define CW_CLI_DRY_RUN_H

@@ -646,6 +646,54 @@ static void op_requeue(struct cw_control *control, struct client *client, const 
 		control->ops.stored(control->arg);
 }
 
+/* Reads every kept document again, of one feed or of all that are configured: {"feed"}. */
+static void op_replay(struct cw_control *control, struct client *client, const json_t *request)
+{
+	const char *only = json_string_value(json_object_get(request, "feed")), *feed;
+	size_t queued, all = 0;
+	struct cw_error err;
+	json_t *object;
+
+	if (only && !control->ops.feed(control->arg, only)) {
+		refuse(control, client, request, "there is no feed '%.64s' in the configuration", only);
+		return;
+	}
+	for (size_t i = 0; (feed = control->ops.feed_at(control->arg, i)); i++) {
+		if (only && strcmp(feed, only) != 0)
+			continue;
+		if (cw_inbox_requeue_all(control->inbox, feed, &queued, &err) < 0) {
+			refuse(control, client, request, "%s", err.text);
+			return;
+		}
+		all += queued;
+	}
+	cw_log(CW_LOG_NOTICE, "documents.requeued", "documents=%zu feed=%s", all, only ? only : "");
+	object = answer_ok(request);
+	if (object)
+		json_object_set_new(object, "documents", json_integer((json_int_t)all));
+	answer(control, client, object);
+	if (all)
+		control->ops.stored(control->arg);
+}
+
+/* How many of them wait: {"feed"}. */
+static void op_replaying(struct cw_control *control, struct client *client, const json_t *request)
+{
+	const char *feed = json_string_value(json_object_get(request, "feed"));
+	struct cw_error err;
+	uint64_t waiting;
+	json_t *object;
+
+	if (cw_inbox_replaying(control->inbox, feed, &waiting, &err) < 0) {
+		refuse(control, client, request, "%s", err.text);
+		return;
+	}
+	object = answer_ok(request);
+	if (object)
+		json_object_set_new(object, "waiting", json_integer((json_int_t)waiting));
+	answer(control, client, object);
+}
+
 /* What became of them: {"documents":[ids]}. */
 static void op_documents(struct cw_control *control, struct client *client, const json_t *request)
 {
@@ -795,6 +843,10 @@ static void request_run(struct cw_control *control, struct client *client, json_
 		op_fetched(control, client, request);
 	else if (strcmp(op, "requeue") == 0)
 		op_requeue(control, client, request);
+	else if (strcmp(op, "replay") == 0)
+		op_replay(control, client, request);
+	else if (strcmp(op, "replaying") == 0)
+		op_replaying(control, client, request);
 	else if (strcmp(op, "documents") == 0)
 		op_documents(control, client, request);
 	else if (strcmp(op, "reload") == 0)
@@ -802,7 +854,7 @@ static void request_run(struct cw_control *control, struct client *client, json_
 	else
 		refuse(control, client, request,
 		       "there is no op '%.40s'; there are status, import.begin, import.chunk, import.end, "
-		       "import.abort, fetch, fetched, requeue, documents, reload",
+		       "import.abort, fetch, fetched, requeue, replay, replaying, documents, reload",
 		       op);
 }
 

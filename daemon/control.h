@@ -33,6 +33,8 @@ struct cw_control_ops {
 	int (*fetch)(void *arg, const char *feed, struct cw_error *err);
 	/* How a feed is, with "settled": nothing of it is under way, due now or waits. NULL with text in err. */
 	json_t *(*fetched)(void *arg, const char *feed, struct cw_error *err);
+	/* The feed's name, in order; NULL = there are no more. */
+	const char *(*feed_at)(void *arg, size_t index);
 	int (*reload)(void *arg, struct cw_buf *mistakes);          /* negative: mistakes says what, one a line */
 	const struct cw_feed *(*feed)(void *arg, const char *name); /* NULL = there is none */
 	bool (*full)(void *arg);                                    /* too much is waiting: imports begin later */

@@ -951,6 +951,13 @@ static const struct cw_feed *feed_config(void *arg, const char *name)
 	return cw_config_feed(daemon->config, cw_str(name));
 }
 
+static const char *feed_at(void *arg, size_t index)
+{
+	struct cw_daemon *daemon = arg;
+
+	return index < daemon->config->n_feeds ? daemon->config->feeds[index].name : NULL;
+}
+
 static bool full(void *arg)
 {
 	struct cw_daemon *daemon = arg;
@@ -1221,6 +1228,7 @@ static int daemon_start(struct cw_daemon *daemon, struct cw_error *err)
 	static const struct cw_control_ops control_ops = { .status = status,
 		                                           .fetch = ask_fetch,
 		                                           .fetched = feed_fetched,
+		                                           .feed_at = feed_at,
 		                                           .reload = reload,
 		                                           .feed = feed_config,
 		                                           .full = full,

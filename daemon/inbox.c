@@ -87,6 +87,7 @@ static const char *const sql[ST_STATEMENTS] = {
 	[ST_DOCUMENT_NEXT] =
 	    "SELECT " DOCUMENT_COLUMNS " FROM document WHERE state = 0 AND ord > ?1 ORDER BY ord LIMIT 1",
 	[ST_DOCUMENT_OLDEST] = "SELECT stored_at FROM document WHERE state = 0 ORDER BY ord LIMIT 1",
+	[ST_DOCUMENT_REPLAYING] = "SELECT count(*) FROM document WHERE state = 0 AND flags & ?2 AND (?1 IS NULL OR feed = ?1)",
 	[ST_DOCUMENT_QUEUED] = "SELECT count(*) FROM document WHERE state = 0 AND feed = ?1",
 	[ST_DOCUMENT_COUNT] = "UPDATE document SET attempts = ?2, deaths = ?3 WHERE id = ?1",
 	[ST_DOCUMENT_SETTLE] = "UPDATE document SET state = ?2, outcome = ?3, config = ?4, commit_info = ?5,"
@@ -1411,6 +1412,49 @@ static int reading_same(struct cw_inbox *inbox, const char *feed, const char *re
 	*ret = text && strcmp((const char *)text, reading) == 0;
 	sqlite3_reset(statement);
 	return r == SQLITE_ROW || r == SQLITE_DONE ? 0 : inbox_db_error(inbox, err, "read a feed's state");
+}
+
+int cw_inbox_requeue_all(struct cw_inbox *inbox, const char *feed, size_t *ret_queued, struct cw_error *err)
+{
+	struct cw_inbox_document document;
+	struct cw_wall after = cw_wall_none();
+	uint64_t after_id = 0;
+	size_t queued = 0;
+	int r;
+
+	*ret_queued = 0;
+	r = inbox_batch_begin(inbox, err);
+	while (r >= 0 && (r = cw_inbox_settled(inbox, feed, after, after_id, &document, err)) == 0) {
+		after = document.fetched_at;
+		after_id = document.id;
+		r = requeue(inbox, &document, 0, err);
+		queued += r == 0;
+		cw_inbox_document_clear(&document);
+	}
+	if (r == -ENOENT)
+		r = inbox_batch_commit(inbox, err);
+	else if (r < 0)
+		undo(inbox);
+	if (r == 0)
+		*ret_queued = queued;
+	return recount(inbox, r);
+}
+
+int cw_inbox_replaying(struct cw_inbox *inbox, const char *feed, uint64_t *ret, struct cw_error *err)
+{
+	sqlite3_stmt *statement = get(inbox, ST_DOCUMENT_REPLAYING);
+	int r = 0;
+
+	if (!statement)
+		return inbox_db_error(inbox, err, "read the queue");
+	inbox_bind_text(statement, 1, feed);
+	sqlite3_bind_int64(statement, 2, CW_DOC_REPLAY);
+	if (sqlite3_step(statement) == SQLITE_ROW)
+		*ret = (uint64_t)sqlite3_column_int64(statement, 0);
+	else
+		r = inbox_db_error(inbox, err, "read the queue");
+	sqlite3_reset(statement);
+	return r;
 }
 
 int cw_inbox_requeue_mended(struct cw_inbox *inbox, const char *feed, const char *reading, size_t *ret_queued,

@@ -188,6 +188,10 @@ int cw_inbox_requeue(struct cw_inbox *inbox, const uint64_t *ids, size_t n, uint
  * they were read with this reading (cw_feed.reading) last; from then on they were. */
 int cw_inbox_requeue_mended(struct cw_inbox *inbox, const char *feed, const char *reading, size_t *ret_queued,
                             struct cw_error *err);
+/* Queues every settled document of the feed, in order of time, with CW_DOC_REPLAY. One durable transaction. */
+int cw_inbox_requeue_all(struct cw_inbox *inbox, const char *feed, size_t *ret_queued, struct cw_error *err);
+/* Documents that wait to be read again, of one feed or (NULL) of all. */
+int cw_inbox_replaying(struct cw_inbox *inbox, const char *feed, uint64_t *ret, struct cw_error *err);
 /* The document of that content and time, or -ENOENT. */
 int cw_inbox_find(struct cw_inbox *inbox, const char *feed, struct cw_wall fetched_at,
                   const unsigned char sha256[CW_SHA256_LEN], struct cw_inbox_document *ret, struct cw_error *err);

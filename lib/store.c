@@ -356,20 +356,30 @@ int cw_store_open_reader(const char *state_dir, struct cw_store **ret, struct cw
 	return 0;
 }
 
-int cw_store_copy(struct cw_store *store, const char *to_dir, struct cw_error *err)
+int cw_store_copy(const char *from_dir, const char *to_dir, const char *name, struct cw_error *err)
 {
-	CW_CLEANUP(cw_freep) char *path = NULL;
+	CW_CLEANUP(cw_freep) char *from = NULL, *to = NULL;
 	sqlite3_stmt *st = NULL;
+	sqlite3 *db = NULL;
 	int r = 0;
 
-	if (asprintf(&path, "%s/councilwatch.db", to_dir) < 0) {
-		path = NULL;
+	if (asprintf(&from, "%s/%s", from_dir, name) < 0) {
+		from = NULL;
 		return cw_error_nomem(err);
 	}
-	if (sqlite3_prepare_v2(store->db, "VACUUM INTO ?1", -1, &st, NULL) != SQLITE_OK ||
-	    sqlite3_bind_text(st, 1, path, -1, SQLITE_STATIC) != SQLITE_OK || sqlite3_step(st) != SQLITE_DONE)
-		r = cw_error_at(err, -EIO, path, 0, 0, "cannot copy the database: %s", sqlite3_errmsg(store->db));
+	if (asprintf(&to, "%s/%s", to_dir, name) < 0) {
+		to = NULL;
+		return cw_error_nomem(err);
+	}
+	if (access(from, F_OK) < 0)
+		return cw_error_at(err, -ENOENT, from, 0, 0, "does not exist");
+	if (sqlite3_open_v2(from, &db, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK ||
+	    sqlite3_busy_timeout(db, 5000) != SQLITE_OK ||
+	    sqlite3_prepare_v2(db, "VACUUM INTO ?1", -1, &st, NULL) != SQLITE_OK ||
+	    sqlite3_bind_text(st, 1, to, -1, SQLITE_STATIC) != SQLITE_OK || sqlite3_step(st) != SQLITE_DONE)
+		r = cw_error_at(err, -EIO, from, 0, 0, "cannot be copied: %s", db ? sqlite3_errmsg(db) : "out of memory");
 	sqlite3_finalize(st);
+	sqlite3_close(db);
 	return r;
 }
 

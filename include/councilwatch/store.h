@@ -20,8 +20,9 @@ struct cw_store;
 int cw_store_open_reader(const char *state_dir, struct cw_store **ret, struct cw_error *err);
 void cw_store_close(struct cw_store *store);
 
-/* A copy of what is committed, as <to_dir>/councilwatch.db. Not between begin and end. */
-int cw_store_copy(struct cw_store *store, const char *to_dir, struct cw_error *err);
+/* A copy of what is committed in a database of ours (councilwatch.db, inbox.db), whoever writes in it meanwhile. -ENOENT when
+ * there is none. */
+int cw_store_copy(const char *from_dir, const char *to_dir, const char *name, struct cw_error *err);
 
 /* All reads between begin and end see one state. */
 int cw_store_read_begin(struct cw_store *store, struct cw_error *err);
