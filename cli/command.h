@@ -104,6 +104,7 @@ int cw_cli_assess(const struct cw_cli *cli, struct cw_store *store, const struct
 
 int cw_cmd_alerts(struct cw_cli *cli);
 int cw_cmd_check(struct cw_cli *cli);
+int cw_cmd_council(struct cw_cli *cli);
 int cw_cmd_councils(struct cw_cli *cli);
 int cw_cmd_evidence(struct cw_cli *cli);
 int cw_cmd_explain(struct cw_cli *cli);

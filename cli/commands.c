@@ -13,6 +13,8 @@ const struct cw_command cw_commands[] = {
 	  cw_cmd_explain },
 	{ "history", "COUNCIL", "how a council's level changed, and when", CW_COMMAND_AS_OF | CW_COMMAND_CSV, 1, 1, NULL,
 	  cw_cmd_history },
+	{ "council", "TEXT ...", "which council the texts of a row name, and all that the tables say of it",
+	  CW_COMMAND_AS_OF, 1, 16, NULL, cw_cmd_council },
 	{ "evidence", "[COUNCIL]", "the normalised evidence, all fields", CW_COMMAND_AS_OF, 0, 1, cw_evidence_options,
 	  cw_cmd_evidence },
 	{ "alerts", "", "the stored alerts", 0, 0, 0, cw_alerts_options, cw_cmd_alerts },

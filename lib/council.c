@@ -132,6 +132,20 @@ bool cw_council_names(const struct cw_councils *councils, size_t *position, stru
 	return false;
 }
 
+bool cw_council_aliases(const struct cw_councils *councils, const struct cw_council *council, size_t *position,
+                        struct cw_council_alias *ret)
+{
+	while (*position < councils->n_meanings) {
+		const struct cw_meaning *meaning = &councils->meanings[(*position)++];
+
+		if (meaning->target != council->index || !meaning->scheme)
+			continue;
+		*ret = (struct cw_council_alias){ meaning->scheme, meaning->text, meaning->from, meaning->to };
+		return true;
+	}
+	return false;
+}
+
 /*
  * What one text names
  */

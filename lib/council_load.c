@@ -334,10 +334,9 @@ static void learn_type_words(struct cw_councils *councils, uint32_t council, str
 		councils->type_words[council] |= CW_WORD_CC;
 }
 
-/* Lets text mean a target between two days. Mistakes are reported; a negative return is fatal. qualified: text is a buffer
- * that does not last. */
-static int add_text(struct loader *loader, const struct cw_csv *csv, const char *text, bool qualified,
-                    struct cw_meaning meaning)
+/* Lets text mean a target between two days. Mistakes are reported; a negative return is fatal. The meaning's own text is as
+ * the table has it and lasts; text may be another, which does not. */
+static int add_text(struct loader *loader, const struct cw_csv *csv, const char *text, struct cw_meaning meaning)
 {
 	struct cw_councils *councils = loader->councils;
 	struct cw_str folded, digits;
@@ -391,14 +390,13 @@ static int add_text(struct loader *loader, const struct cw_csv *csv, const char 
 	}
 	if (grow(&councils->meanings, &councils->cap_meanings, councils->n_meanings, sizeof(struct cw_meaning)) < 0)
 		return -ENOMEM;
-	meaning.text = meaning.code ? "" : text;
 	meaning.line = csv->row_line;
 	meaning.file = csv->path;
 	meaning.next = councils->entries[index].first;
 	councils->meanings[councils->n_meanings] = meaning;
 	councils->entries[index].first = (uint32_t)councils->n_meanings++;
 
-	if (!qualified && (strlen(text) != folded.len || memcmp(text, folded.at, folded.len) != 0)) {
+	if (text == meaning.text && (strlen(text) != folded.len || memcmp(text, folded.at, folded.len) != 0)) {
 		if (grow(&councils->spellings, &councils->cap_spellings, councils->n_spellings,
 		         sizeof(struct cw_spelling)) < 0)
 			return -ENOMEM;
@@ -409,7 +407,8 @@ static int add_text(struct loader *loader, const struct cw_csv *csv, const char 
 
 static int add_meaning(struct loader *loader, const struct cw_csv *csv, const char *text, struct cw_meaning meaning)
 {
-	return add_text(loader, csv, text, false, meaning);
+	meaning.text = text;
+	return add_text(loader, csv, text, meaning);
 }
 
 /* "*Town Council" from a table, without the star. */
@@ -587,12 +586,12 @@ static int add_council_texts(struct loader *loader, struct cw_csv *csv, const st
 {
 	const struct {
 		const char *text;
-		bool code;
-	} texts[] = { { council->name, false },
-		      { council->short_name, false },
-		      { council->gss_code, true },
-		      { council->la_code, true },
-		      { council->urn, true } };
+		unsigned scheme;
+	} texts[] = { { council->name, SCHEME_NAME },
+		      { council->short_name, SCHEME_NAME },
+		      { council->gss_code, SCHEME_GSS },
+		      { council->la_code, SCHEME_LA_CODE },
+		      { council->urn, SCHEME_URN } };
 
 	csv->row_line = line;
 	for (size_t i = 0; i < CW_ARRAY_LEN(texts); i++) {
@@ -600,7 +599,8 @@ static int add_council_texts(struct loader *loader, struct cw_csv *csv, const st
 			                      .source = CW_NO_ENTRY,
 			                      .from = council->start_day,
 			                      .to = council->end_day,
-			                      .code = texts[i].code };
+			                      .scheme = schemes[texts[i].scheme],
+			                      .code = texts[i].scheme != SCHEME_NAME };
 		int r;
 
 		if (!*texts[i].text)
@@ -691,6 +691,7 @@ static int read_alias(struct loader *loader, const struct cw_csv *csv, const int
 	    !within_life(loader, csv, council, alias, &meaning))
 		return 0;
 	meaning.target = council->index;
+	meaning.scheme = schemes[which];
 	meaning.code = which != SCHEME_NAME;
 	if (which < SCHEME_MYSOCIETY)
 		return add_meaning(loader, csv, alias, meaning);
@@ -698,7 +699,8 @@ static int read_alias(struct loader *loader, const struct cw_csv *csv, const int
 		COMPLAIN(loader, csv, "'%s' is too long for a code", alias);
 		return 0;
 	}
-	return add_text(loader, csv, qualified, true, meaning);
+	meaning.text = alias;
+	return add_text(loader, csv, qualified, meaning);
 }
 
 /* --- lineage.csv --- */

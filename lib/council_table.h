@@ -34,7 +34,8 @@ enum cw_type_word {
 };
 
 struct cw_meaning {
-	const char *text; /* as the table spells it */
+	const char *text;   /* as the table spells it */
+	const char *scheme; /* of a council's own names and codes; NULL = another's */
 	uint32_t target;
 	uint32_t source;  /* CW_OTHER_BODY: index of the body; otherwise of the organisation, or CW_NO_ENTRY */
 	uint32_t next;    /* the text's next meaning, or CW_NO_ENTRY */

@@ -110,6 +110,16 @@ struct cw_council_name {
 /* The name after *position, which starts at 0 and is moved on. False: there are no more. */
 bool cw_council_names(const struct cw_councils *councils, size_t *position, struct cw_council_name *ret);
 
+/* What a council is called, by whom: its own names and codes, not those of organisations that act for it. */
+struct cw_council_alias {
+	const char *scheme; /* name gss la_code urn ecode mysociety ocd */
+	const char *text;
+	int32_t from, to;
+};
+/* As cw_council_names. */
+bool cw_council_aliases(const struct cw_councils *councils, const struct cw_council *council, size_t *position,
+                        struct cw_council_alias *ret);
+
 enum {
 	CW_COUNCIL_UNKNOWN = 1,
 	CW_COUNCIL_AMBIGUOUS,

@@ -78,6 +78,23 @@ run 1 explain Northampton
 run 2 explain
 passed "status, councils and explain, by every kind of name; what is no council is not guessed"
 
+run 0 council "314 / 318" "Kingston upon Thames / Richmond upon Thames" --json --as-of 2023-09-30
+json one 'value["outcome"] == "resolved" and [c["id"] for c in value["councils"]] == ["kingston-upon-thames", "richmond-upon-thames"]'
+run 0 council Dorset --json --as-of 2018-06-01
+json one '[c["id"] for c in value["councils"]] == ["dorset-county"] and {e["successor"] for e in value["councils"][0]["lineage"]} == {"dorset", "bournemouth-christchurch-and-poole"} and {"scheme": "gss", "text": "E10000009", "from": None, "to": "2019-03-31"} in value["councils"][0]["aliases"]'
+run 0 council "Bradford Children and Families Trust" --as-of 2024-01-01
+for words in "named by what acts for it: Bradford Children and Families Trust" "City of Bradford" "gss +E08000032" "mysociety +BRD"; do says "$words"; done
+run 0 council Cumbria
+says "followed on 2023-04-01 by Cumberland"
+run 1 council Cumbria --as-of 2024-01-01
+says "council_not_then: .*only until 2023-03-31"
+run 1 council 80449 Wakefield --json
+json one 'value["outcome"] == "council_conflict" and value["councils"] == [] and "Bradford" in value["detail"]'
+run 1 council Gloucester
+says "not_a_council"
+run 2 council
+passed "council tells which one the texts of a row name, and what the tables say of it"
+
 run 0 evidence --json
 json lines 'len(value) > 316 and all(set(e) >= {"id", "kind", "council_id", "event_date", "published_at", "fetched_at", "publisher", "tier", "url", "title", "quote", "values", "feed", "document", "row"} for e in value)'
 run 0 evidence Halton --kind area_send --json
