@@ -33,6 +33,15 @@ bool cw_format_names_kind(enum cw_format format)
 	return format == CW_FORMAT_EVIDENCE || format == CW_FORMAT_ILACS_REPORT;
 }
 
+/* Rules make signals of its words, whatever its own kind. */
+static bool reads_text(const struct cw_feed *feed)
+{
+	for (size_t i = 0; i < feed->n_fields; i++)
+		if (feed->fields[i].role == CW_FIELD_TEXT)
+			return true;
+	return false;
+}
+
 bool cw_feed_may_give(const struct cw_feed *feed, enum cw_kind kind)
 {
 	switch (feed->format) {
@@ -43,7 +52,7 @@ bool cw_feed_may_give(const struct cw_feed *feed, enum cw_kind kind)
 		       kind == CW_KIND_MONITORING_VISIT || kind == CW_KIND_BOARD_REVIEW || kind == CW_KIND_JTAI ||
 		       kind == CW_KIND_AREA_SEND || kind == CW_KIND_AREA_SEND_MONITORING || kind == CW_KIND_SEND_2016;
 	default:
-		return kind == feed->kind;
+		return kind == feed->kind || (kind == CW_KIND_SIGNAL && reads_text(feed));
 	}
 }
 
