@@ -79,7 +79,8 @@ static size_t split(const uint8_t *text, size_t len, const char *first, struct p
 	return n;
 }
 
-uint8_t *fuzz_archive(const uint8_t *text, size_t len, const char *first, const struct fuzz_part *fixed, size_t *ret_len)
+uint8_t *fuzz_archive(const uint8_t *text, size_t len, const char *first, const struct fuzz_part *fixed,
+                      size_t *ret_len)
 {
 	struct part parts[PARTS_MAX];
 	size_t n, room = 22, at = 0, directory;
@@ -100,7 +101,8 @@ uint8_t *fuzz_archive(const uint8_t *text, size_t len, const char *first, const 
 		                 memcmp(parts[k].name, fixed->name, parts[k].name_len) != 0))
 			k++;
 		if (k == n)
-			n = add(parts, n, fixed->name, strlen(fixed->name), (const uint8_t *)fixed->text, strlen(fixed->text));
+			n = add(parts, n, fixed->name, strlen(fixed->name), (const uint8_t *)fixed->text,
+			        strlen(fixed->text));
 	}
 	for (size_t i = 0; i < n; i++)
 		room += 30 + 46 + 2 * parts[i].name_len + parts[i].len;

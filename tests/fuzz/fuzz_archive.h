@@ -16,6 +16,7 @@ struct fuzz_part {
 
 /* fixed: parts that every archive has, unless the text has its own; ends with a name of NULL. An owned archive, NULL when there
  * is no memory or too much text. */
-uint8_t *fuzz_archive(const uint8_t *text, size_t len, const char *first, const struct fuzz_part *fixed, size_t *ret_len);
+uint8_t *fuzz_archive(const uint8_t *text, size_t len, const char *first, const struct fuzz_part *fixed,
+                      size_t *ret_len);
 
 #endif

@@ -3,7 +3,8 @@
 #include "fuzz_archive.h"
 #include "fuzz_normaliser.h"
 
-static const struct fuzz_part fixed[] = { { "mimetype", "application/vnd.oasis.opendocument.spreadsheet" }, { NULL, NULL } };
+static const struct fuzz_part fixed[] = { { "mimetype", "application/vnd.oasis.opendocument.spreadsheet" },
+	                                  { NULL, NULL } };
 
 /* The text is content.xml. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -8,8 +8,9 @@
 
 static const struct fuzz_part fixed[] = {
 	{ "_rels/.rels", "<a><Relationship Id=\"a\" Type=\"/officeDocument\" Target=\"xl/workbook.xml\"/></a>" },
-	{ "xl/workbook.xml", "<workbook xmlns=\"" MAIN "\" xmlns:r=\"" RELATIONS "\"><sheets><sheet name=\"A\" r:id=\"s\"/></sheets>"
-	                     "</workbook>" },
+	{ "xl/workbook.xml",
+	  "<workbook xmlns=\"" MAIN "\" xmlns:r=\"" RELATIONS "\"><sheets><sheet name=\"A\" r:id=\"s\"/></sheets>"
+	  "</workbook>" },
 	{ "xl/_rels/workbook.xml.rels",
 	  "<a><Relationship Id=\"s\" Type=\"/worksheet\" Target=\"worksheets/sheet1.xml\"/>"
 	  "<Relationship Id=\"t\" Type=\"/sharedStrings\" Target=\"sharedStrings.xml\"/>"

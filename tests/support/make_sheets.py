@@ -161,6 +161,17 @@ def ods_cases():
                             row("Link", "Council", "Visited", "Overall Effectiveness"),
                             row("https://files.example.org/3", "Poole", "29/01/2018", "Good"), row(*HEAD), BURY,
                             row("Council", "Schools"), row("York", "63"), row("Hull", "98"), row("A note.")))
+    # Another table below a gap, under a heading for the council that nobody knows: its figures are not those of the first.
+    put("other-table", table("Sheet1", row("Council", "Appeals", "Rate"), row("Leeds", n("5"), n("1.5")), row("", repeat=1),
+                             row("York", "..", "low"), row("", repeat=2), row("Cases by area"),
+                             row("Area", "Cases closed", "Share"), row("Leeds", n("900"), n("77")), row("Bury", n("8"), n("9"))),
+        kind="send_tribunal", record="""    record {
+        council     = "Council"
+        appeals     = "Appeals"
+        appeal_rate = "Rate"
+        absent      = { "..", "low" }
+    }
+""")
     put("table-2", table("History", row(*HEAD), LEEDS, row(*HEAD), BURY), settings="    table     = 2\n")
     # Years merged over groups of columns above, the council's heading merged downwards.
     stacked = table("Table 2", row("Appeals by council"),

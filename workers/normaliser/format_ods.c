@@ -35,14 +35,14 @@ struct ods {
 
 	unsigned depth;
 	bool in_table, in_row, in_cell;
-	bool wanted;       /* this table is read */
+	bool wanted; /* this table is read */
 	unsigned cell_depth, mute;
-	uint64_t row;      /* of the row at hand */
-	uint64_t repeat;   /* it stands for so many */
+	uint64_t row;    /* of the row at hand */
+	uint64_t repeat; /* it stands for so many */
 	uint32_t column, columns, rows, spanned;
 	enum cw_cell_kind kind;
-	bool valued;       /* the cell's value is known without its paragraphs */
-	bool error;        /* it is an error, not a value */
+	bool valued; /* the cell's value is known without its paragraphs */
+	bool error;  /* it is an error, not a value */
 	unsigned paragraphs;
 	struct cw_buf text, href, value;
 };
@@ -115,7 +115,8 @@ static int take_value(struct ods *ods, const struct cw_xml_element *tag)
 		if (!number_of(raw, &number))
 			return 0;
 		ods->kind = CW_CELL_NUMBER;
-		raw = cw_str_eq(type, "percentage") ? cw_sheets_percentage(number, made) : cw_sheets_number(number, made);
+		raw =
+		    cw_str_eq(type, "percentage") ? cw_sheets_percentage(number, made) : cw_sheets_number(number, made);
 	} else if (cw_str_eq(type, "date")) {
 		raw = cw_part_attribute(tag, NS_OFFICE, "date-value");
 		if (!raw.len || !date_of(raw, made))
@@ -194,7 +195,8 @@ static int end_cell(struct ods *ods)
 		return 0;
 	if (ods->error || (ods->kind == CW_CELL_TEXT && cw_sheets_is_error(text)))
 		text.len = 0;
-	return cw_sheets_cell(ods->sheets, column, CW_MAX(ods->columns, ods->spanned), ods->rows, ods->kind, text, href);
+	return cw_sheets_cell(ods->sheets, column, CW_MAX(ods->columns, ods->spanned), ods->rows, ods->kind, text,
+	                      href);
 }
 
 /* Text of a cell is kept until it is just too long; if its column is needed the record will say so. */
@@ -257,8 +259,10 @@ static int start(void *arg, const struct cw_xml_element *tag)
 	if (ods->in_cell)
 		return start_in_cell(ods, tag);
 	if (!cw_ns_is(tag->space, NS_TABLE)) {
-		if (cw_ns_is(tag->space, NS_OFFICE) && ods->depth == TABLE_DEPTH - 1 && strcmp(tag->name, "spreadsheet") != 0) {
-			cw_record_fail(ods->record, CW_REASON_UNPARSABLE, "an OpenDocument %.40s, not a spreadsheet", tag->name);
+		if (cw_ns_is(tag->space, NS_OFFICE) && ods->depth == TABLE_DEPTH - 1 &&
+		    strcmp(tag->name, "spreadsheet") != 0) {
+			cw_record_fail(ods->record, CW_REASON_UNPARSABLE, "an OpenDocument %.40s, not a spreadsheet",
+			               tag->name);
 			return 1;
 		}
 		return 0;
@@ -373,11 +377,13 @@ static int open_content(struct ods *ods)
 	if (r < 0 || cw_record_failed(ods->record))
 		return r;
 	if (r == 0 && strncmp(mimetype, SPREADSHEET, strlen(SPREADSHEET)) != 0) {
-		cw_record_fail(ods->record, CW_REASON_UNPARSABLE, "it says it is %.80s, not an ODS spreadsheet", mimetype);
+		cw_record_fail(ods->record, CW_REASON_UNPARSABLE, "it says it is %.80s, not an ODS spreadsheet",
+		               mimetype);
 		return 0;
 	}
 	if (!cw_package_has(ods->package, "content.xml")) {
-		cw_record_fail(ods->record, CW_REASON_UNPARSABLE, "%s, not an ODS spreadsheet", cw_package_kind(ods->package));
+		cw_record_fail(ods->record, CW_REASON_UNPARSABLE, "%s, not an ODS spreadsheet",
+		               cw_package_kind(ods->package));
 		return 0;
 	}
 	r = cw_package_look(ods->package, "META-INF/manifest.xml", manifest, sizeof(manifest));

@@ -83,7 +83,7 @@ struct xlsx {
 	size_t n_relations, n_links, n_merges, at_merge;
 	struct relation {
 		char *id, *target; /* owned */
-	} *relations;
+	} * relations;
 	struct link *links;
 	struct merge *merges;
 
@@ -216,7 +216,8 @@ static int start_relation(void *arg, const struct cw_xml_element *tag)
 	if (xlsx->stage == ROOT || xlsx->stage == WORKBOOK_RELS) {
 		const char *from = xlsx->stage == ROOT ? "" : xlsx->workbook;
 		const char *slash = type.len ? memrchr(type.at, '/', type.len) : NULL;
-		struct cw_str kind = slash ? (struct cw_str){ slash + 1, type.len - (size_t)(slash + 1 - type.at) } : type;
+		struct cw_str kind =
+		    slash ? (struct cw_str){ slash + 1, type.len - (size_t)(slash + 1 - type.at) } : type;
 		char **where = NULL;
 
 		if (xlsx->stage == ROOT && cw_str_eq(kind, "officeDocument"))
@@ -303,7 +304,8 @@ static enum display display_of(const char *code)
 			if (!end)
 				return SHOWN_AS_IT_IS;
 			/* [h] is a time that passed; [Red] and [$-809] are colours and languages. */
-			clock = clock || (code[1] && strchr("hHmMsS", code[1]) && (code[2] == ']' || code[2] == code[1]));
+			clock =
+			    clock || (code[1] && strchr("hHmMsS", code[1]) && (code[2] == ']' || code[2] == code[1]));
 			code = end;
 			break;
 		}
@@ -330,7 +332,8 @@ static enum display display_of(const char *code)
 		case 'm':
 		case 'M':
 			/* Months alone ("mmm"); between hours and seconds they are minutes. */
-			date = date || (tolower((unsigned char)code[1]) == 'm' && tolower((unsigned char)code[2]) == 'm');
+			date =
+			    date || (tolower((unsigned char)code[1]) == 'm' && tolower((unsigned char)code[2]) == 'm');
 			break;
 		default:
 			break;
@@ -366,9 +369,9 @@ static int start_styles(void *arg, const struct cw_xml_element *tag)
 		r = set_text(cw_part_attribute(tag, NULL, "formatCode"), &xlsx->scratch);
 		if (r < 0)
 			return r;
-		formats[xlsx->n_formats++] = (struct number_format){
-			whole(cw_part_attribute(tag, NULL, "numFmtId"), 1u << 30), display_of(cw_buf_str(&xlsx->scratch))
-		};
+		formats[xlsx->n_formats++] =
+		    (struct number_format){ whole(cw_part_attribute(tag, NULL, "numFmtId"), 1u << 30),
+			                    display_of(cw_buf_str(&xlsx->scratch)) };
 	} else if (!strcmp(tag->name, "cellXfs")) {
 		xlsx->in_styles = true;
 	} else if (xlsx->in_styles && !strcmp(tag->name, "xf") && xlsx->n_styles < STYLES_MAX) {
@@ -403,8 +406,8 @@ static const struct cw_xml_handlers styles_handlers = { start_styles, end_styles
 
 static int shared_limit(struct xlsx *xlsx)
 {
-	cw_record_fail(xlsx->record, CW_REASON_TOO_LARGE, "over %u shared texts, or %u bytes of them", CW_SHARED_STRINGS_MAX,
-	               CW_SHARED_BYTES_MAX);
+	cw_record_fail(xlsx->record, CW_REASON_TOO_LARGE, "over %u shared texts, or %u bytes of them",
+	               CW_SHARED_STRINGS_MAX, CW_SHARED_BYTES_MAX);
 	return 1;
 }
 
@@ -507,8 +510,7 @@ static int start_ends(void *arg, const struct cw_xml_element *tag)
 		if (!merges)
 			return -ENOMEM;
 		xlsx->merges = merges;
-		merges[xlsx->n_merges++] =
-		    (struct merge){ row, column, last_row - row + 1, last_column - column + 1 };
+		merges[xlsx->n_merges++] = (struct merge){ row, column, last_row - row + 1, last_column - column + 1 };
 		return 0;
 	}
 	/* One without a relation leads elsewhere in the workbook. */
@@ -673,14 +675,15 @@ static int end_cell(struct xlsx *xlsx)
 			text = cw_str(made);
 			kind = CW_CELL_DATE;
 		}
-	} else if ((!xlsx->type[0] || !strcmp(xlsx->type, "n")) && cw_parse_double(trimmed, &number) == 0 && isfinite(number)) {
+	} else if ((!xlsx->type[0] || !strcmp(xlsx->type, "n")) && cw_parse_double(trimmed, &number) == 0 &&
+	           isfinite(number)) {
 		kind = number_cell(xlsx, number, made, &text);
 	}
 	if (kind == CW_CELL_TEXT && cw_sheets_is_error(text))
 		text.len = 0;
-	while (xlsx->at_merge < xlsx->n_merges && (xlsx->merges[xlsx->at_merge].row < xlsx->row ||
-	                                           (xlsx->merges[xlsx->at_merge].row == xlsx->row &&
-	                                            xlsx->merges[xlsx->at_merge].column < xlsx->column)))
+	while (xlsx->at_merge < xlsx->n_merges &&
+	       (xlsx->merges[xlsx->at_merge].row < xlsx->row ||
+	        (xlsx->merges[xlsx->at_merge].row == xlsx->row && xlsx->merges[xlsx->at_merge].column < xlsx->column)))
 		xlsx->at_merge++;
 	if (xlsx->at_merge < xlsx->n_merges && xlsx->merges[xlsx->at_merge].row == xlsx->row &&
 	    xlsx->merges[xlsx->at_merge].column == xlsx->column) {
@@ -785,7 +788,8 @@ static const struct cw_xml_handlers rows_handlers = { start_rows, end_rows, text
 /* Opens what comes next. 0; xlsx->part stays NULL when there is nothing to read at this stage. */
 static int open_stage(struct xlsx *xlsx)
 {
-	const struct worksheet *sheet = xlsx->at_worksheet < xlsx->n_worksheets ? &xlsx->worksheets[xlsx->at_worksheet] : NULL;
+	const struct worksheet *sheet =
+	    xlsx->at_worksheet < xlsx->n_worksheets ? &xlsx->worksheets[xlsx->at_worksheet] : NULL;
 	CW_CLEANUP(cw_freep) char *path = NULL;
 	int r;
 
@@ -868,7 +872,8 @@ static int next_stage(struct xlsx *xlsx)
 		return 0;
 	}
 	xlsx->at_worksheet++;
-	xlsx->stage = xlsx->at_worksheet < xlsx->n_worksheets && !cw_sheets_enough(xlsx->sheets) ? SHEET_RELS : FINISHED;
+	xlsx->stage =
+	    xlsx->at_worksheet < xlsx->n_worksheets && !cw_sheets_enough(xlsx->sheets) ? SHEET_RELS : FINISHED;
 	return r;
 }
 

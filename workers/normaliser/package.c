@@ -163,13 +163,13 @@ static int open_entry(struct cw_package *package, const char *name, bool optiona
 	if (at == -1 && optional)
 		return 0;
 	if (at < 0) {
-		cw_record_fail(package->record, CW_REASON_UNPARSABLE, at == -1 ? "there is no %s in it" : "there are two %s in it",
-		               name);
+		cw_record_fail(package->record, CW_REASON_UNPARSABLE,
+		               at == -1 ? "there is no %s in it" : "there are two %s in it", name);
 		return 0;
 	}
 	zip_stat_init(&stat);
-	if (zip_stat_index(package->zip, (zip_uint64_t)at, 0, &stat) == 0 && (stat.valid & ZIP_STAT_ENCRYPTION_METHOD) &&
-	    stat.encryption_method != ZIP_EM_NONE) {
+	if (zip_stat_index(package->zip, (zip_uint64_t)at, 0, &stat) == 0 &&
+	    (stat.valid & ZIP_STAT_ENCRYPTION_METHOD) && stat.encryption_method != ZIP_EM_NONE) {
 		cw_record_fail(package->record, CW_REASON_UNPARSABLE, "it is encrypted with a password");
 		return 0;
 	}
@@ -179,7 +179,8 @@ static int open_entry(struct cw_package *package, const char *name, bool optiona
 
 		if (zip_error_code_zip(error) == ZIP_ER_MEMORY)
 			return -ENOMEM;
-		cw_record_fail(package->record, CW_REASON_UNPARSABLE, "cannot unpack %s: %s", name, zip_error_strerror(error));
+		cw_record_fail(package->record, CW_REASON_UNPARSABLE, "cannot unpack %s: %s", name,
+		               zip_error_strerror(error));
 	}
 	return 0;
 }
@@ -194,14 +195,16 @@ static int unpack(struct cw_package *package, const char *name, zip_file_t *file
 
 		if (zip_error_code_zip(error) == ZIP_ER_MEMORY)
 			return -ENOMEM;
-		cw_record_fail(package->record, CW_REASON_UNPARSABLE, "cannot unpack %s: %s", name, zip_error_strerror(error));
+		cw_record_fail(package->record, CW_REASON_UNPARSABLE, "cannot unpack %s: %s", name,
+		               zip_error_strerror(error));
 		return 0;
 	}
 	package->unpacked += (uint64_t)n;
 	if (package->unpacked > CW_UNPACKED_MAX ||
 	    (package->unpacked > CW_UNPACKED_FREE && package->unpacked / CW_UNPACKED_RATIO > package->packed)) {
 		cw_record_fail(package->record, CW_REASON_TOO_LARGE, "it unpacks to over %llu bytes, from %llu",
-		               (unsigned long long)(package->unpacked - (uint64_t)n), (unsigned long long)package->packed);
+		               (unsigned long long)(package->unpacked - (uint64_t)n),
+		               (unsigned long long)package->packed);
 		return 0;
 	}
 	return (int)n;

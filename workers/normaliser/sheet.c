@@ -37,7 +37,7 @@ struct row {
 
 struct span {
 	uint32_t column, columns;
-	uint64_t last; /* row */
+	uint64_t last;            /* row */
 	struct cw_str text, href; /* one block, owned through text.at */
 	enum cw_cell_kind kind;
 };
@@ -75,12 +75,15 @@ struct cw_sheets {
 
 	enum state state;
 	unsigned tried, tables;
-	bool wanted;          /* this table is one that the feed wants */
+	bool wanted; /* this table is one that the feed wants */
 	char sheet_name[4 * CW_NAME_MAX];
-	size_t n_groups;      /* of columns: each makes a row of the record; 1 when the feed does not ask for them */
+	size_t n_groups; /* of columns: each makes a row of the record; 1 when the feed does not ask for them */
 	char *groups[GROUPS_MAX]; /* owned; their headings */
-	size_t n_placed;      /* columns in use of one group */
-	uint32_t *places;     /* owned; of each group, by slot */
+	size_t n_placed;          /* columns in use of one group */
+	uint32_t *places;         /* owned; of each group, by slot */
+	uint64_t last;            /* row that held something; a later one than the next has a gap above it */
+	bool *numbers;            /* owned; by slot: its column has held a number or date, in this table */
+	bool *is_council;         /* owned; by slot */
 	struct row above[CW_HEADING_ROWS_MAX]; /* the last rows, the newest first; [0] is the one at hand */
 	struct row held[HELD_ROWS];
 	size_t n_held, held_bytes;
@@ -243,7 +246,8 @@ static int find_councils(struct cw_sheets *sheets)
 	for (size_t i = 0; i < cw_record_slots(sheets->record) && r == 0; i++) {
 		const char *name = cw_record_slot_name(sheets->record, i);
 
-		if (!is_council(sheets->feed, name))
+		sheets->is_council[i] = is_council(sheets->feed, name);
+		if (!sheets->is_council[i])
 			continue;
 		for (size_t k = 0; name && r == 0; k++) {
 			r = add_council(sheets, name);
@@ -272,7 +276,9 @@ int cw_sheets_new(struct cw_record *record, struct cw_sheets **ret)
 		row_init(&sheets->held[i]);
 	sheets->places = calloc(GROUPS_MAX * n + 1, sizeof(*sheets->places));
 	sheets->cells = calloc(n + 1, sizeof(*sheets->cells));
-	if (!sheets->places || !sheets->cells || find_councils(sheets) < 0) {
+	sheets->numbers = calloc(n + 1, sizeof(*sheets->numbers));
+	sheets->is_council = calloc(n + 1, sizeof(*sheets->is_council));
+	if (!sheets->places || !sheets->cells || !sheets->numbers || !sheets->is_council || find_councils(sheets) < 0) {
 		cw_sheets_free(sheets);
 		return -ENOMEM;
 	}
@@ -317,6 +323,8 @@ void cw_sheets_free(struct cw_sheets *sheets)
 	drop_groups(sheets);
 	free(sheets->places);
 	free(sheets->cells);
+	free(sheets->numbers);
+	free(sheets->is_council);
 	free(sheets->texts);
 	cw_buf_clear(&sheets->names);
 	cw_buf_clear(&sheets->fold);
@@ -386,8 +394,8 @@ static int hand_on_group(struct cw_sheets *sheets, const struct row *row, size_t
 		if (place == IN_SHEET_NAME || place == IN_GROUP_NAME)
 			cell->text = cw_str(place == IN_SHEET_NAME ? sheets->sheet_name : sheets->groups[group]);
 		else if (run)
-			*cell = (struct cw_cell){ run_text(row, run), run_href(row, run), NULL,
-				                  run->kind == CW_CELL_DATE };
+			*cell =
+			    (struct cw_cell){ run_text(row, run), run_href(row, run), NULL, run->kind == CW_CELL_DATE };
 	}
 	return cw_record_row(sheets->record, row->number, sheets->cells);
 }
@@ -397,7 +405,8 @@ static int hand_on(struct cw_sheets *sheets, const struct row *row)
 	int r = 0;
 
 	if (row->too_long)
-		return cw_record_bad_row(sheets->record, row->number, cw_str(""), "the row is over %u bytes long", CW_ROW_MAX);
+		return cw_record_bad_row(sheets->record, row->number, cw_str(""), "the row is over %u bytes long",
+		                         CW_ROW_MAX);
 	for (size_t i = 0; i < sheets->n_groups && r == 0 && !cw_record_failed(sheets->record); i++)
 		r = hand_on_group(sheets, row, i);
 	return r;
@@ -599,8 +608,8 @@ static int try_groups(struct cw_sheets *sheets, uint32_t columns)
 		for (uint32_t c = 0; c < columns; c++) {
 			const struct run *run = run_at(lowest, c);
 
-			texts[VIRTUAL + c] = run && (!groups[c] || groups[c] == groups[first]) ? run_text(lowest, run)
-			                                                                       : cw_str("");
+			texts[VIRTUAL + c] =
+			    run && (!groups[c] || groups[c] == groups[first]) ? run_text(lowest, run) : cw_str("");
 		}
 		texts[0] = sheets->texts[0];
 		texts[1] = cw_str(GROUP_NAME);
@@ -609,7 +618,8 @@ static int try_groups(struct cw_sheets *sheets, uint32_t columns)
 			return r;
 		if (!r)
 			continue;
-		sheets->groups[sheets->n_groups] = strndup(sheets->texts[VIRTUAL + first].at, sheets->texts[VIRTUAL + first].len);
+		sheets->groups[sheets->n_groups] =
+		    strndup(sheets->texts[VIRTUAL + first].at, sheets->texts[VIRTUAL + first].len);
 		if (!sheets->groups[sheets->n_groups++])
 			return -ENOMEM;
 	}
@@ -670,6 +680,8 @@ static int names_council(struct cw_sheets *sheets, const struct row *row)
 
 static int headings_found(struct cw_sheets *sheets)
 {
+	sheets->last = sheets->above[0].number;
+	memset(sheets->numbers, 0, cw_record_slots(sheets->record) * sizeof(*sheets->numbers));
 	sheets->headed = true;
 	sheets->tables++;
 	sheets->state = READING;
@@ -714,6 +726,76 @@ static int hold(struct cw_sheets *sheets, const struct row *row)
 	return r;
 }
 
+/* What stands in the column of a slot, in the first group that has it there. */
+static const struct run *slot_run(const struct cw_sheets *sheets, const struct row *row, size_t slot)
+{
+	size_t n = cw_record_slots(sheets->record);
+
+	for (size_t i = 0; i < sheets->n_groups; i++) {
+		uint32_t place = sheets->places[i * n + slot];
+		const struct run *run = place < CW_COLUMNS_MAX ? run_at(row, place) : NULL;
+
+		if (run)
+			return run;
+	}
+	return NULL;
+}
+
+static bool has_word(struct cw_str text)
+{
+	unsigned letters = 0;
+
+	for (size_t i = 0; i < text.len && letters < 3; i++)
+		letters = isalpha((unsigned char)text.at[i]) ? letters + 1 : 0;
+	return letters == 3;
+}
+
+/* Below a gap or a title: nothing but words, one of them in a column that has held numbers, and nobody's name in the council's. That is the
+ * top of another table, whose columns are not these, though it calls the council's by another name. */
+static bool other_table(const struct cw_sheets *sheets, const struct row *row)
+{
+	const struct cw_councils *councils = cw_record_config(sheets->record)->councils;
+	struct cw_str texts[8];
+	size_t n = 0;
+	bool word = false;
+
+	if (row->number <= sheets->last + 1)
+		return false;
+	for (size_t i = 0; i < cw_record_slots(sheets->record); i++) {
+		const struct run *run = slot_run(sheets, row, i);
+
+		if (!run)
+			continue;
+		if (run->kind != CW_CELL_TEXT)
+			return false;
+		word = word || (sheets->numbers[i] && has_word(run_text(row, run)));
+		if (sheets->is_council[i] && n < CW_ARRAY_LEN(texts))
+			texts[n++] = cw_str_trim(run_text(row, run));
+	}
+	if (word && n) {
+		struct cw_wall fetched = cw_record_info(sheets->record)->fetched_at;
+		const struct cw_council *council;
+		struct cw_buf why;
+		int r;
+
+		cw_buf_init(&why, CW_FIELD_MAX);
+		r = cw_council_resolve(councils, texts, n,
+		                       cw_wall_day(cw_wall_known(fetched) ? fetched : cw_wall_now()), &council, &why);
+		cw_buf_clear(&why);
+		return r == CW_COUNCIL_UNKNOWN;
+	}
+	return false;
+}
+
+static void note_numbers(struct cw_sheets *sheets, const struct row *row)
+{
+	for (size_t i = 0; i < cw_record_slots(sheets->record); i++) {
+		const struct run *run = sheets->numbers[i] || sheets->is_council[i] ? NULL : slot_run(sheets, row, i);
+
+		sheets->numbers[i] = sheets->numbers[i] || (run && run->kind != CW_CELL_TEXT);
+	}
+}
+
 /* A row below headings. */
 static int below(struct cw_sheets *sheets, uint64_t repeat)
 {
@@ -736,6 +818,15 @@ static int below(struct cw_sheets *sheets, uint64_t repeat)
 		return leave_out(sheets, CW_REASON_IGNORED, repeat);
 	if (repeat == 1 && sheets->n_placed > 1 && is_line(sheets, row))
 		return hold(sheets, row);
+	if (other_table(sheets, row)) {
+		r = leave_out_held(sheets);
+		if (r == 0 && !cw_record_failed(sheets->record))
+			r = hand_on(sheets, row); /* as a row whose council nobody knows: a person may look */
+		sheets->state = ELSEWHERE;
+		return r;
+	}
+	note_numbers(sheets, row);
+	sheets->last = row->number + repeat - 1;
 	r = hand_on_held(sheets);
 	if (r == 0 && !cw_record_failed(sheets->record))
 		r = hand_on(sheets, row);
@@ -764,7 +855,8 @@ static int span_add(struct cw_sheets *sheets, uint32_t column, uint32_t columns,
 	char *copy;
 
 	if (sheets->n_spans == SPANS_MAX || sheets->span_bytes + text.len + href.len > SPAN_BYTES) {
-		cw_record_fail(sheets->record, CW_REASON_TOO_LARGE, "over %u cells merged over rows at once", SPANS_MAX);
+		cw_record_fail(sheets->record, CW_REASON_TOO_LARGE, "over %u cells merged over rows at once",
+		               SPANS_MAX);
 		return 0;
 	}
 	if (!sheets->spans) {
@@ -885,8 +977,9 @@ void cw_sheets_finish(struct cw_sheets *sheets)
 	if (sheets->matched)
 		cw_record_no_headings(sheets->record);
 	else if (sheets->feed->sheet && sheets->n_names)
-		cw_record_fail(sheets->record, CW_REASON_MISSING_COLUMN, "no sheet \"%.100s\"; there are %s%s", sheets->feed->sheet,
-		               cw_buf_str(&sheets->names), sheets->n_names > NAMES_SHOWN ? " and others" : "");
+		cw_record_fail(sheets->record, CW_REASON_MISSING_COLUMN, "no sheet \"%.100s\"; there are %s%s",
+		               sheets->feed->sheet, cw_buf_str(&sheets->names),
+		               sheets->n_names > NAMES_SHOWN ? " and others" : "");
 	else
 		cw_record_fail(sheets->record, CW_REASON_NO_ROWS, "no sheet in it");
 }
@@ -912,15 +1005,15 @@ struct cw_str cw_sheets_date(int32_t day, unsigned seconds, char *ret)
 {
 	cw_day_format(day, ret);
 	if (seconds)
-		snprintf(ret + strlen(ret), 16, "T%02u:%02u:%02uZ", seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+		snprintf(ret + strlen(ret), 16, "T%02u:%02u:%02uZ", seconds / 3600 % 24, seconds / 60 % 60,
+		         seconds % 60);
 	return cw_str(ret);
 }
 
 bool cw_sheets_is_error(struct cw_str text)
 {
-	static const char *const errors[] = { "#N/A",   "#REF!",  "#DIV/0!", "#VALUE!",         "#NAME?",
-		                              "#NUM!",  "#NULL!", "#SPILL!", "#GETTING_DATA",   "#CALC!",
-		                              "Err:502", "Err:508" };
+	static const char *const errors[] = { "#N/A",   "#REF!",   "#DIV/0!",       "#VALUE!", "#NAME?",  "#NUM!",
+		                              "#NULL!", "#SPILL!", "#GETTING_DATA", "#CALC!",  "Err:502", "Err:508" };
 
 	for (size_t i = 0; i < CW_ARRAY_LEN(errors); i++)
 		if (cw_str_eq(text, errors[i]))

@@ -13,6 +13,8 @@
  *    makes a row of its own. Two columns are not in the sheet: "Sheet name", and "Column group", the heading of the group.
  *  - Tables: a later row that names the council's column is the headings of another table in the sheet. When the record finds
  *    all it needs in it, that table is read on by its headings; when not, its rows are left out and counted.
+ *    So is what stands below a gap and words alone in columns that held numbers, when they name no council: the headings of a
+ *    table that has another name for the column.
  *  - Rows with no more than one of the record's columns filled, right above such headings or at the end of the sheet, are
  *    titles and notes: left out and counted. Rows without anything in them are not counted, of which a sheet has a million.
  */
