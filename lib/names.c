@@ -899,11 +899,9 @@ static bool with_council(struct cw_finder *f, struct cw_mention *m, bool verb, b
 }
 
 /* Does the name stand by itself in its clause, as who does something or has it done? */
-static bool stands_alone(const struct cw_finder *f, const struct cw_mention *m)
+static bool stands_alone(const struct cw_mention *m)
 {
-	bool before = !goes_on(f, m->first) || (f->marks[m->first] & MARK_BARE_BEFORE);
-
-	return before && m->ends;
+	return m->starts && m->ends;
 }
 
 /* Is there a cue in its clause; or, when the name is all of its clause, in the next: "Leeds: children's services …"? */
@@ -955,7 +953,10 @@ static void judge_short(struct cw_finder *f, struct cw_mention *m, const struct 
 		return;
 	}
 	if (cue_before) {
-		bool plural = is_word(f, first - 2, f->names->w_councils) && of_county(f, m);
+		bool plural = of_county(f, m) && first >= 2 &&
+		              (is_word(f, first - 2, f->names->w_councils) ||
+		               is_word(f, first - 2, f->names->w_councillors) ||
+		               is_word(f, first - 2, f->names->w_leaders));
 
 		settle(m, plural ? CW_MENTION_MAYBE : CW_MENTION_SURE, true,
 		       plural ? "councils, more than one, are spoken of" : NULL);
@@ -967,7 +968,7 @@ static void judge_short(struct cw_finder *f, struct cw_mention *m, const struct 
 	}
 	m->near = true;
 	m->ordinary = name->ordinary || f->words[first].flags & WORD_TITLE;
-	if (stands_alone(f, m) && !m->ordinary)
+	if (stands_alone(m) && !m->ordinary)
 		settle(m, CW_MENTION_SURE, true, NULL);
 	else
 		settle(m, CW_MENTION_MAYBE, true, "nothing next to the name says that it is the council");
@@ -983,6 +984,7 @@ static int add_mention(struct cw_finder *f, const struct found *found, struct cw
 	if (grow(&ret->at, &ret->cap, ret->n, sizeof(m)) < 0)
 		return -ENOMEM;
 	m.group = (uint32_t)ret->n;
+	m.starts = !goes_on(f, m.first) || f->marks[m.first] & (MARK_BARE_BEFORE | MARK_BEFORE_ENDS);
 	m.ends = m.name_end == f->n || !goes_on(f, m.name_end) || f->marks[m.name_end] & MARK_BARE_AFTER;
 	meaning = meaning_on(f, name, &why);
 	if (meaning) {
@@ -1011,7 +1013,9 @@ static int add_mention(struct cw_finder *f, const struct found *found, struct cw
 			m.end++;
 	} else if (meaning->manner == MANNER_SHORT) {
 		judge_short(f, &m, name);
-	} else if (f->marks[m.first] & MARK_PAST) {
+	} else if (f->marks[m.first] & MARK_PAST ||
+	           (is_word(f, m.end - 1, f->names->w_council) && !(f->words[m.end - 1].flags & WORD_CAPITAL) &&
+	            housing(f, m.end))) {
 		settle(&m, CW_MENTION_PLACE, false, NULL);
 	} else {
 		settle(&m, CW_MENTION_SURE, true, NULL);

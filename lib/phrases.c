@@ -738,19 +738,21 @@ static int give_fixed(struct cw_reader *reader, const struct rule *rule, const s
 	return r;
 }
 
-/* "… issued to Bradford restaurant": a place, whose name the match takes for the council's, goes on after the match. */
-static bool ends_with_place(const struct cw_reader *reader, const struct hit *hit)
+/* "… issued to Bradford restaurant", "Dentist in Bradford issued with …": a place, whose name the match takes for the council's,
+ * goes on after the match or belongs to something before it. */
+static bool is_place(const struct cw_reader *reader, const struct hit *hit)
 {
 	const struct item *item = &reader->items[hit->council];
-	const struct cw_mention *m = &reader->mentions.at[item->mention],
-	                        *end = reader->mentions.at + reader->mentions.n;
-	const struct cw_mention *last = m;
+	const struct cw_mention *m = &reader->mentions.at[item->mention];
+	const struct cw_mention *end = reader->mentions.at + reader->mentions.n, *last = m;
 
-	if (item->kind != ITEM_NAME || hit->council + 1 != hit->end)
+	if (item->kind != ITEM_NAME)
 		return false;
+	if (hit->council == hit->start && !m->starts)
+		return true;
 	while (last + 1 < end && last[1].group == m->group)
 		last++;
-	return !last->ends;
+	return hit->council + 1 == hit->end && !last->ends;
 }
 
 /* "Council leader resigns over Sandwell row": what happened did so at a council, and a place is named that has one. */
@@ -781,7 +783,7 @@ static int take_match(struct cw_reader *reader, uint32_t index, const struct hit
 	if (reader->n_fixed)
 		return give_fixed(reader, rule, hit);
 	if (hit->council != NONE)
-		return ends_with_place(reader, hit) ? 0 : give(reader, rule, hit, hit->council);
+		return is_place(reader, hit) ? 0 : give(reader, rule, hit, hit->council);
 	if (found_there(reader, rule, hit))
 		return 0;
 	whose = named_in(reader, around(reader, hit, WORD_CLAUSE), &item);

@@ -42,6 +42,7 @@ struct cw_mention {
 	uint32_t group;                /* names joined in a list share one */
 	bool other_council;            /* OTHER: it is a council, but none of ours */
 	bool open;                     /* PLACE, MAYBE: nothing speaks against the council */
+	bool starts;              /* it is no "in Leeds" of something else's */
 	bool ends;                     /* no word goes on from the name but "is" and the like */
 	bool ordinary;                 /* near alone does not make it sure */
 	bool near;                     /* MAYBE only for a cue in the same clause */
