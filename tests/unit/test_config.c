@@ -275,6 +275,33 @@ static const struct mistake_case mistake_cases[] = {
 	  "feeds.d/a.conf:4: path \"a/../@b\" goes up after going down\n"
 	  "feeds.d/a.conf:4: path \"a/\" ends with a slash\n"
 	  "feeds.d/a.conf:5: path \"a[@b=c\" has a [ without a ]\n" },
+	{ "steps", "",
+	  RECORDED("url = \"https://example.org/\"\nstep \"a\" { }\nstep \"a\" { rel = x link = c }\n"
+	           "step \"b b\" { format = csv rel = x }\nstep \"c\" { format = evidence link = l }\n"
+	           "step \"d\" { link_class = x max_links = 0 intervall = 5s }"),
+	  "feeds.d/a.conf:8: step \"a\" would follow every link; add link_contains, link_class, rel or text_contains\n"
+	  "feeds.d/a.conf:9: feed \"f\" has a second step \"a\"; rename one\n"
+	  "feeds.d/a.conf:9: link names columns; in format html every <a> is a link: remove it or set format\n"
+	  "feeds.d/a.conf:10: step \"b b\" is not a good name; use up to 63 letters, digits, '-', '_' and '.'\n"
+	  "feeds.d/a.conf:10: rel is for format html; remove it or correct format\n"
+	  "feeds.d/a.conf:10: step \"b b\" does not say where its links are; add link = \"column\"\n"
+	  "feeds.d/a.conf:11: documents of format evidence hold no links\n"
+	  "feeds.d/a.conf:12: unknown key 'intervall' in step \"d\" of feed \"f\"; did you mean 'interval'?\n"
+	  "feeds.d/a.conf:12: max_links is 0; the minimum is 1\n" },
+	{ "steps from nowhere, format html for a feed", "",
+	  "feed \"f\" {\npublisher = p tier = A format = html kind = area_send\nstep \"a\" { rel = x }\n" RECORD "\n"
+	  "expect { step = b input = x gives = {} }\n}\n",
+	  "feeds.d/a.conf:2: format html is for steps; for a table in a page use html-table\n"
+	  "feeds.d/a.conf:3: feed \"f\" has steps and no url to start from\n"
+	  "feeds.d/a.conf:5: expect names step \"b\", which feed \"f\" does not have\n" },
+	{ "pages", "",
+	  RECORDED("url = \"https://example.org/\"\npages { parameter = \"a&b\" rel = next until = full by = 0 }\npages { }"),
+	  "feeds.d/a.conf:8: by is 0; the minimum is 1\n"
+	  "feeds.d/a.conf:8: until can only be \"empty\"\n"
+	  "feeds.d/a.conf:8: pages need one of parameter, rel and next_at: how the next page is found\n"
+	  "feeds.d/a.conf:8: 'a&b' is not the name of a parameter\n"
+	  "feeds.d/a.conf:8: rel is for a step of format html that reads the feed's url\n"
+	  "feeds.d/a.conf:9: feed \"f\" has second pages, the first are on line 8; join them\n" },
 	{ "step of an API", "",
 	  RECORDED("url = \"https://example.org/\"\nstep \"a\" { format = json rows_at = r link = l\n"
 	           "link_prefix = \"https://example.org/api/\" }\nstep \"b\" { format = xml link = \"a//b\" }\n"

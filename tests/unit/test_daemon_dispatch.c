@@ -27,6 +27,9 @@ struct world {
 	enum cw_reason outcomes[32];
 	char why[64];
 	pid_t bad_pid;
+	unsigned n_links; /* that the daemon was given */
+	int links_answer;
+	char last_link[64];
 	struct cw_sock *socks[16]; /* of the scripted peers */
 	unsigned n_socks;
 };
@@ -77,7 +80,21 @@ static bool on_bad(void *arg, enum cw_role role, pid_t pid, const char *why)
 	return world->supervised;
 }
 
+static int on_links(void *arg, const struct cw_inbox_document *document, const struct cw_doc_link *links, size_t n,
+                    struct cw_error *err)
+{
+	struct world *world = arg;
+
+	assert_int_equal(document->state, CW_INBOX_QUEUED);
+	if (world->links_answer)
+		return cw_error_set(err, world->links_answer, "no such step");
+	world->n_links += (unsigned)n;
+	snprintf(world->last_link, sizeof(world->last_link), "%.*s", (int)links[n - 1].url.len, links[n - 1].url.at);
+	return 0;
+}
+
 static const struct cw_dispatch_ops ops = {
+	.links = on_links,
 	.committed = on_committed, .ready = on_ready, .heard = on_heard, .worked = on_worked, .bad = on_bad
 };
 
@@ -317,6 +334,111 @@ static enum cw_inbox_state state_of(struct world *world, uint64_t id, uint32_t *
 		*ret_deaths = document.deaths;
 	cw_inbox_document_clear(&document);
 	return state;
+}
+
+static void say_links(struct cw_sock *sock, uint64_t document, uint32_t attempt, uint32_t sequence, uint32_t count,
+                      const char *url)
+{
+	struct cw_doc_link link = { cw_str("next"), cw_str(url), cw_str("words") };
+	struct cw_buf buf;
+
+	cw_buf_init(&buf, 65536);
+	cw_doc_link_put(&buf, &link);
+	say(sock, (struct cw_message){ .kind = CW_MSG_LINKS, .document = document, .attempt = attempt, .sequence = sequence,
+	                               .count = count, .payload = { buf.data, buf.len } });
+	cw_buf_clear(&buf);
+}
+
+/* Links are taken of the document that a normaliser has, from nobody else, and acknowledged when they are durable. */
+static void test_links(void **state)
+{
+	struct world *world = *state;
+	struct cw_sock *a = assessor(world, 10), *n = normaliser(world, 11, 1), *other;
+	uint64_t id = store_text(world, "a page");
+	struct cw_message message;
+	uint32_t attempt;
+
+	hear(world, a, CW_MSG_ANNOUNCE);
+	attempt = take(world, n, id, "a page");
+	other = normaliser(world, 12, 1);
+	/* Not its document, not its attempt: passed over, as what crossed with a DROP would be. */
+	say_links(other, id, attempt, 0, 1, "https://h/stranger");
+	say_links(n, id, attempt + 1, 0, 1, "https://h/late");
+	say_links(n, id + 7, attempt, 0, 1, "https://h/nothing");
+	hear_nothing(world, n);
+	assert_int_equal(world->n_links, 0);
+	assert_int_equal(world->n_bad, 0);
+	say_links(n, id, attempt, 0, 1, "https://h/one");
+	message = hear(world, n, CW_MSG_LINKS_ACK);
+	assert_int_equal(message.document, id);
+	assert_int_equal(message.attempt, attempt);
+	assert_int_equal(message.number, 1);
+	say_links(n, id, attempt, 1, 1, "https://h/two");
+	hear(world, n, CW_MSG_LINKS_ACK);
+	assert_int_equal(world->n_links, 2);
+	assert_string_equal(world->last_link, "https://h/two");
+	/* Workers that have another configuration: the document goes out again, and nobody is to blame. */
+	world->links_answer = -EAGAIN;
+	say_links(n, id, attempt, 2, 1, "https://h/three");
+	message = hear(world, n, CW_MSG_DROP);
+	assert_int_equal(message.document, id);
+	assert_int_equal(world->n_bad, 0);
+	world->links_answer = 0;
+	hear(world, a, CW_MSG_ANNOUNCE);
+	attempt = take(world, other, id, "a page");
+	say_links(other, id, attempt, 0, 1, "https://h/again");
+	hear(world, other, CW_MSG_LINKS_ACK);
+	sent(other, id, attempt);
+	commit(a, id, CW_REASON_NONE);
+	wait_committed(world, 1);
+	/* Late ones of a document that is done. */
+	say_links(other, id, attempt, 1, 1, "https://h/late");
+	hear_nothing(world, other);
+	assert_int_equal(world->n_links, 3);
+}
+
+/* What no normaliser of ours sends costs it its life, and nothing of it is taken. */
+static void test_bad_links(void **state)
+{
+	static const struct {
+		uint32_t sequence, count;
+		const char *url;
+		int answer;
+	} cases[] = {
+		{ 1, 1, "https://h/", 0 },      /* out of order */
+		{ 0, 0, "https://h/", 0 },      /* none */
+		{ 0, 2, "https://h/", 0 },      /* fewer than it says */
+		{ 0, 5000, "https://h/", 0 },   /* more than a batch holds */
+		{ 0, 1, "file:///etc/passwd", 0 },
+		{ 0, 1, "https://h/a b", 0 },
+		{ 0, 1, "https://h/", -EPERM }, /* the configuration does not lead there */
+	};
+	struct world *world = *state;
+	struct cw_sock *a = assessor(world, 10);
+
+	hear_nothing(world, a);
+	for (size_t i = 0; i < CW_ARRAY_LEN(cases); i++) {
+		pid_t pid = (pid_t)(20 + i);
+		struct cw_sock *n = normaliser(world, pid, 1);
+		uint64_t id = store_text(world, "a page");
+		uint32_t attempt;
+
+		hear(world, a, CW_MSG_ANNOUNCE);
+		attempt = take(world, n, id, "a page");
+		world->links_answer = cases[i].answer;
+		world->n_links = 0;
+		say_links(n, id, attempt, cases[i].sequence, cases[i].count, cases[i].url);
+		for (int k = 0; world->n_bad <= i && k < 500; k++)
+			spin(world, 2);
+		assert_int_equal(world->n_bad, i + 1);
+		assert_int_equal(world->bad_pid, pid);
+		assert_int_equal(world->n_links, 0);
+		cw_dispatch_died(world->dispatch, CW_ROLE_NORMALISER, pid, false);
+		hear(world, a, CW_MSG_ANNOUNCE);
+		commit(a, id, CW_REASON_NONE);
+		wait_committed(world, (unsigned)i + 1);
+		hang_up(world, n);
+	}
 }
 
 static void test_path(void **state)
@@ -889,6 +1011,8 @@ int main(void)
 		WORLD(test_spread),
 		WORLD(test_requeued),
 		WORLD(test_nonsense),
+		WORLD(test_links),
+		WORLD(test_bad_links),
 		WORLD(test_credit_flood),
 		WORLD(test_unsupervised),
 		WORLD(test_silence),

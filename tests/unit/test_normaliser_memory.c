@@ -93,6 +93,9 @@ static const struct memory_case cases[] = {
 	  "showAs='Kent County Council'/><proprietary><cite>[2020] X 1</cite><party role='Defendant'>Leeds City "
 	  "Council</party></proprietary></meta><header><party refersTo='#a' "
 	  "as='#claimant'/></header></judgment></akomaNtoso>" },
+	{ "html", "<base href='/b/'><link rel=next href='?p=2'><a class='x y' href='c d'>The  report, 3 May 2012</a><a href=/other>no</a>"
+	          "<a class=x href='https://elsewhere.example/'>report</a><a class=x href='c d'>report</a><area class=x href=e alt=report>" },
+	{ "json-links", "{\"r\":[{\"u\":\"/a\",\"t\":\"report\"},{\"u\":\"javascript:x\",\"t\":\"report\"}],\"n\":{\"u\":\"/p\"}}" },
 	{ "ndjson", "{\"code\":380,\"Grade\":\"good\"}\n{\"code\":[]}\nx\n" },
 	{ "evidence", "{\"kind\":\"signal\",\"council_id\":\"E08000032\",\"title\":\"a  "
 	              "b\",\"url\":\"https://example.org/\",\"values\":{\"signal\":\"apa_open\",\"status\":\"open\"}}\n"
@@ -104,6 +107,16 @@ static struct cw_config *config_of(const struct memory_case *c)
 	if (!strcmp(c->format, "evidence"))
 		return support_config_feeds(
 		    "feed \"test\" {\npublisher = \"P\"\ntier = \"B\"\nformat = \"evidence\"\n}\n");
+	if (!strcmp(c->format, "html"))
+		return support_config_feeds(
+		    "feed \"test\" {\nurl = \"https://example.org/\"\npublisher = \"P\"\ntier = \"B\"\nformat = \"csv\"\nkind = \"ilacs\"\n"
+		    "pages { rel = \"next\" }\nstep \"test\" { link_class = \"x\" text_contains = \"report\" }\n"
+		    "record {\ncouncil = \"c\"\noverall_effectiveness = \"g\"\n}\n}\n");
+	if (!strcmp(c->format, "json-links"))
+		return support_config_feeds(
+		    "feed \"test\" {\nurl = \"https://example.org/\"\npublisher = \"P\"\ntier = \"B\"\nformat = \"csv\"\nkind = \"ilacs\"\n"
+		    "pages { next_at = \"n.u\" }\nstep \"test\" { format = \"json\" rows_at = \"r\" link = \"u\" text = \"t\" }\n"
+		    "record {\ncouncil = \"c\"\noverall_effectiveness = \"g\"\n}\n}\n");
 	if (!strcmp(c->format, "json-lists"))
 		return support_config("json", "",
 		                      "council = \"a[].code\"\ntitle = \"t[]\"\noverall_effectiveness = \"grade\"\n");
@@ -141,19 +154,30 @@ static int take_evidence(void *arg, const struct cw_evidence *evidence)
 	return 0;
 }
 
-/* 0 or -errno; *ret_n counts the evidence. */
+static int take_link(void *arg, const struct cw_doc_link *link)
+{
+	(void)link;
+	++*(unsigned *)arg;
+	return 0;
+}
+
+/* 0 or -errno; *ret_n counts the evidence, or the links of a step. */
 static int read_document(const struct cw_config *config, const char *text, unsigned *ret_n,
                          struct cw_document_tally *ret)
 {
-	const struct cw_normalise_sink sink = { take_evidence, NULL, ret_n };
+	const struct cw_normalise_sink sink = { take_evidence, NULL, ret_n, take_link };
 	struct cw_document_info info = { .fetched_at = { 1700000000000ll } };
 	struct cw_normaliser *normaliser = NULL;
 	struct cw_error err = { 0 };
 	int r;
 
+	const struct cw_feed *feed = cw_config_feed(config, cw_str("test"));
+
 	info.feed = info.url = info.content_type = cw_str("");
+	if (feed->n_steps)
+		info.step = cw_str("test");
 	*ret_n = 0;
-	r = cw_normaliser_new(config, cw_config_feed(config, cw_str("test")), &info, &sink, &normaliser, &err);
+	r = cw_normaliser_new(config, feed, &info, &sink, &normaliser, &err);
 	if (r < 0)
 		return r;
 	for (size_t at = 0, len = strlen(text); at < len && r >= 0; at += 50)
