@@ -97,6 +97,7 @@ ILACS = """    record {
         absent      = "Not yet inspected"
     }
 """
+NONE = ILACS.replace("        absent", '        where "Council" { is = "Nobody" }\n        absent')
 FIGURES = """    record {
         council     = { "Council", "Code" }
         appeals     = "Appeals"
@@ -249,6 +250,9 @@ def ods_cases():
     put("million", table("Sheet1", row(*HEAD),
                          BURY.replace("<table:table-row>", '<table:table-row table:number-rows-repeated="1048000">'),
                          LEEDS.replace("<table:table-row>", '<table:table-row table:number-rows-repeated="4294967295">')))
+    put("many-headings", table("Sheet1", row(*HEAD), *([row(*HEAD), LEEDS] * 1100)), record=NONE)
+    put("many-spans", table("Sheet1", row(*HEAD), *(row("York", "01/01/2020", "Good", t("x", 'table:number-rows-spanned="9999"'))
+                                                    for _ in range(4200))), record=NONE)
     put("wide", table("Sheet1", row(*HEAD, t("x", 'table:number-columns-repeated="16380"')),
                       LEEDS.replace("</table:table-row>", t("y", 'table:number-columns-repeated="4000000000"') +
                                     "</table:table-row>")))

@@ -17,6 +17,8 @@
 #define SPANS_MAX 4096u
 #define SPAN_BYTES (4u << 20)
 #define SPANNED_MAX (4u << 20)
+/* Rows of headings below the first in a document: each is compared with all that the record names. */
+#define TABLES_MAX 1000u
 #define NAMES_SHOWN 12u
 /* Longer texts are notes. Bytes; as cw_record_headings has it. */
 #define HEADING_LONG (4u * CW_NAME_MAX)
@@ -37,7 +39,7 @@ struct row {
 
 struct span {
 	uint32_t column, columns;
-	uint64_t last;            /* row */
+	uint64_t first, last;     /* rows */
 	struct cw_str text, href; /* one block, owned through text.at */
 	enum cw_cell_kind kind;
 };
@@ -90,6 +92,7 @@ struct cw_sheets {
 	struct span *spans; /* owned */
 	size_t n_spans, span_bytes, spanned;
 	uint64_t rows; /* handed on or counted, in all */
+	unsigned n_headings;
 
 	struct cw_cell *cells; /* owned; by slot */
 	struct cw_str *texts;  /* owned; the texts of columns that may be headings */
@@ -696,17 +699,14 @@ static int headings_found(struct cw_sheets *sheets)
 /* Does the row fill no more than one of the record's columns, whichever group they are of? A merged cell counts once. */
 static bool is_line(const struct cw_sheets *sheets, const struct row *row)
 {
-	size_t n = 0, slots = cw_record_slots(sheets->record);
+	const struct run *only = NULL;
 
-	for (size_t i = 0; i < row->n; i++) {
-		const struct run *run = &row->runs[i];
-		bool used = false;
+	for (size_t i = 0; i < sheets->n_groups * cw_record_slots(sheets->record); i++) {
+		const struct run *run = sheets->places[i] < CW_COLUMNS_MAX ? run_at(row, sheets->places[i]) : NULL;
 
-		for (size_t k = 0; k < sheets->n_groups * slots && !used; k++)
-			used = sheets->places[k] < CW_COLUMNS_MAX && sheets->places[k] - run->column < run->columns;
-		n += used;
-		if (n > 1)
+		if (run && only && run != only)
 			return false;
+		only = run ? run : only;
 	}
 	return true;
 }
@@ -805,6 +805,10 @@ static int below(struct cw_sheets *sheets, uint64_t repeat)
 	if (r < 0)
 		return r;
 	if (r > 0) {
+		if (++sheets->n_headings > TABLES_MAX) {
+			cw_record_fail(sheets->record, CW_REASON_TOO_LARGE, "over %u rows of headings", TABLES_MAX);
+			return 0;
+		}
 		r = leave_out_held(sheets);
 		if (r == 0)
 			r = try_headings(sheets);
@@ -872,6 +876,7 @@ static int span_add(struct cw_sheets *sheets, uint32_t column, uint32_t columns,
 	span = &sheets->spans[sheets->n_spans++];
 	*span = (struct span){ .column = column,
 		               .columns = columns,
+		               .first = sheets->above[0].number,
 		               .last = last,
 		               .text = { copy, text.len },
 		               .href = { copy + text.len, href.len },
@@ -917,14 +922,11 @@ static int overlay(struct cw_sheets *sheets, struct row *row)
 		sheets->spans[kept++] = *span;
 	}
 	sheets->n_spans = kept;
-	for (size_t i = 0, n = row->n; i < kept && r == 0; i++) {
+	for (size_t i = 0; i < kept && r == 0; i++) {
 		const struct span *span = &sheets->spans[i];
-		bool own = false;
 
 		/* Its own row has it already. */
-		for (size_t k = 0; k < n && !own; k++)
-			own = row->runs[k].column == span->column;
-		if (own)
+		if (span->first == row->number)
 			continue;
 		if (sheets->spanned++ > SPANNED_MAX) {
 			cw_record_fail(sheets->record, CW_REASON_TOO_LARGE, "cells merged over too many rows");
