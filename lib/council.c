@@ -209,7 +209,7 @@ static bool take_entry(const struct resolving *resolving, const struct cw_entry 
 		const struct cw_meaning *meaning = &councils->meanings[m];
 		bool other = meaning->target == CW_OTHER_BODY;
 		unsigned allowed = meaning->code                                   ? 0
-		                   : other                                         ? ~0u
+		                   : other ? (councils->bodies[meaning->source].council ? ~0u : CW_WORD_COUNCIL)
 		                   : meaning->source != CW_NO_ENTRY /* "the" */    ? CW_WORD_COUNCIL
 		                                                                   : councils->type_words[meaning->target];
 

@@ -983,6 +983,7 @@ static int read_body(struct loader *loader, const struct cw_csv *csv, const int 
 	    !read_validity(loader, csv, csv->fields[column[B_FROM]], csv->fields[column[B_TO]], body.name, &meaning))
 		return 0;
 	body.kind = body_kinds[kind];
+	body.council = strcmp(body.kind, "district") == 0 || strstr(body.kind, "_council") != NULL;
 	if (grow(&councils->bodies, &councils->cap_bodies, councils->n_bodies, sizeof(body)) < 0)
 		return -ENOMEM;
 	councils->bodies[councils->n_bodies++] = body;
@@ -1055,7 +1056,10 @@ int cw_councils_load(const struct cw_council_tables *tables, cw_report_fn *repor
 	for (size_t i = 0; i < CW_TABLES; i++) {
 		struct cw_error opening;
 
-		if (paths[i] && cw_csv_open(&councils->csv[i], paths[i], &opening) < 0)
+		r = paths[i] ? cw_csv_open(&councils->csv[i], paths[i], &opening) : 0;
+		if (r == -ENOMEM)
+			return cw_error_nomem(err);
+		if (r < 0)
 			mistake(&loader, &opening);
 	}
 	if (!loader.mistakes) {

@@ -96,6 +96,7 @@ const struct cw_organisation *cw_organisations_at(const struct cw_councils *coun
 struct cw_other_body {
 	const char *name;
 	const char *kind; /* "district" … "nation" */
+	bool council;     /* one, but without children's services or not in England */
 };
 
 /* Every name in the tables, councils' and others', as spelled there; codes and what begins with '*' are left out. For finders of names in texts. */

@@ -112,6 +112,11 @@ static const struct resolve_case resolve_cases[] = {
 	{ "type of another council: city", "Durham City Council", "2008-01-01", NULL, CW_COUNCIL_OTHER_BODY, NULL },
 	{ "type of another council: borough", "Kent Borough Council", "2022-01-01", NULL, CW_COUNCIL_UNKNOWN, NULL },
 	{ "type of another council: London", "London Borough of Luton", "2022-01-01", NULL, CW_COUNCIL_UNKNOWN, NULL },
+	{ "type of a region: none", "London Borough Council", "2022-01-01", NULL, CW_COUNCIL_UNKNOWN, NULL },
+	{ "corporation before", "Corporation of London", "2022-01-01", "city-of-london", 0, NULL },
+	{ "county council and city council in short", "Manchester CC", "2022-01-01", "manchester", 0, NULL },
+	{ "county council that is none, in short", "Luton CC", "2022-01-01", NULL, CW_COUNCIL_UNKNOWN, NULL },
+	{ "saint", "Saint Helens Council", "2022-01-01", "st-helens", 0, NULL },
 	{ "type and code", "380 Council", "2022-01-01", NULL, CW_COUNCIL_UNKNOWN, NULL },
 	{ "district with its type", "Gloucester City Council", "2022-01-01", NULL, CW_COUNCIL_OTHER_BODY, NULL },
 
