@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <councilwatch/lint.h>
 #include <councilwatch/paths.h>
 #include <councilwatch/history.h>
 #include <councilwatch/store.h>
@@ -445,6 +446,23 @@ int cw_cli_council(const struct cw_cli *cli, const char *text, const struct cw_c
 	if (suggestion)
 		return cw_cli_fail(CW_EXIT_NO, "no council is called '%s'; did you mean '%s'?", text, suggestion);
 	return cw_cli_fail(CW_EXIT_NO, "no council is called '%s'; 'councilwatch councils' lists them", text);
+}
+
+#define FINDINGS 8
+
+int cw_cli_lint(const struct cw_cli *cli, const char *what, const char *text, bool author)
+{
+	const struct cw_councils *councils = cli->config->councils;
+	struct cw_lint found[FINDINGS];
+	int n = author ? cw_lint_role(cw_str(text), councils, found, FINDINGS) : cw_lint_text(cw_str(text), councils, found, FINDINGS);
+
+	for (int i = 0; i < n && i < FINDINGS; i++)
+		if (found[i].rule == CW_LINT_NO_ROLE)
+			cw_cli_fail(0, "%s '%s' names no role. %s", what, text, cw_lint_mend(found[i].rule));
+		else
+			cw_cli_fail(0, "%s seems to hold %s: '%.*s'. %s", what, cw_lint_what(found[i].rule), (int)found[i].len,
+			            text + found[i].at, cw_lint_mend(found[i].rule));
+	return n < 0 ? cw_cli_fail(1, "out of memory") : n;
 }
 
 int cw_cli_store(const struct cw_cli *cli, struct cw_store **ret)

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include <councilwatch/lint.h>
 #include <councilwatch/limits.h>
 
 #include "command.h"
@@ -17,7 +16,6 @@
 #define FEED "notes"
 #define EXPIRES_DEFAULT_DAYS 90
 #define EXPIRES_MOST_DAYS 180
-#define FINDINGS 8
 
 const struct cw_option cw_note_options[] = {
 	{ "severity", "SEVERITY", "low, medium or high", 0 },
@@ -52,22 +50,6 @@ struct statement {
 };
 
 /* ---- what was given ---- */
-
-/* 0, or the number of findings, each told with its mend. */
-static int lint(const struct statement *statement, const char *what, const char *text, bool author)
-{
-	const struct cw_councils *councils = statement->cli->config->councils;
-	struct cw_lint found[FINDINGS];
-	int n = author ? cw_lint_role(cw_str(text), councils, found, FINDINGS) : cw_lint_text(cw_str(text), councils, found, FINDINGS);
-
-	for (int i = 0; i < n && i < FINDINGS; i++)
-		if (found[i].rule == CW_LINT_NO_ROLE)
-			cw_cli_fail(0, "%s '%s' names no role. %s", what, text, cw_lint_mend(found[i].rule));
-		else
-			cw_cli_fail(0, "%s seems to hold %s: '%.*s'. %s", what, cw_lint_what(found[i].rule), (int)found[i].len,
-			            text + found[i].at, cw_lint_mend(found[i].rule));
-	return n < 0 ? cw_cli_fail(1, "out of memory") : n;
-}
 
 /* A word of a closed list. 0; -EINVAL after a message; not given: *ret stays. */
 static int take_word(struct statement *statement, const char *name, enum cw_value_id id, bool needed)
@@ -120,7 +102,7 @@ static int take_author(struct statement *statement)
 
 	if (!author || !cw_str_trim(cw_str(author)).len)
 		return cw_cli_fail(-EINVAL, "--author is needed: the role in which it is said, such as \"children's improvement adviser\"");
-	if (lint(statement, "--author", author, true))
+	if (cw_cli_lint(statement->cli, "--author", author, true))
 		return -EINVAL;
 	return json_object_set_new(statement->values, "author", cw_json_str(cw_str(author))) < 0 ? -ENOMEM : 0;
 }
@@ -142,7 +124,7 @@ static int check_text(const struct statement *statement, const char *what, const
 		return cw_cli_fail(-EINVAL, "%s is not valid UTF-8", what);
 	if (characters(text) > CW_QUOTE_MAX)
 		return cw_cli_fail(-EINVAL, "%s has %zu characters; %u are the most: say it shorter", what, characters(text), CW_QUOTE_MAX);
-	return lint(statement, what, text, false) ? -EINVAL : 0;
+	return cw_cli_lint(statement->cli, what, text, false) ? -EINVAL : 0;
 }
 
 static int take_note(struct statement *statement)

@@ -5,6 +5,9 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include <councilwatch/limits.h>
+#include <councilwatch/message.h>
+
 #include "command.h"
 #include "link.h"
 #include "output.h"
@@ -14,11 +17,13 @@
 
 const struct cw_option cw_quarantine_options[] = {
 	{ "feed", "FEED", "only of this feed", 0 },
-	{ "reason", "REASON", "only for this reason", 0 },
+	{ "reason", "REASON", "only for this reason; of drop: why, in words", 0 },
+	{ "author", "ROLE", "of drop: the role that says so, never a name", 0 },
+	{ "all", NULL, "also what was dropped", 0 },
 	{ NULL },
 };
 
-enum action { LIST, SHOW, RETRY };
+enum action { LIST, SHOW, RETRY, DROP };
 
 /* Which entries are meant. */
 struct choice {
@@ -26,6 +31,7 @@ struct choice {
 	enum cw_reason reason; /* NONE = all */
 	uint64_t *ids;    /* owned; sorted */
 	size_t n_ids;     /* 0 = all */
+	bool dropped;     /* those that were dropped as well */
 };
 
 struct listing {
@@ -57,6 +63,11 @@ static json_t *entry_json(const struct cw_quarantine_entry *entry)
 	cw_json_set(object, "times", json_integer((json_int_t)entry->times), &failed);
 	cw_json_set(object, "first_seen", cw_json_wall(entry->first_seen), &failed);
 	cw_json_set(object, "last_seen", cw_json_wall(entry->last_seen), &failed);
+	if (cw_wall_known(entry->dropped_at)) {
+		cw_json_set(object, "dropped_at", cw_json_wall(entry->dropped_at), &failed);
+		cw_json_set(object, "dropped_by", cw_json_str(entry->dropped_by), &failed);
+		cw_json_set(object, "dropped_reason", cw_json_str(entry->dropped_why), &failed);
+	}
 	if (failed) {
 		json_decref(object);
 		return NULL;
@@ -90,6 +101,8 @@ static void print_entry(const struct cw_quarantine_entry *entry)
 	}
 	if (entry->times > 1)
 		printf(" (in %" PRIu64 " documents)", entry->times);
+	if (cw_wall_known(entry->dropped_at))
+		fputs(" (dropped)", stdout);
 	putchar('\n');
 }
 
@@ -102,6 +115,13 @@ static void show_entry(const struct cw_quarantine_entry *entry)
 	printf("  document    sha256:%s\n", entry->document);
 	printf("  seen        %" PRIu64 " time%s, first %s, last %s\n", entry->times, entry->times == 1 ? "" : "s",
 	       cw_wall_format(entry->first_seen, first), cw_wall_format(entry->last_seen, last));
+	if (!cw_wall_known(entry->dropped_at))
+		return;
+	printf("  dropped     %s by ", cw_wall_format(entry->dropped_at, first));
+	cw_out_str(stdout, entry->dropped_by);
+	fputs(": ", stdout);
+	cw_out_str(stdout, entry->dropped_why);
+	putchar('\n');
 }
 
 static int by_number(const void *a, const void *b)
@@ -113,7 +133,7 @@ static int by_number(const void *a, const void *b)
 
 static bool chosen(const struct choice *choice, const struct cw_quarantine_entry *entry)
 {
-	return (!choice->feed || cw_str_eq(entry->feed, choice->feed)) &&
+	return (choice->dropped || !cw_wall_known(entry->dropped_at)) && (!choice->feed || cw_str_eq(entry->feed, choice->feed)) &&
 	       (!choice->reason || entry->reject.reason == choice->reason) &&
 	       (!choice->n_ids || bsearch(&entry->id, choice->ids, choice->n_ids, sizeof(*choice->ids), by_number));
 }
@@ -192,9 +212,23 @@ static int read_reason(const struct cw_cli *cli, enum cw_reason *ret)
 	                   near ? "'?" : "");
 }
 
+/* Who drops, and why: neither may be about a person. */
+static int read_ruling(const struct cw_cli *cli)
+{
+	const char *author = cw_cli_option(cli, "author"), *why = cw_cli_option(cli, "reason");
+
+	if (!author || !*author)
+		return cw_cli_fail(-EINVAL, "--author is needed: the role that drops it, such as \"data officer\"");
+	if (!why || !*why)
+		return cw_cli_fail(-EINVAL, "--reason is needed: why nothing is to be mended");
+	if (strlen(why) > 4 * CW_QUOTE_MAX || strlen(author) > 256)
+		return cw_cli_fail(-EINVAL, "--reason or --author is too long");
+	return cw_cli_lint(cli, "--author", author, true) || cw_cli_lint(cli, "--reason", why, false) ? -EINVAL : 0;
+}
+
 static int read_arguments(struct cw_cli *cli, struct listing *listing)
 {
-	static const char *const whats[] = { "list", "show", "retry", NULL };
+	static const char *const whats[] = { "list", "show", "retry", "drop", NULL };
 	const char *what = cli->n_arguments ? cli->arguments[0] : "list", *near;
 	struct choice *choice = &listing->choice;
 	int r;
@@ -204,16 +238,21 @@ static int read_arguments(struct cw_cli *cli, struct listing *listing)
 	if (!whats[listing->action]) {
 		near = cw_nearest(what, whats);
 		return cw_cli_fail(-EINVAL, "unknown action '%s' of quarantine; %s%s%s", what,
-		                   near ? "did you mean '" : "there are list, show and retry", near ? near : "",
+		                   near ? "did you mean '" : "there are list, show, retry and drop", near ? near : "",
 		                   near ? "'?" : "");
 	}
 	if (listing->action == LIST && cli->n_arguments > 1)
 		return cw_cli_fail(-EINVAL, "'%s' is one too many: councilwatch quarantine list", cli->arguments[1]);
+	if (listing->action == DROP && cli->n_arguments < 2)
+		return cw_cli_fail(-EINVAL, "something is missing: councilwatch quarantine drop ID ... --author ROLE --reason TEXT");
 	if (listing->action == SHOW && cli->n_arguments != 2)
 		return cw_cli_fail(-EINVAL, "something is missing: councilwatch quarantine show ID");
+	/* Who names an entry means it. */
+	choice->dropped = cw_cli_option(cli, "all") || cli->n_arguments > 1;
 	r = read_ids(cli, choice);
-	if (r == 0)
-		r = read_reason(cli, &choice->reason);
+	if (r < 0 || listing->action == DROP)
+		return r < 0 ? r : read_ruling(cli);
+	r = read_reason(cli, &choice->reason);
 	if (r < 0)
 		return r;
 	choice->feed = cw_cli_option(cli, "feed");
@@ -432,6 +471,59 @@ static int retry_entries(struct cw_cli *cli, const struct choice *choice)
 	return status;
 }
 
+/* ---- drop ---- */
+
+static int drop(struct cw_link *link, const struct cw_cli *cli, const struct choice *choice, int64_t *ret, struct cw_error *err)
+{
+	*ret = 0;
+	for (size_t first = 0; first < choice->n_ids; first += CW_DISMISS_MAX) {
+		json_t *entries = json_array(), *answer = NULL;
+		int r;
+
+		for (size_t i = first; i < choice->n_ids && i < first + CW_DISMISS_MAX; i++)
+			json_array_append_new(entries, json_integer((json_int_t)choice->ids[i]));
+		r = cw_link_ask(link,
+		                json_pack("{s:s, s:s, s:s, s:o}", "op", "quarantine.drop", "author", cw_cli_option(cli, "author"),
+		                          "reason", cw_cli_option(cli, "reason"), "entries", entries),
+		                &answer, err);
+		if (r < 0)
+			return r;
+		*ret += cw_json_get_integer(answer, "dropped", 0);
+		json_decref(answer);
+	}
+	return 0;
+}
+
+static int drop_entries(struct cw_cli *cli, struct choice *choice)
+{
+	CW_CLEANUP(cw_cli_store_close) struct cw_store *store = NULL;
+	struct cw_error err = { 0 };
+	struct retry found = { .cli = cli, .choice = choice, .err = &err };
+	struct cw_link *link = NULL;
+	int64_t dropped = 0;
+	int r = cw_cli_store(cli, &store);
+
+	if (r)
+		return r;
+	choice->dropped = true;
+	r = cw_store_quarantine(store, choose_entry, &found, &err);
+	for (size_t i = 0; r == 0 && i < choice->n_ids; i++)
+		if (!found.n_entries || !bsearch(&choice->ids[i], found.entries, found.n_entries, sizeof(*found.entries), by_number))
+			r = cw_error_set(&err, -ENOENT, "no quarantine entry has the number %" PRIu64, choice->ids[i]);
+	free(found.entries);
+	if (r == 0)
+		r = cw_link_new(cli, &link, &err);
+	if (r == 0)
+		r = drop(link, cli, choice, &dropped, &err);
+	cw_link_free(link);
+	if (r < 0)
+		return cw_cli_fail_error(CW_EXIT_NO, &err, "nothing is dropped");
+	if (cli->json)
+		return cw_out_json(stdout, json_pack("{s:I}", "dropped", (json_int_t)dropped)) < 0 ? CW_EXIT_NO : CW_EXIT_DONE;
+	printf("%" PRId64 " dropped%s.\n", dropped, (size_t)dropped < choice->n_ids ? "; the others were before" : "");
+	return CW_EXIT_DONE;
+}
+
 int cw_cmd_quarantine(struct cw_cli *cli)
 {
 	struct listing listing = { .cli = cli };
@@ -441,6 +533,8 @@ int cw_cmd_quarantine(struct cw_cli *cli)
 		status = CW_EXIT_USAGE;
 	else if (listing.action == RETRY)
 		status = retry_entries(cli, &listing.choice);
+	else if (listing.action == DROP)
+		status = drop_entries(cli, &listing.choice);
 	else
 		status = show_or_list(cli, &listing);
 	free(listing.choice.ids);

@@ -128,6 +128,8 @@ static int add_entry(void *arg, const struct cw_quarantine_entry *entry)
 {
 	struct status *status = arg;
 
+	if (cw_wall_known(entry->dropped_at))
+		return 0;
 	status->quarantined++;
 	if (entry->reject.reason > 0 && entry->reject.reason < CW_REASON_COUNT)
 		status->by_reason[entry->reject.reason]++;

@@ -87,6 +87,8 @@ int cw_cli_option_level(const struct cw_cli *cli, const char *name, bool *ret_gi
 
 /* The council a person means. 0, or CW_EXIT_NO after a message that names a near one. */
 int cw_cli_council(const struct cw_cli *cli, const char *text, const struct cw_council **ret);
+/* How much in a text, or in an author, seems to be about a person; each is told with its mend. */
+int cw_cli_lint(const struct cw_cli *cli, const char *what, const char *text, bool author);
 /* Opens the database for reading, all reads seeing one state. 0, or CW_EXIT_NO after a message. */
 int cw_cli_store(const struct cw_cli *cli, struct cw_store **ret);
 void cw_cli_store_close(struct cw_store **store); /* for CW_CLEANUP; ends the reading as well */

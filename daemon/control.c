@@ -57,6 +57,15 @@ struct waiter {
 	struct cw_peer peer;
 };
 
+/* Who is to be told that entries of the quarantine are marked. The number says which client's and which request. */
+struct dismissing {
+	struct dismissing *next;
+	uint64_t number;
+	struct cw_peer peer;
+	json_t *request;
+};
+#define DISMISSING_MAX 64u
+
 struct cw_control {
 	struct cw_loop *loop;
 	struct cw_inbox *inbox;
@@ -68,6 +77,9 @@ struct cw_control {
 	struct client *clients;
 	unsigned n_clients, n_uploads;
 	struct waiter *waiters;
+	struct dismissing *dismissing; /* newest first */
+	unsigned n_dismissing;
+	uint64_t next_dismissal;
 	uint64_t next_upload;
 	bool closing;
 };
@@ -727,6 +739,95 @@ static void op_documents(struct cw_control *control, struct client *client, cons
 	answer(control, client, object);
 }
 
+static void dismissing_end(struct cw_control *control, struct dismissing **link)
+{
+	struct dismissing *ended = *link;
+
+	*link = ended->next;
+	control->n_dismissing--;
+	json_decref(ended->request);
+	free(ended);
+}
+
+static int dismissal_decode(const json_t *request, struct cw_dismissal *ret, struct cw_error *err)
+{
+	const json_t *entries = json_object_get(request, "entries"), *entry;
+	const char *author = json_string_value(json_object_get(request, "author"));
+	const char *why = json_string_value(json_object_get(request, "reason"));
+	size_t i;
+
+	if (!author || !*author || strlen(author) > 256 || !why || !*why || strlen(why) > 4 * CW_QUOTE_MAX)
+		return cw_error_set(err, -EINVAL, "quarantine.drop needs 'author' and 'reason'");
+	if (!json_is_array(entries) || !json_array_size(entries) || json_array_size(entries) > CW_DISMISS_MAX)
+		return cw_error_set(err, -EINVAL, "quarantine.drop needs 'entries', 1 to %u numbers", CW_DISMISS_MAX);
+	ret->author = cw_str(author);
+	ret->why = cw_str(why);
+	ret->n = json_array_size(entries);
+	json_array_foreach(entries, i, entry)
+	{
+		if (json_integer_value(entry) < 1)
+			return cw_error_set(err, -EINVAL, "an entry is a number from 1");
+		ret->ids[i] = (uint64_t)json_integer_value(entry);
+	}
+	return 0;
+}
+
+/* Entries of the quarantine that need no mend: the assessor marks them, and then this is answered. */
+static void op_quarantine_drop(struct cw_control *control, struct client *client, json_t *request)
+{
+	struct dismissing *dismissing, **oldest = &control->dismissing;
+	struct cw_dismissal dismissal;
+	struct cw_error err;
+	int r = dismissal_decode(request, &dismissal, &err);
+
+	if (r < 0) {
+		refuse(control, client, request, "%s", err.text);
+		return;
+	}
+	/* What was never answered (the assessor died over it) makes way: its client asks again. */
+	if (control->n_dismissing == DISMISSING_MAX) {
+		while ((*oldest)->next)
+			oldest = &(*oldest)->next;
+		dismissing_end(control, oldest);
+	}
+	dismissing = calloc(1, sizeof(*dismissing));
+	r = dismissing ? control->ops.dismiss(control->arg, control->next_dismissal, &dismissal) : -ENOMEM;
+	if (r < 0) {
+		free(dismissing);
+		refuse(control, client, request, "%s",
+		       r == -EAGAIN ? "the assessor is not there: try again in a moment" : "out of memory");
+		return;
+	}
+	dismissing->number = control->next_dismissal++;
+	dismissing->peer = client->peer;
+	dismissing->request = json_incref(request);
+	dismissing->next = control->dismissing;
+	control->dismissing = dismissing;
+	control->n_dismissing++;
+}
+
+void cw_control_dismissed(struct cw_control *control, uint64_t number, unsigned n, const char *why_not)
+{
+	struct dismissing **link = &control->dismissing;
+	struct client *client;
+	json_t *object;
+
+	while (*link && (*link)->number != number)
+		link = &(*link)->next;
+	if (!*link)
+		return;
+	client = client_find(control, &(*link)->peer);
+	if (client && *why_not) {
+		refuse(control, client, (*link)->request, "%s", why_not);
+	} else if (client) {
+		object = answer_ok((*link)->request);
+		if (object)
+			json_object_set_new(object, "dropped", json_integer((json_int_t)n));
+		answer(control, client, object);
+	}
+	dismissing_end(control, link);
+}
+
 static void op_status(struct cw_control *control, struct client *client, const json_t *request)
 {
 	json_t *object = answer_ok(request), *status = control->ops.status(control->arg);
@@ -841,6 +942,8 @@ static void request_run(struct cw_control *control, struct client *client, json_
 		op_fetch(control, client, request);
 	else if (strcmp(op, "fetched") == 0)
 		op_fetched(control, client, request);
+	else if (strcmp(op, "quarantine.drop") == 0)
+		op_quarantine_drop(control, client, request);
 	else if (strcmp(op, "requeue") == 0)
 		op_requeue(control, client, request);
 	else if (strcmp(op, "replay") == 0)
@@ -854,7 +957,7 @@ static void request_run(struct cw_control *control, struct client *client, json_
 	else
 		refuse(control, client, request,
 		       "there is no op '%.40s'; there are status, import.begin, import.chunk, import.end, "
-		       "import.abort, fetch, fetched, requeue, replay, replaying, documents, reload",
+		       "import.abort, fetch, fetched, requeue, replay, replaying, documents, quarantine.drop, reload",
 		       op);
 }
 
@@ -954,6 +1057,7 @@ int cw_control_new(struct cw_loop *loop, struct cw_bus *bus, struct cw_inbox *in
 	control->ops = *ops;
 	control->arg = arg;
 	control->next_upload = 1;
+	control->next_dismissal = 1;
 	r = cw_timer_new(loop, retry_fired, control, &control->retry, err);
 	if (r == 0)
 		r = cw_timer_new(loop, idle_fired, control, &control->idle, err);
@@ -980,6 +1084,8 @@ void cw_control_free(struct cw_control *control)
 		return;
 	while (control->clients)
 		client_free(control, control->clients);
+	while (control->dismissing)
+		dismissing_end(control, &control->dismissing);
 	while ((waiter = control->waiters)) {
 		control->waiters = waiter->next;
 		free(waiter);

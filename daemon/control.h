@@ -38,6 +38,7 @@ struct cw_control_ops {
 	int (*reload)(void *arg, struct cw_buf *mistakes);          /* negative: mistakes says what, one a line */
 	const struct cw_feed *(*feed)(void *arg, const char *name); /* NULL = there is none */
 	bool (*full)(void *arg);                                    /* too much is waiting: imports begin later */
+	int (*dismiss)(void *arg, uint64_t number, const struct cw_dismissal *dismissal); /* -EAGAIN: not now */
 	void (*stored)(void *arg);                                  /* a document was stored, or queued again */
 };
 
@@ -48,6 +49,8 @@ void cw_control_free(struct cw_control *control);
 /* Tells the clients that wait for this document. */
 void cw_control_committed(struct cw_control *control, const struct cw_inbox_document *document,
                           const struct cw_commit_info *info);
+/* The answer to ops->dismiss(). */
+void cw_control_dismissed(struct cw_control *control, uint64_t number, unsigned n, const char *why_not);
 /* ops->full() may have become false: imports that wait begin. */
 void cw_control_room(struct cw_control *control);
 /* Nothing new is taken from now on ("the daemon is stopping"). */

@@ -965,6 +965,20 @@ static bool full(void *arg)
 	return cw_inbox_backlog_over(daemon->inbox, BACKLOG_DOCUMENTS, BACKLOG_BYTES);
 }
 
+static int dismiss(void *arg, uint64_t number, const struct cw_dismissal *dismissal)
+{
+	struct cw_daemon *daemon = arg;
+
+	return cw_dispatch_dismiss(daemon->dispatch, number, dismissal);
+}
+
+static void dismissed(void *arg, uint64_t number, unsigned n, const char *why_not)
+{
+	struct cw_daemon *daemon = arg;
+
+	cw_control_dismissed(daemon->control, number, n, why_not);
+}
+
 static bool dispatched(void *arg, uint64_t document)
 {
 	struct cw_daemon *daemon = arg;
@@ -1214,7 +1228,8 @@ static int daemon_start(struct cw_daemon *daemon, struct cw_error *err)
 		                                             .ready = worker_ready,
 		                                             .heard = worker_heard,
 		                                             .worked = worker_worked,
-		                                             .bad = worker_bad };
+		                                             .bad = worker_bad,
+		                                             .dismissed = dismissed };
 	static const struct cw_follow_ops follow_ops = { .stored = follow_stored, .idle = follow_idle };
 	static const struct cw_submit_ops submit_ops = {
 		.feed = feed_config, .full = full, .dispatched = dispatched, .stored = documents_queued
@@ -1232,6 +1247,7 @@ static int daemon_start(struct cw_daemon *daemon, struct cw_error *err)
 		                                           .reload = reload,
 		                                           .feed = feed_config,
 		                                           .full = full,
+		                                           .dismiss = dismiss,
 		                                           .stored = documents_queued };
 	struct cw_config *config = daemon->config;
 	int r;

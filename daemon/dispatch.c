@@ -883,6 +883,17 @@ static void committed(struct cw_dispatch *dispatch, const struct cw_message *mes
 	pump(dispatch);
 }
 
+static void dismissed(struct cw_dispatch *dispatch, const struct cw_message *message)
+{
+	char why_not[CW_ERROR_TEXT_MAX];
+	size_t len = CW_MIN(message->payload.len, sizeof(why_not) - 1);
+
+	if (len)
+		memcpy(why_not, message->payload.data, len);
+	why_not[len] = '\0';
+	dispatch->ops.dismissed(dispatch->arg, message->number, message->count, why_not);
+}
+
 static void from_assessor(struct cw_dispatch *dispatch, const struct cw_peer *id, const struct cw_message *message)
 {
 	struct peer *peer = dispatch->assessor;
@@ -900,6 +911,9 @@ static void from_assessor(struct cw_dispatch *dispatch, const struct cw_peer *id
 		break;
 	case CW_MSG_COMMITTED:
 		committed(dispatch, message);
+		break;
+	case CW_MSG_DISMISSED:
+		dismissed(dispatch, message);
 		break;
 	default:
 		peer_bad(dispatch, peer, "sends what an assessor may not");
@@ -1093,4 +1107,18 @@ void cw_dispatch_feed_state(struct cw_dispatch *dispatch, const struct cw_feed_s
 		return;
 	message.payload = (struct cw_frame){ dispatch->scratch.data, dispatch->scratch.len };
 	send_message(dispatch, dispatch->assessor, &message);
+}
+
+int cw_dispatch_dismiss(struct cw_dispatch *dispatch, uint64_t number, const struct cw_dismissal *dismissal)
+{
+	struct cw_message message = { .kind = CW_MSG_DISMISS, .number = number };
+
+	if (!cw_dispatch_assessor_ready(dispatch))
+		return -EAGAIN;
+	cw_buf_reset(&dispatch->scratch);
+	if (cw_dismissal_put(&dispatch->scratch, dismissal) < 0)
+		return -ENOMEM;
+	message.payload = (struct cw_frame){ dispatch->scratch.data, dispatch->scratch.len };
+	send_message(dispatch, dispatch->assessor, &message);
+	return 0;
 }

@@ -51,6 +51,8 @@ struct cw_dispatch_ops {
 	/* It sent nonsense, or nothing for CW_HEARTBEAT_LOST_MS: to be killed. True: cw_dispatch_died() will follow. False:
 	 * nobody knows such a process (it runs elsewhere); it is left alone and its documents go to others. */
 	bool (*bad)(void *arg, enum cw_role role, pid_t pid, const char *why);
+	/* The assessor's answer to cw_dispatch_dismiss(): n entries are marked, or why not (a text that ends; "" = they are). */
+	void (*dismissed)(void *arg, uint64_t number, unsigned n, const char *why_not);
 };
 
 int cw_dispatch_new(struct cw_loop *loop, struct cw_bus *bus, struct cw_inbox *inbox, const char *work_endpoint,
@@ -74,6 +76,8 @@ size_t cw_dispatch_normalisers_ready(const struct cw_dispatch *dispatch);
 void cw_dispatch_died(struct cw_dispatch *dispatch, enum cw_role role, pid_t pid, bool guilty);
 /* CW_MSG_STOP to every worker. */
 void cw_dispatch_stop_workers(struct cw_dispatch *dispatch);
+/* To the assessor; -EAGAIN when there is none. Should it be lost nobody is told: the one who waits asks again. */
+int cw_dispatch_dismiss(struct cw_dispatch *dispatch, uint64_t number, const struct cw_dismissal *dismissal);
 /* Dropped when there is no assessor: all are to be sent when it is ready. */
 void cw_dispatch_feed_state(struct cw_dispatch *dispatch, const struct cw_feed_state *state);
 

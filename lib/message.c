@@ -11,6 +11,7 @@ static const char *const kind_names[] = {
 	[CW_MSG_STOP] = "stop",           [CW_MSG_EVIDENCE] = "evidence",         [CW_MSG_REJECTS] = "rejects",
 	[CW_MSG_DONE] = "done",           [CW_MSG_BATCH_ACK] = "batch_ack",       [CW_MSG_ANNOUNCE] = "announce",
 	[CW_MSG_FEED_STATE] = "feed_state", [CW_MSG_SETTLE] = "settle",           [CW_MSG_COMMITTED] = "committed",
+	[CW_MSG_DISMISS] = "dismiss",     [CW_MSG_DISMISSED] = "dismissed",
 	[CW_MSG_LINKS] = "links",         [CW_MSG_LINKS_ACK] = "links_ack",
 };
 
@@ -273,5 +274,32 @@ int cw_feed_state_get(struct cw_cursor *cursor, struct cw_feed_state *ret, struc
 		return cw_error_set(err, -EBADMSG, "malformed feed state");
 	state.polled = polled;
 	*ret = state;
+	return 0;
+}
+
+/* Read by cw_dismissal_get. */
+int cw_dismissal_put(struct cw_buf *buf, const struct cw_dismissal *dismissal)
+{
+	cw_buf_put_str(buf, dismissal->author);
+	cw_buf_put_str(buf, dismissal->why);
+	cw_buf_put_varint(buf, dismissal->n);
+	for (size_t i = 0; i < dismissal->n; i++)
+		cw_buf_put_varint(buf, dismissal->ids[i]);
+	return buf->failed;
+}
+
+/* Written by cw_dismissal_put. */
+int cw_dismissal_get(struct cw_cursor *cursor, struct cw_dismissal *ret, struct cw_error *err)
+{
+	uint64_t n;
+
+	ret->author = cw_get_str(cursor, 256);
+	ret->why = cw_get_str(cursor, 4 * CW_QUOTE_MAX);
+	n = cw_get_varint(cursor);
+	ret->n = n <= CW_DISMISS_MAX ? (size_t)n : 0;
+	for (size_t i = 0; i < ret->n; i++)
+		ret->ids[i] = cw_get_varint(cursor);
+	if (cw_cursor_done(cursor) < 0 || n > CW_DISMISS_MAX || !n || !ret->author.len || !ret->why.len)
+		return cw_error_set(err, -EBADMSG, "malformed dismissal");
 	return 0;
 }

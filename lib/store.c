@@ -38,7 +38,7 @@ enum statement {
 	ST_SOURCE_PUT, ST_DOC_FIND, ST_DOC_PUT, ST_DOC_STATES, ST_DOC_FINISH, ST_DOC_BEFORE, ST_EV_PUT, ST_EV_GET, ST_EV_EARLIER,
 	ST_EV_MAX, ST_REJECT_PUT, ST_REJECT_KNOWN, ST_STAGE_PUT, ST_STAGE_ALL, ST_STAGE_DROP, ST_ALERT_EXISTS, ST_ALERT_PUT,
 	ST_ALERTS, ST_LAST_SEQ, ST_LEVEL_PUT, ST_LEVELS, ST_NEXT_DAY, ST_META_GET, ST_META_PUT, ST_FACTS, ST_SIGHTINGS,
-	ST_QUARANTINE, ST_QUARANTINED, ST_FEEDS, ST_FEED_TOTALS, ST_FEED_STATE, ST_FEED_STATE_GET, ST_COUNT
+	ST_QUARANTINE, ST_QUARANTINED, ST_DISMISS, ST_FEEDS, ST_FEED_TOTALS, ST_FEED_STATE, ST_FEED_STATE_GET, ST_COUNT
 };
 
 static const char *const statement_sql[ST_COUNT] = {
@@ -128,7 +128,8 @@ static const char *const statement_sql[ST_COUNT] = {
 	[ST_SIGHTINGS] = "SELECT fetched_at, sightings, id FROM document WHERE feed = (SELECT id FROM feed WHERE name = ?1) AND "
 	                 "evidence > 0 ORDER BY fetched_at, id",
 	[ST_QUARANTINE] = "SELECT r.id, f.name, d.sha256, r.first_seen, r.last_seen, r.times, r.reason, r.row, r.field, r.text, "
-	                  "r.detail FROM reject r JOIN feed f ON f.id = r.feed JOIN document d ON d.id = r.document ORDER BY r.id",
+	                  "r.detail, r.dropped_at, r.dropped_by, r.dropped_why FROM reject r JOIN feed f ON f.id = r.feed JOIN document d ON d.id = r.document ORDER BY r.id",
+	[ST_DISMISS] = "UPDATE reject SET dropped_at = ?2, dropped_by = ?3, dropped_why = ?4 WHERE id = ?1 AND dropped_at IS NULL",
 	[ST_QUARANTINED] = "SELECT d.id, f.name, d.sha256, d.fetched_at FROM reject_document l JOIN document d ON d.id = l.document "
 	                   "JOIN feed f ON f.id = d.feed WHERE l.reject = ?1 ORDER BY d.fetched_at, d.id",
 	[ST_FEEDS] = "SELECT name, polled, last_success, outage_since FROM feed ORDER BY name",
@@ -1914,6 +1915,9 @@ int cw_store_quarantine(struct cw_store *store, cw_quarantine_fn *fn, void *arg,
 			            .field = column_str(st, 8),
 			            .text = column_str(st, 9),
 			            .detail = column_str(st, 10) },
+			.dropped_at = column_wall(st, 11),
+			.dropped_by = column_str(st, 12),
+			.dropped_why = column_str(st, 13),
 		};
 
 		if (sqlite3_column_bytes(st, 2) == CW_SHA256_LEN)
@@ -1925,6 +1929,22 @@ int cw_store_quarantine(struct cw_store *store, cw_quarantine_fn *fn, void *arg,
 		}
 	}
 	return r;
+}
+
+int cw_store_dismiss(struct cw_store *store, uint64_t entry, struct cw_wall at, struct cw_str author, struct cw_str why,
+                     struct cw_error *err)
+{
+	sqlite3_stmt *st = NULL;
+	int r = prepare(store, ST_DISMISS, &st, err);
+
+	if (r < 0)
+		return r;
+	sqlite3_bind_int64(st, 1, (int64_t)entry);
+	bind_wall(st, 2, at);
+	bind_str(st, 3, author);
+	bind_str(st, 4, why);
+	r = run(store, st, "dropping an entry of the quarantine", err);
+	return r < 0 ? r : sqlite3_changes(store->db);
 }
 
 int cw_store_quarantined(struct cw_store *store, uint64_t entry, cw_quarantined_fn *fn, void *arg, struct cw_error *err)

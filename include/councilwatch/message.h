@@ -50,8 +50,10 @@ enum cw_message_kind {
 	CW_MSG_FEED_STATE = 31, /* payload: struct cw_feed_state */
 	CW_MSG_SETTLE = 32,    /* payload: struct cw_document_info; number = enum cw_reason: record this document as
 	                          rejected without any normaliser (poison, too large) */
+	CW_MSG_DISMISS = 33,   /* payload: struct cw_dismissal; number = what the answer is to be known by */
 	/* assessor -> daemon */
 	CW_MSG_COMMITTED = 40, /* payload: struct cw_commit_info */
+	CW_MSG_DISMISSED = 41, /* durable: number = as in DISMISS; count = entries; payload: why not, as plain bytes */
 };
 #define CW_HEARTBEAT_MS 1000
 #define CW_HEARTBEAT_LOST_MS 10000 /* silence after which a worker is taken for dead and killed */
@@ -137,5 +139,16 @@ struct cw_feed_state {
 };
 int cw_feed_state_put(struct cw_buf *buf, const struct cw_feed_state *state);
 int cw_feed_state_get(struct cw_cursor *cursor, struct cw_feed_state *ret, struct cw_error *err);
+
+/* Entries of the quarantine that a person says need no mend: they stay, with who said so and why, and are not shown. */
+#define CW_DISMISS_MAX 256u
+struct cw_dismissal {
+	struct cw_str author; /* a role */
+	struct cw_str why;
+	size_t n;
+	uint64_t ids[CW_DISMISS_MAX];
+};
+int cw_dismissal_put(struct cw_buf *buf, const struct cw_dismissal *dismissal);
+int cw_dismissal_get(struct cw_cursor *cursor, struct cw_dismissal *ret, struct cw_error *err);
 
 #endif

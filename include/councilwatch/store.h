@@ -64,6 +64,8 @@ struct cw_quarantine_entry {
 	struct cw_wall first_seen, last_seen;
 	uint64_t times;          /* documents that had it */
 	struct cw_reject reject;
+	struct cw_wall dropped_at; /* NONE: it wants a mend */
+	struct cw_str dropped_by, dropped_why;
 };
 typedef int cw_quarantine_fn(void *arg, const struct cw_quarantine_entry *entry);
 int cw_store_quarantine(struct cw_store *store, cw_quarantine_fn *fn, void *arg, struct cw_error *err);
@@ -123,6 +125,10 @@ int cw_store_put_reject(struct cw_store *store, const struct cw_reject *reject, 
 typedef void cw_council_fn(void *arg, const char *council_id);
 int cw_store_document_stated(struct cw_store *store, uint64_t evidence, cw_council_fn *fn, void *arg, struct cw_error *err);
 int cw_store_document_finish(struct cw_store *store, const struct cw_commit_info *info, struct cw_error *err);
+
+/* Marks an entry of the quarantine as one that needs no mend. 1; 0 when there is none, or it was marked before. */
+int cw_store_dismiss(struct cw_store *store, uint64_t entry, struct cw_wall at, struct cw_str author, struct cw_str why,
+                     struct cw_error *err);
 
 /* Batches of a document too large for memory wait here, outside the document's own transaction. */
 int cw_store_stage(struct cw_store *store, uint64_t document, uint32_t sequence, bool rejects, uint32_t count,

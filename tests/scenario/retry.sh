@@ -110,6 +110,35 @@ cw a quarantine retry "$(id_of unknown_council)" >"$WORK/out" || fail "retry of 
 grep -q '^1 document read again: 0 of 1 entries gone' "$WORK/out" || fail "retry of one says: $(cat "$WORK/out")"
 passed "one entry is retried alone"
 
+# What needs no mend is dropped: kept with who said so and why, and not shown; not even when it comes again.
+id=$(id_of unknown_council)
+refused() { # WORDS COMMAND…
+	local words=$1
+	shift
+	cw a quarantine "$@" >"$WORK/out" 2>&1 && fail "quarantine $* is accepted"
+	grep -q -- "$words" "$WORK/out" || fail "quarantine $* says: $(cat "$WORK/out")"
+}
+refused '--author is needed' drop "$id" --reason "No council."
+refused '--reason is needed' drop "$id" --author "data officer"
+refused "a person's name" drop "$id" --author "Jane Doe" --reason "No council."
+refused "a person's name" drop "$id" --author "data officer" --reason "Mrs Doe says so."
+refused 'has the number 9999' drop 9999 --author "data officer" --reason "No council."
+cw a quarantine drop "$id" --author "data officer" --reason "A seaside town in a novel." >"$WORK/out" || fail "drop: $(cat "$WORK/out")"
+[ -z "$(quarantine)" ] || fail "what was dropped is shown: $(quarantine)"
+grep -q 'quarantine.dropped entries=1 author="data officer"' "$WORK/a/daemon.log" || fail "who dropped it is not in the log: $(grep dropped "$WORK/a/daemon.log")"
+cw a quarantine drop "$id" --author "somebody in the team" --reason "Again." >"$WORK/out" || fail "dropping twice: $(cat "$WORK/out")"
+cw a import --feed table --fetched-at 2023-07-01 "$WORK/four.csv" >/dev/null || fail "four.csv again"
+end "$(pid_of a)" KILL
+start a
+[ -z "$(quarantine)" ] || fail "what was dropped is back: $(quarantine)"
+cw a status --json | "$PYTHON" -c 'import json, sys; sys.exit(json.load(sys.stdin)["quarantine"]["total"])' || fail "status counts what was dropped"
+cw a quarantine --all --json | "$PYTHON" -c '
+import json, sys
+(e,) = json.load(sys.stdin)
+assert (e["dropped_by"], e["dropped_reason"], e["times"]) == ("data officer", "A seaside town in a novel.", 2) and e["dropped_at"], e' || fail "who dropped it and why is not kept"
+cw a quarantine show "$id" | grep -q 'by data officer: A seaside town in a novel' || fail "show does not say who dropped it"
+passed "what is dropped is kept with who and why, and shown no more"
+
 # Everything from scratch with today's configuration gives the same.
 instance b
 mkdir -p "$WORK/b/feeds.d"

@@ -642,6 +642,55 @@ static void test_stage(void **state)
 	assert_int_equal(next, 0);
 }
 
+/* What somebody ruled on stays, marked, when nothing has it any more and when it comes again. */
+static void test_dismissed(void **state)
+{
+	struct fixture *f = *state;
+	struct reading first = { "a", "2023-01-31T09:00:00Z", 1, 0, &good, 1, "Ruritania" };
+	struct cw_dismissal dismissal = { .author = cw_str("data officer"), .why = cw_str("a novel"), .n = 2 };
+	struct cw_buf wire;
+	struct cw_cursor cursor;
+	struct cw_dismissal read;
+	unsigned n = 9;
+	uint64_t id;
+
+	commit_reading(f, &first);
+	id = quarantine(f).id;
+	dismissal.ids[0] = id;
+	dismissal.ids[1] = 999;
+	assert_int_equal(commit_dismiss(f->committer, &dismissal, &n, NULL), 0);
+	assert_int_equal(n, 1);
+	assert_int_equal(commit_dismiss(f->committer, &dismissal, &n, NULL), 0);
+	assert_int_equal(n, 0);
+	first.flags = CW_DOC_REPLAY;
+	first.order = 2;
+	first.unknown = NULL;
+	commit_reading(f, &first);
+	assert_int_equal(quarantine(f).n, 1);
+	assert_int_equal(quarantine(f).times, 0);
+	first.order = 3;
+	first.unknown = "Ruritania";
+	commit_reading(f, &first);
+	assert_int_equal(quarantine(f).id, id);
+	assert_int_equal(quarantine(f).times, 1);
+
+	/* As it travels. */
+	cw_buf_init(&wire, 4096);
+	assert_int_equal(cw_dismissal_put(&wire, &dismissal), 0);
+	cw_cursor_init(&cursor, wire.data, wire.len);
+	assert_int_equal(cw_dismissal_get(&cursor, &read, NULL), 0);
+	assert_true(cw_str_eq(read.why, "a novel"));
+	assert_int_equal(read.ids[1], 999);
+	cw_cursor_init(&cursor, wire.data, wire.len - 1);
+	assert_int_equal(cw_dismissal_get(&cursor, &read, NULL), -EBADMSG);
+	dismissal.n = 0;
+	cw_buf_reset(&wire);
+	assert_int_equal(cw_dismissal_put(&wire, &dismissal), 0);
+	cw_cursor_init(&cursor, wire.data, wire.len);
+	assert_int_equal(cw_dismissal_get(&cursor, &read, NULL), -EBADMSG);
+	cw_buf_clear(&wire);
+}
+
 static void test_older_schema_is_brought_up_to_date(void **state)
 {
 	struct fixture *f = *state;
@@ -791,7 +840,7 @@ int main(void)
 		TEST(test_unresolved), TEST(test_unresolved_is_cut_between_characters), TEST(test_cause_is_cut_between_characters),
 		TEST(test_outage), TEST(test_time), TEST(test_future), TEST(test_stage), TEST(test_newer_schema_is_refused), TEST(test_heritage), TEST(test_release_is_a_digest),
 		TEST(test_read_again_clears_the_quarantine), TEST(test_read_again_takes_back),
-		TEST(test_older_schema_is_brought_up_to_date),
+		TEST(test_dismissed), TEST(test_older_schema_is_brought_up_to_date),
 	};
 
 	return cmocka_run_group_tests_name("commit", tests, NULL, NULL);

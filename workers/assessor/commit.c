@@ -724,6 +724,32 @@ int commit_feed_state(struct committer *committer, const struct cw_feed_state *s
 	return in_transaction(committer, take_feed_state, state, cw_wall_none(), err);
 }
 
+struct dismissing {
+	const struct cw_dismissal *dismissal;
+	unsigned *n;
+};
+
+static int dismiss(struct committer *committer, const void *arg, struct cw_error *err)
+{
+	const struct dismissing *dismissing = arg;
+	const struct cw_dismissal *dismissal = dismissing->dismissal;
+	int r = 0;
+
+	*dismissing->n = 0;
+	for (size_t i = 0; r >= 0 && i < dismissal->n; i++) {
+		r = cw_store_dismiss(committer->store, dismissal->ids[i], cw_wall_now(), dismissal->author, dismissal->why, err);
+		*dismissing->n += r > 0;
+	}
+	return r < 0 ? r : 0;
+}
+
+int commit_dismiss(struct committer *committer, const struct cw_dismissal *dismissal, unsigned *ret, struct cw_error *err)
+{
+	struct dismissing dismissing = { dismissal, ret };
+
+	return in_transaction(committer, dismiss, &dismissing, cw_wall_none(), err);
+}
+
 static int refresh(struct committer *committer, const void *arg, struct cw_error *err)
 {
 	const struct cw_councils *councils = committer->config->councils;

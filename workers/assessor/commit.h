@@ -45,6 +45,8 @@ int commit_check(struct committer *committer, const struct cw_document_info *inf
 /* Tells what time alone has changed until now. */
 int commit_tick(struct committer *committer, struct cw_wall now, struct cw_error *err);
 int commit_feed_state(struct committer *committer, const struct cw_feed_state *state, struct cw_error *err);
+/* *ret: how many entries were marked. */
+int commit_dismiss(struct committer *committer, const struct cw_dismissal *dismissal, unsigned *ret, struct cw_error *err);
 /* Levels anew for every council when the configuration is not the one they were worked out with. */
 int commit_refresh(struct committer *committer, struct cw_error *err);
 

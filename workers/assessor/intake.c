@@ -665,6 +665,29 @@ static int take_feed_state(struct intake *intake, const struct cw_message *messa
 	return commit_feed_state(intake->committer, &state, err);
 }
 
+static int take_dismissal(struct intake *intake, const struct cw_message *message, struct cw_error *err)
+{
+	struct cw_message answer = { .kind = CW_MSG_DISMISSED, .number = message->number };
+	struct cw_dismissal dismissal;
+	struct cw_cursor cursor;
+	unsigned n = 0;
+	int r;
+
+	cw_cursor_init(&cursor, message->payload.data, message->payload.len);
+	r = cw_dismissal_get(&cursor, &dismissal, err);
+	if (r == 0)
+		r = commit_dismiss(intake->committer, &dismissal, &n, err);
+	if (r < 0)
+		answer.payload = (struct cw_frame){ err->text, strlen(err->text) };
+	else
+		cw_log(CW_LOG_NOTICE, "quarantine.dropped", "entries=%u author=%.*s", n, (int)dismissal.author.len,
+		       dismissal.author.at);
+	answer.count = n;
+	/* Unanswered, it is asked again: marking twice marks once. */
+	(void)send_or_keep(intake, &answer);
+	return r;
+}
+
 static void take_order(struct intake *intake, const struct cw_message *message)
 {
 	struct cw_error err = { 0 };
@@ -677,6 +700,9 @@ static void take_order(struct intake *intake, const struct cw_message *message)
 		break;
 	case CW_MSG_FEED_STATE:
 		r = take_feed_state(intake, message, &err);
+		break;
+	case CW_MSG_DISMISS:
+		r = take_dismissal(intake, message, &err);
 		break;
 	case CW_MSG_DROP: {
 		struct document **link = find_link(intake, message->document), *document = *link;
