@@ -22,6 +22,10 @@ const char inbox_link_schema[] =
     " PRIMARY KEY (parent, link)) WITHOUT ROWID;"
     "CREATE INDEX link_from_link ON link_from (link);";
 
+/* A document that could not be used may have been an error page in its place: it is asked for again, conditionally, though what is
+ * at its address never changes. */
+#define REJECTED_AGAIN_MS INT64_C(86400000)
+
 #define LINK_COLUMNS                                                                                                   \
 	"id, feed, step, url, text, parent_url, page, first_seen, last_attempt, last_fetched, next_due, failures, "    \
 	"outcome, detail, document, etag, last_modified"
@@ -77,14 +81,16 @@ static const char *const sql[LS_STATEMENTS] = {
 	              " last_fetched = ?5, next_due = ?6, outcome = 'ok', detail = NULL WHERE id = ?1",
 	[LS_SAME] = "UPDATE link SET etag = ?2, last_modified = ?3 WHERE id = ?1",
 	[LS_SETTLED] = "UPDATE link SET failures = CASE WHEN ?3 THEN failures + 1 ELSE 0 END,"
-	               " outcome = CASE WHEN ?3 THEN ?4 ELSE outcome END, detail = ?5 WHERE id = ?1 AND document = ?2",
+	               " outcome = CASE WHEN ?3 THEN ?4 ELSE outcome END, detail = ?5,"
+	               " next_due = CASE WHEN ?3 AND page = 0 THEN coalesce(next_due, ?6) ELSE next_due END"
+	               " WHERE id = ?1 AND document = ?2",
 	[LS_FAILED] = "UPDATE link SET failures = failures + ?3, outcome = ?4, detail = ?5, last_attempt = ?2, next_due = ?6,"
 	              " last_fetched = CASE WHEN ?3 THEN last_fetched ELSE ?2 END WHERE id = ?1",
 	[LS_PAGES_DUE] = "UPDATE link SET next_due = ?3 WHERE page > 0 AND feed = ?1"
 	                 " AND id IN (SELECT link FROM link_from WHERE parent = ?2)",
 	[LS_ASK] = "UPDATE link SET next_due = ?2 WHERE feed = ?1 AND next_due > ?2 AND " LIVE,
 	[LS_IMMUTABLE] = "UPDATE link SET next_due = NULL WHERE feed = ?1 AND step = ?2 AND page = 0 AND document <> 0"
-	                 " AND next_due IS NOT NULL",
+	                 " AND failures = 0 AND next_due IS NOT NULL",
 	[LS_MUTABLE] = "UPDATE link SET next_due = ?3 WHERE feed = ?1 AND step = ?2 AND page = 0 AND next_due IS NULL",
 	[LS_COUNTS] = "SELECT sum(live), sum(live AND last_fetched IS NOT NULL), sum(live AND failures > 0),"
 	              " sum(live AND last_fetched IS NULL AND failures = 0), sum(NOT live)"
@@ -504,6 +510,8 @@ int cw_inbox_link_unchanged(struct cw_inbox *inbox, uint64_t id, const char *out
 			outcome = cw_reason_name(document.outcome);
 		cw_inbox_document_clear(&document);
 	}
+	if (rejected && !link.page && !cw_wall_known(next_due))
+		next_due.ms = cw_wall_now().ms + REJECTED_AGAIN_MS;
 	r = attempt_save(inbox, id, false, outcome, rejected ? link.detail : NULL, next_due, err);
 	if (r == 0 && !rejected && link.failures) {
 		statement = get(inbox, LS_SETTLED);
@@ -567,6 +575,7 @@ int inbox_link_settled(struct cw_inbox *inbox, const struct cw_inbox_document *d
 		sqlite3_bind_int(statement, 3, rejected);
 		inbox_bind_text(statement, 4, cw_reason_name(info->tally.outcome));
 		inbox_bind_text(statement, 5, rejected ? detail : NULL);
+		sqlite3_bind_int64(statement, 6, now.ms + REJECTED_AGAIN_MS);
 		r = inbox_run(statement);
 	}
 	if (r == 0 && next) {

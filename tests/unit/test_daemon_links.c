@@ -246,6 +246,42 @@ static void test_fetched(void **state)
 	cw_inbox_link_clear(&link);
 }
 
+/* What is immutable is not fetched again, unless it was an error page in its place. */
+static void test_immutable_rejected(void **state)
+{
+	struct world *world = *state;
+	struct cw_inbox_link link;
+	struct cw_error err;
+	uint64_t index, document;
+
+	index = store(world, NULL, "list", "index", 0, NULL);
+	FIND(world, index, "", 0, "http://h/good", "http://h/bad");
+	settle(world, index, CW_REASON_NONE, NULL);
+	get(world, "good", &link);
+	document = store(world, &link, "", "a report", 0, NULL);
+	settle(world, document, CW_REASON_NONE, NULL);
+	cw_inbox_link_clear(&link);
+	get(world, "bad", &link);
+	document = store(world, &link, "", "<html>try later", 0, NULL);
+	settle(world, document, CW_REASON_UNPARSABLE, NULL);
+	cw_inbox_link_clear(&link);
+	assert_string_equal(due(world, ""), "");
+	/* A start does not forget it. */
+	assert_int_equal(cw_inbox_links_settle(world->inbox, "f", "", true, &err), 0);
+	wall.ms += 86400000;
+	assert_string_equal(due(world, ""), "bad");
+	get(world, "bad", &link);
+	assert_int_equal(cw_inbox_link_unchanged(world->inbox, link.id, "not_modified", cw_wall_none(), &err), 0);
+	assert_string_equal(due(world, ""), "");
+	wall.ms += 86400000;
+	assert_string_equal(due(world, ""), "bad");
+	document = store(world, &link, "", "the report after all", 0, NULL);
+	settle(world, document, CW_REASON_NONE, NULL);
+	cw_inbox_link_clear(&link);
+	wall.ms += INT64_C(864000000);
+	assert_string_equal(due(world, ""), "");
+}
+
 /* Two links that give the same bytes in the same millisecond are two documents. */
 static void test_same_content(void **state)
 {
@@ -418,7 +454,7 @@ static void test_another_reading(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		WORLD(test_order), WORLD(test_fetched), WORLD(test_same_content),        WORLD(test_gone),
+		WORLD(test_order), WORLD(test_fetched), WORLD(test_same_content), WORLD(test_immutable_rejected),        WORLD(test_gone),
 		WORLD(test_pages), cmocka_unit_test(test_page_url), cmocka_unit_test(test_another_reading),
 	};
 
