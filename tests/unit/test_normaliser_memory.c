@@ -67,6 +67,9 @@ static const struct memory_case cases[] = {
 	{ "csv", "code,name,grade,day,key,title\n380,\"Brad\"\"ford\",good,2022-11-21,k,a  "
 	         "b\n0,No&where,goood,x,k,t\n,Leeds,-,,,\n" },
 	{ "csv", "a,b\nc,d\n" },
+	{ "figures", "year,level,code,rate,staff,con,all\n2023,LA,380,1.5,30,1,2\n2024,LA,380,\"1,012.5\",30,2,3\n"
+	             "2024,LA,383,z,30,,\n2024,LA,384,2,9,,\n2024,no,380,1,1,1,1\n2024,LA,E09000021 / E09000027,3,50,5,5\n" },
+	{ "majority", "year,name,con,all\n2023,Old,1,2\n2024,Leeds,2,3\n2024,Leeds,x,3\n" },
 	{ "html-table", "<table><tr><th>code<th>name<th>grade<th>day<th>key<th>title</tr>"
 	                "<tr><td rowspan=2>380<td>Bradford<td>good<td>2022-11-21<td><a href='x'>k</a><td>t &amp; "
 	                "u</tr><tr><td>Bradford<td>x<td><td><td></table>" },
@@ -120,6 +123,19 @@ static struct cw_config *config_of(const struct memory_case *c)
 	if (!strcmp(c->format, "json-lists"))
 		return support_config("json", "",
 		                      "council = \"a[].code\"\ntitle = \"t[]\"\noverall_effectiveness = \"grade\"\n");
+	if (!strcmp(c->format, "figures"))
+		return support_config_feeds(
+		    "feed \"test\" {\npublisher = \"P\"\ntier = \"A\"\nformat = \"csv\"\nkind = \"workforce\"\n"
+		    "record {\ncouncil = \"code\"\nevent_date = \"year\"\ndate_format = \"%Y@09-30\"\nperiod = \"year\"\n"
+		    "agency_rate = \"r\"\nabsent = \"z\"\nwhere \"level\" { is = { \"LA*\" } not = \">5\" }\n"
+		    "column \"r\" { also = { \"q\", \"rate\" } }\nnumber \"agency_rate\" { scale = 10 }\n}\n"
+		    "release {\nminimum = 2\ndecile = 50\nmeasure \"agency_rate\" { worse = higher denominator = staff "
+		    "denominator_minimum = 10 }\n}\n}\n");
+	if (!strcmp(c->format, "majority"))
+		return support_config_feeds(
+		    "feed \"test\" {\npublisher = \"P\"\ntier = \"A\"\nformat = \"csv\"\nkind = \"political_control\"\n"
+		    "record {\ncouncil = \"name\"\nkey = \"year\"\nmajority \"control\" { of = all otherwise = noc con = con }\n"
+		    "map \"council\" { Old = E08000032 }\n}\n}\n");
 	if (!strcmp(c->format, "govuk-content"))
 		return support_config_feeds(
 		    "feed \"test\" {\npublisher = \"P\"\ntier = \"A\"\nformat = \"govuk-content\"\nkind = \"news\"\n"
