@@ -83,6 +83,20 @@ static void report_words(struct lint *lint, enum cw_lint_rule rule, size_t first
 
 /* ---- words ---- */
 
+static bool one_of(char c, const char *set)
+{
+	return c && strchr(set, c);
+}
+
+/* The text need not end with NUL. */
+static bool only(struct cw_str text, const char *set)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (!one_of(text.at[i], set))
+			return false;
+	return true;
+}
+
 static bool is_digit(char c)
 {
 	return c >= '0' && c <= '9';
@@ -173,7 +187,7 @@ static void words_read(struct lint *lint)
 		struct word *grown;
 
 		if (!letter_at(text, at, &apostrophe) || apostrophe) {
-			begins |= strchr(".!?\n:;", text.at[at]) != NULL && text.at[at];
+			begins |= one_of(text.at[at], ".!?\n:;");
 			at++;
 			continue;
 		}
@@ -219,7 +233,7 @@ static bool blank_gap(const struct lint *lint, size_t i)
 {
 	struct cw_str between = gap(lint, i);
 
-	return i + 1 < lint->n && between.len && between.len <= GAP_MAX && strspn(between.at, " \t\n") >= between.len;
+	return i + 1 < lint->n && between.len && between.len <= GAP_MAX && only(between, " \t\n");
 }
 
 /* Only blanks, or a full stop and blanks, as after "Mr." */
@@ -228,7 +242,7 @@ static bool close_gap(const struct lint *lint, size_t i)
 	struct cw_str between = gap(lint, i);
 
 	return blank_gap(lint, i) || (i + 1 < lint->n && between.len >= 1 && between.len <= GAP_MAX && between.at[0] == '.' &&
-	                              strspn(between.at + 1, " ") >= between.len - 1);
+	                              only((struct cw_str){ between.at + 1, between.len - 1 }, " "));
 }
 
 static char gap_begins(const struct lint *lint, size_t i)
@@ -343,13 +357,13 @@ static void find_emails(struct lint *lint)
 
 		if (text.at[i] != '@')
 			continue;
-		while (start > 0 && (is_digit(text.at[start - 1]) || is_lower(lower(text.at[start - 1])) || strchr("._%+-'", text.at[start - 1])))
+		while (start > 0 && (is_digit(text.at[start - 1]) || is_lower(lower(text.at[start - 1])) || one_of(text.at[start - 1], "._%+-'")))
 			start--;
-		while (end < text.len && (is_digit(text.at[end]) || is_lower(lower(text.at[end])) || strchr(".-", text.at[end]))) {
+		while (end < text.len && (is_digit(text.at[end]) || is_lower(lower(text.at[end])) || one_of(text.at[end], ".-"))) {
 			dot |= text.at[end] == '.' && end + 1 < text.len && is_lower(lower(text.at[end + 1]));
 			end++;
 		}
-		while (end > i + 1 && strchr(".-", text.at[end - 1]))
+		while (end > i + 1 && one_of(text.at[end - 1], ".-"))
 			end--;
 		/* "@SomeCouncil" is a name in a public place, not an address. */
 		if (start < i && dot)
@@ -389,7 +403,7 @@ static bool digits_read(struct cw_str text, size_t at, struct digits *ret)
 			ret->groups[ret->n_groups - 1]++;
 			ret->digit[ret->n++] = c;
 			ret->end = at + 1;
-		} else if (strchr(" -()", c) && c && at - ret->end < 2) {
+		} else if (one_of(c, " -()") && at - ret->end < 2) {
 			in_group = false;
 		} else {
 			break;
@@ -403,7 +417,7 @@ static bool number_stands_alone(struct cw_str text, const struct digits *digits)
 	char before = digits->at ? text.at[digits->at - 1] : ' ', after = digits->end < text.len ? text.at[digits->end] : ' ';
 	char next = digits->end + 1 < text.len ? text.at[digits->end + 1] : ' ';
 
-	return !is_digit(before) && !is_lower(lower(before)) && !strchr("./,-_=#", before) && (unsigned char)before < 0x80 && after != '%' &&
+	return !is_digit(before) && !is_lower(lower(before)) && !one_of(before, "./,-_=#") && (unsigned char)before < 0x80 && after != '%' &&
 	       !is_lower(lower(after)) && after != '/' && !((after == '.' || after == ',') && is_digit(next));
 }
 
@@ -518,7 +532,7 @@ static size_t date_at(const struct lint *lint, size_t i)
 	if (i + 2 >= lint->n)
 		return 0;
 	between = gap_begins(lint, i);
-	if (lint->words[i].digits && strchr("/-.", between) && between && gap_begins(lint, i + 1) == between &&
+	if (lint->words[i].digits && one_of(between, "/-.") && gap_begins(lint, i + 1) == between &&
 	    lint->words[i + 1].digits && lint->words[i + 2].digits)
 		return i + 2;
 	/* "3rd April 2012" */
@@ -713,7 +727,7 @@ static void find_names(struct lint *lint)
 		}
 		/* A role, and then a name: "the social worker Jo Bloggs". */
 		if (i && word_in(lint, i - 1, workers) && gap(lint, i - 1).len <= GAP_MAX &&
-		    strcspn(gap(lint, i - 1).at, ".;:()\"") >= gap(lint, i - 1).len && surname_like(lint, i) && !lint->words[i - 1].possessive &&
+		    only(gap(lint, i - 1), " ,\t\n'") && surname_like(lint, i) && !lint->words[i - 1].possessive &&
 		    !is_place(lint, i) && !organisation_follows(lint, i - 1) && !lint->words[i].capitals) {
 			bool two = pair && !is_place(lint, i + 1);
 
