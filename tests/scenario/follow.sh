@@ -108,6 +108,40 @@ grep -q 'fetch.failed feed=reports outcome=http_422.*parameter.*mend url' "$WORK
 rm "$WORK/switches/refuse"
 passed "a refused request is told with its mend"
 
+# Pages of documents that the feed's format reads itself.
+mkdir -p "$WORK/d/feeds.d"
+for kind in count repeat cursor; do
+	pages='parameter = "start" by = 10'
+	[ $kind = cursor ] && pages='next_at = "links.next"'
+	cat >"$WORK/d/feeds.d/$kind.conf" <<-END
+		feed "$kind" {
+		    url = "http://127.0.0.1:$PORT/api/$kind"
+		    interval = "1h"
+		    publisher = "Ofsted"
+		    tier = "A"
+		    format = "json"
+		    rows_at = "results"
+		    kind = "ilacs"
+		    pages { $pages }
+		    record { council = "council" event_date = "date" overall_effectiveness = "grade" }
+		}
+	END
+done
+instance d
+: >"$LOG"
+timeout 60 "$CW_BIN/councilwatchd" -c "$(conf d)" --once >"$WORK/d/out" 2>"$WORK/d/daemon.log" || fail "feeds of pages: $(cat "$WORK/d/out")"
+is "pages by a parameter" "$(asked '/api/count')" 4
+is "pages of a server that repeats itself" "$(asked '/api/repeat')" 4
+is "pages that name the next" "$(asked '/api/cursor')" 3
+grep -q 'pages.ended feed=repeat.*repeats itself' "$WORK/d/daemon.log" || fail "a server that repeats itself is not told of"
+for kind in count repeat cursor; do
+	is "evidence of $kind" "$(cw d evidence --json | grep -c "\"feed\":\"$kind\"")" 22
+done
+: >"$LOG"
+timeout 60 "$CW_BIN/councilwatchd" -c "$(conf d)" --once >"$WORK/d/out" 2>"$WORK/d/daemon.log" || fail "feeds of pages, again: $(cat "$WORK/d/out")"
+is "pages asked for conditionally" "$(asked '^304 /api/')" 11
+passed "pages are read one after the other to the end, whichever way they are found, and again conditionally"
+
 # From the command line, while a daemon runs.
 mkdir -p "$WORK/c"
 reports c

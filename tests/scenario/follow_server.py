@@ -10,6 +10,7 @@ a directory of switches: a file there named
 Serves until its standard input ends.
 """
 import hashlib
+import json
 import os
 import sys
 import threading
@@ -59,11 +60,25 @@ class Handler(BaseHTTPRequestHandler):
             return self.provider(int(parts[-1]))
         if parts[0] == "v1":
             return self.file(int(parts[-1]))
+        if parts[0] == "api":
+            return self.api(parts[1], int(parse_qs(url.query).get("start", ["0"])[0]))
         if parts[0] == "loop":
             return self.answer(302, "", Location="/loop")
         if parts[0] == "away":
             return self.answer(302, "", Location=f"http://localhost:{self.server.server_address[1]}/v1/file/9999")
         return self.answer(404)
+
+    def api(self, kind, start):
+        """kind count: pages by start; repeat: the same, but the first page over and over behind the last; cursor: each names the next."""
+        found = COUNCILS[start:start + PAGE]
+        if kind == "repeat" and not found:
+            found = COUNCILS[len(COUNCILS) - len(COUNCILS) % PAGE:]
+        body = {"results": [{"council": name, "date": "2020-01-01", "grade": "good"} for name in found]}
+        if kind == "cursor" and start + PAGE < len(COUNCILS):
+            body["links"] = {"next": f"/api/cursor?start={start + PAGE}"}
+        elif kind == "cursor":
+            body["links"] = {"next": "/api/cursor?start=10"}  # in a circle
+        return self.answer(200, json.dumps(body), Content_Type="application/json")
 
     def search(self, start):
         if on("refuse"):
