@@ -25,11 +25,13 @@ static bool fails(void)
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t n, size_t size);
 void *__real_realloc(void *pointer, size_t size);
+void *__real_reallocarray(void *pointer, size_t n, size_t size);
 char *__real_strdup(const char *text);
 char *__real_strndup(const char *text, size_t max);
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_realloc(void *pointer, size_t size);
+void *__wrap_reallocarray(void *pointer, size_t n, size_t size);
 char *__wrap_strdup(const char *text);
 char *__wrap_strndup(const char *text, size_t max);
 
@@ -46,6 +48,11 @@ void *__wrap_calloc(size_t n, size_t size)
 void *__wrap_realloc(void *pointer, size_t size)
 {
 	return fails() ? NULL : __real_realloc(pointer, size);
+}
+
+void *__wrap_reallocarray(void *pointer, size_t n, size_t size)
+{
+	return fails() ? NULL : __real_reallocarray(pointer, n, size);
 }
 
 char *__wrap_strdup(const char *text)
@@ -75,6 +82,9 @@ static const struct memory_case cases[] = {
 	                "u</tr><tr><td>Bradford<td>x<td><td><td></table>" },
 	{ "json", "[{\"CODE\":380,\"grade\":\"good\",\"day\":\"2022-11-21\",\"key\":\"k\",\"title\":\"t  "
 	          "t\"},{\"name\":\"Nowhere\"},3]" },
+	{ "csv-text", "title,summary\nKingston and Richmond councils issued with improvement notices,\"The leader of Leeds "
+	              "Council resigns. Oldham may be next, children\xe2\x80\x99s services say.\"\nLeeds Council meets,\n"
+	              "Family from Bolton sue children's services,\n" },
 	{ "json-lists", "[{\"a\":[{\"code\":380},{\"code\":[1]}],\"grade\":\"good\",\"t\":[\"x\",\"y\"]}]" },
 	{ "feed", "<rss xmlns:x='x'><channel><item><category>Kent</category><category>x</category><title>A &amp;amp; "
 	          "B</title><pubDate>Mon, 29 Jun 2026 10:30:00 +0100</pubDate><guid>https://example.org/1</guid>"
@@ -120,6 +130,10 @@ static struct cw_config *config_of(const struct memory_case *c)
 		    "feed \"test\" {\nurl = \"https://example.org/\"\npublisher = \"P\"\ntier = \"B\"\nformat = \"csv\"\nkind = \"ilacs\"\n"
 		    "pages { next_at = \"n.u\" }\nstep \"test\" { format = \"json\" rows_at = \"r\" link = \"u\" text = \"t\" }\n"
 		    "record {\ncouncil = \"c\"\noverall_effectiveness = \"g\"\n}\n}\n");
+	if (!strcmp(c->format, "csv-text"))
+		return support_config_feeds("phrases_file = \"" CW_SOURCE_DIR "/config/phrases.conf\"\n"
+		                            "feed \"test\" {\npublisher = \"P\"\ntier = \"C\"\nformat = \"csv\"\nkind "
+		                            "= \"news\"\nrecord {\ntext = { \"title\", \"summary\" }\n}\n}\n");
 	if (!strcmp(c->format, "json-lists"))
 		return support_config("json", "",
 		                      "council = \"a[].code\"\ntitle = \"t[]\"\noverall_effectiveness = \"grade\"\n");
