@@ -21,6 +21,7 @@ normaliser() {
 	return 1
 }
 deaths() { [ "$(grep -c 'worker.died role=normaliser' "$WORK/a/daemon.log")" -ge "$1" ]; }
+takes() { [ "$(grep -c 'worker.ready role=normaliser' "$WORK/a/daemon.log")" -ge "$1" ]; }
 returned() { [ "$(grep -c 'document.returned.*deaths=' "$WORK/a/daemon.log")" -ge "$1" ]; }
 
 cw a import --feed evidence --fetched-at 2025-01-01 "$WORK/long.ndjson" --json >"$WORK/long.json" 2>"$WORK/long.err" &
@@ -28,7 +29,8 @@ import=$!
 # Others, before and behind it.
 cw a import --feed area-send-summary --fetched-at 2024-08-08T16:45:07Z "$DATA/send/2024-08-08T164507Z_send.html" >"$WORK/others" 2>&1 || fail "a document before it"
 for death in 1 2; do
-	wait_until 30 "the long document is in hand" in_flight
+	wait_until 30 "the long document waits or is in hand" in_flight
+	wait_until 30 "a normaliser takes it" takes $death
 	sleep 0.3
 	pid=$(normaliser) || fail "there is no normaliser"
 	kill -KILL "$pid"
