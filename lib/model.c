@@ -2090,6 +2090,7 @@ struct teller {
 	cw_change_fn *emit;
 	void *arg;
 	struct cw_wall at; /* the moment of evidence entering; NONE while time passes */
+	int32_t news_day;  /* when the newest of that evidence was published */
 	struct told *told;
 	size_t n_told;
 };
@@ -2233,6 +2234,7 @@ static int tell(struct teller *teller, struct sim *sim, enum cw_alert_kind kind,
 	if (r <= 0)
 		return r;
 	change.at = cw_wall_known(teller->at) ? teller->at : cw_day_start(sim->day);
+	change.news_day = cw_wall_known(teller->at) ? teller->news_day : CW_DAY_NONE;
 	snprintf(change.cause, sizeof(change.cause), times > 1 ? "%s%.*s#%u" : "%s%.*s", prefixes[family_of(kind)],
 	         (int)cw_str_cut(cw_str(cause), 70).len, cause, times);
 	r = build(sim, sim->day, &change.after);
@@ -2342,7 +2344,9 @@ int cw_model_changes(const struct cw_risk *risk, const struct cw_fact *facts, si
 		r = pass_days(&sim, day - 1, compare_views, &teller);
 		if (r < 0)
 			break;
+		teller.news_day = entries[i].day;
 		for (; i < n && entries[i].known == moment; i++) {
+			teller.news_day = CW_MAX(teller.news_day, entries[i].day);
 			late |= sim.day != CW_DAY_NONE && entries[i].day < day;
 			known[n_known++] = entries[i];
 		}

@@ -124,6 +124,7 @@ struct cw_change {
 	enum cw_level previous_level;
 	enum cw_knowledge previous_knowledge;
 	size_t lead;                  /* the contributor that is the news; SIZE_MAX = none of them (something closed, or time) */
+	int32_t news_day;             /* the newest publication among the evidence that brought it; CW_DAY_NONE = time did */
 	char cause[96];               /* identifies the same change in another run over the same evidence */
 	struct cw_assessment after;
 };

@@ -98,7 +98,7 @@ static int tear_down(void **state)
 }
 
 struct row {
-	const char *council, *event, *url, *overall;
+	const char *council, *event, *url, *overall, *published;
 };
 
 static struct cw_wall moment(const char *text)
@@ -117,6 +117,8 @@ static void put_rows(struct cw_buf *buf, const struct row *rows, size_t n)
 			                 .url = cw_str(rows[i].url), .title = cw_str(NULL), .quote = cw_str(NULL),
 			                 .key = cw_str(NULL), .row = i + 1 };
 
+		if (rows[i].published)
+			e.published_at = moment(rows[i].published);
 		if (rows[i].event)
 			e.event_day = cw_wall_day(moment(rows[i].event));
 		cw_evidence_set(&e, CW_VAL_OVERALL_EFFECTIVENESS, cw_str(rows[i].overall));
@@ -820,15 +822,23 @@ static void test_release_is_a_digest(void **state)
 	/* Dates near the clock's: what is told late is history. */
 	cw_wall_format(cw_wall_now(), now);
 	for (size_t i = 0; i < CW_ARRAY_LEN(rows); i++)
-		rows[i] = (struct row){ councils[i], "2026-01-05", "https://files.example/1", "inadequate" };
+		rows[i] = (struct row){ councils[i], "2020-01-06", "https://files.example/1", "inadequate", NULL };
 	commit_rows(f, "a", now, rows, 1, 0);
 	assert_int_equal(cw_store_alerts(f->store, 0, 0, 1000, count_digest, &digests, NULL), 0);
 	assert_int_equal(digests.yes, 0);
 	assert_int_equal(digests.no, 1);
+	/* A report of years ago that is found today is no news. */
+	rows[1].published = "2020-02-03";
+	digests = (struct digests){ 0 };
+	commit_rows(f, "old", now, &rows[1], 1, 0);
+	assert_int_equal(cw_store_alerts(f->store, 1, 0, 1000, count_digest, &digests, NULL), 0);
+	assert_int_equal(digests.yes, 1);
+	assert_int_equal(digests.no, 0);
+	rows[1].published = NULL;
 	digests = (struct digests){ 0 };
 	commit_rows(f, "b", now, rows, CW_ARRAY_LEN(rows), 0);
-	assert_int_equal(cw_store_alerts(f->store, 1, 0, 1000, count_digest, &digests, NULL), 0);
-	assert_int_equal(digests.yes, CW_ARRAY_LEN(rows) - 1);
+	assert_int_equal(cw_store_alerts(f->store, 2, 0, 1000, count_digest, &digests, NULL), 0);
+	assert_int_equal(digests.yes, CW_ARRAY_LEN(rows) - 2);
 	assert_int_equal(digests.no, 0);
 }
 

@@ -19,6 +19,7 @@ struct pending {
 	json_t *json; /* owned */
 	char *text;   /* owned; once numbered */
 	uint64_t seq;
+	bool old_news; /* of what was published long ago */
 	bool history; /* not for paging anybody */
 };
 
@@ -146,6 +147,9 @@ static bool pending_has(const struct committer *committer, const char *id)
 	return false;
 }
 
+/* What was published longer ago than this is no news when it is found: a source was read for the first time. */
+#define NEWS_DAYS 30
+
 struct telling {
 	struct committer *committer;
 	const struct cw_council *council;
@@ -173,6 +177,7 @@ static int tell_change(void *arg, const struct cw_change *change)
 	pending->at = change->at;
 	pending->kind = change->kind;
 	pending->council = telling->council;
+	pending->old_news = change->news_day != CW_DAY_NONE && cw_wall_day(change->at) - change->news_day > NEWS_DAYS;
 	memcpy(pending->id, id, sizeof(id));
 	snprintf(pending->topic, sizeof(pending->topic), "council/%s/%s", telling->council->id, cw_alert_kind_name(change->kind));
 	snprintf(pending->topic_level, sizeof(pending->topic_level), "level/%s/%s", cw_level_name(change->after.level),
@@ -274,7 +279,8 @@ static int store_pending(struct committer *committer, uint32_t flags, struct cw_
 		json_object_set_new(data, "imported", json_boolean(pending->history));
 		/* A level that fell waits for the digest, and so does a national release (domain 3.4). */
 		if (!pending->history)
-			json_object_set_new(data, "digest", json_boolean(release || pending->kind == CW_ALERT_LEVEL_DOWN));
+			json_object_set_new(data, "digest", json_boolean(release || pending->old_news ||
+			                                                 pending->kind == CW_ALERT_LEVEL_DOWN));
 		pending->text = json_dumps(pending->json, CW_JSON_FLAGS);
 		if (!pending->text)
 			return cw_error_nomem(err);
