@@ -705,9 +705,14 @@ static void feed_reread(struct cw_daemon *daemon, struct cw_schedule_feed *feed,
 static void feed_handed_in(struct cw_daemon *daemon, struct cw_schedule_feed *feed,
                            const struct cw_inbox_document *document, bool parsed)
 {
+	const char *problem = cw_drop_problem(daemon->drop, document->feed);
+
 	if (!parsed || !feed->feed->path)
 		return;
 	feed_well(daemon, feed, document->stored_at);
+	/* The folder may have another file that nobody can move. */
+	if (problem)
+		cw_schedule_failed(daemon->schedule, feed, "folder", problem, cw_wall_none(), true);
 	feed_save(daemon, feed);
 }
 

@@ -51,12 +51,13 @@ struct folder {
 	uint64_t directories, directories_before; /* seen by this look and the last */
 };
 
-/* Stored, not yet committed. */
+/* Stored, not yet committed; or, without a document, a file that cannot be moved: it must not keep others waiting. */
 struct pending {
 	struct pending *next;
 	struct folder *folder;
 	struct stat st; /* as it was when it was read */
 	uint64_t document;
+	struct cw_mono since;
 	char name[];
 };
 
@@ -266,6 +267,27 @@ static bool folder_moved(const struct folder *folder)
 	       at_path.st_ino != ours.st_ino;
 }
 
+/* Files that could not be moved are tried again after a while (older_ms, -1: none now). True when one is left. */
+static bool stuck_forget(struct cw_drop *drop, const struct folder *folder, int64_t older_ms)
+{
+	struct pending **link = &drop->pending, *pending;
+	int64_t now = cw_mono_now().ns;
+	bool left = false;
+
+	while ((pending = *link)) {
+		bool stuck = pending->folder == folder && !pending->document;
+
+		if (!stuck || older_ms < 0 || now - pending->since.ns < older_ms * 1000000) {
+			left |= stuck;
+			link = &pending->next;
+			continue;
+		}
+		*link = pending->next;
+		free(pending);
+	}
+	return left;
+}
+
 static void look_fired(void *arg)
 {
 	struct cw_drop *drop = arg;
@@ -277,6 +299,7 @@ static void look_fired(void *arg)
 			folder_open(drop, folder);
 		else
 			folder->look = true;
+		(void)stuck_forget(drop, folder, CW_DROP_LOOK_MS / 2);
 	}
 	work_soon(drop);
 	look_plan(drop);
@@ -373,7 +396,21 @@ static void name_escape(const char *name, struct cw_buf *out)
 	(void)cw_text_escape(cw_str(name), out);
 }
 
-/* Puts a file away, and says so; a folder in which that is not possible is not usable. */
+static bool pending_add(struct cw_drop *drop, struct folder *folder, const char *name, const struct stat *st, uint64_t document)
+{
+	size_t len = strlen(name);
+	struct pending *pending = malloc(sizeof(*pending) + len + 1);
+
+	if (!pending)
+		return false;
+	*pending = (struct pending){ .next = drop->pending, .folder = folder, .st = *st, .document = document,
+		                     .since = cw_mono_now() };
+	memcpy(pending->name, name, len + 1);
+	drop->pending = pending;
+	return true;
+}
+
+/* Puts a file away, and says so. */
 static void put_away(struct cw_drop *drop, struct folder *folder, const char *name, const struct stat *st, bool good,
                      const struct cw_buf *note)
 {
@@ -382,8 +419,13 @@ static void put_away(struct cw_drop *drop, struct folder *folder, const char *na
 
 	name_escape(name, &shown);
 	if (r < 0) {
-		folder_fail(drop, folder, "'%s' cannot be moved to %s/%s: %s", cw_buf_str(&shown), folder->path,
-		            good ? DONE : REJECTED, strerror(-r));
+		char text[CW_ERROR_TEXT_MAX];
+
+		snprintf(text, sizeof(text), "'%.200s' cannot be moved to %.200s/%s: %s", cw_buf_str(&shown), folder->path,
+		         good ? DONE : REJECTED, strerror(-r));
+		tell(drop, folder, text);
+		/* Without memory it is looked at again at once, and fails again. */
+		(void)pending_add(drop, folder, name, st, 0);
 	} else if (r > 0) {
 		/* Another version of it, or none: the folder tells. */
 		folder->look = true;
@@ -455,22 +497,6 @@ static void settle(struct cw_drop *drop, struct folder *folder, const char *name
 
 /* Reading */
 
-static void pending_add(struct cw_drop *drop, const struct reading *reading, uint64_t document)
-{
-	size_t len = strlen(reading->name);
-	struct pending *pending = malloc(sizeof(*pending) + len + 1);
-
-	/* Without memory it is found again by the next look. */
-	if (!pending)
-		return;
-	pending->folder = reading->folder;
-	pending->st = reading->st;
-	pending->document = document;
-	memcpy(pending->name, reading->name, len + 1);
-	pending->next = drop->pending;
-	drop->pending = pending;
-}
-
 static const struct pending *pending_find(const struct cw_drop *drop, const struct folder *folder, const char *name)
 {
 	const struct pending *pending;
@@ -530,7 +556,8 @@ static void reading_store(struct cw_drop *drop)
 	if (document.state == CW_INBOX_QUEUED) {
 		cw_log(CW_LOG_INFO, "drop.stored", "feed=%s name=%s document=%" PRIu64 " size=%" PRIu64, meta.feed, meta.url,
 		       document.id, document.size);
-		pending_add(drop, reading, document.id);
+		/* Without memory it is found again by the next look. */
+		(void)pending_add(drop, folder, reading->name, &reading->st, document.id);
 	} else {
 		commit_decode(&document, &info);
 		settle(drop, folder, reading->name, &reading->st, &document, &info);
@@ -698,6 +725,8 @@ static void scan_step(struct cw_drop *drop, struct folder *folder)
 		cw_log(CW_LOG_WARNING, "drop.ignored", "feed=%s directories=%" PRIu64 " path=%s", folder->feed,
 		       folder->directories, folder->path);
 	folder->directories_before = folder->directories;
+	if (!stuck_forget(drop, folder, -1))
+		tell(drop, folder, NULL);
 }
 
 static void names_step(struct cw_drop *drop, struct folder *folder)
@@ -1001,10 +1030,21 @@ void cw_drop_close(struct cw_drop *drop)
 
 bool cw_drop_idle(const struct cw_drop *drop)
 {
-	if (drop->reading.folder || drop->pending)
+	if (drop->reading.folder)
 		return false;
+	for (const struct pending *pending = drop->pending; pending; pending = pending->next)
+		if (pending->document)
+			return false;
 	for (const struct folder *folder = drop->folders; folder && !drop->closed; folder = folder->next)
 		if (folder->fd >= 0 && (folder->names || folder->scan || folder->look))
 			return false;
 	return true;
+}
+
+const char *cw_drop_problem(const struct cw_drop *drop, const char *feed)
+{
+	for (const struct folder *folder = drop->folders; folder; folder = folder->next)
+		if (strcmp(folder->feed, feed) == 0)
+			return folder->problem[0] ? folder->problem : NULL;
+	return NULL;
 }

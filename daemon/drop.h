@@ -52,6 +52,8 @@ void cw_drop_committed(struct cw_drop *drop, const struct cw_inbox_document *doc
 void cw_drop_room(struct cw_drop *drop);
 /* No more files are taken; those stored are still moved. */
 void cw_drop_close(struct cw_drop *drop);
+/* What is wrong with a feed's folder, as ops->folder() was told; NULL = nothing. Borrowed until it is told something else. */
+const char *cw_drop_problem(const struct cw_drop *drop, const char *feed);
 /* Every file that could be taken is taken, committed and moved. */
 bool cw_drop_idle(const struct cw_drop *drop);
 

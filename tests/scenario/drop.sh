@@ -167,6 +167,27 @@ has "$HAND/done/once.json" || fail "--once leaves the file"
 grep -q '1 documents committed, 1 evidence' "$WORK/out" || fail "--once says: $(cat "$WORK/out")"
 passed "--once takes what is there"
 
+# A file that cannot be moved is told, is used once, and keeps nobody else waiting.
+statement stockport 2024-01-18 dcs_change >"$HAND/stuck.json"
+if chattr +i "$HAND/stuck.json" 2>/dev/null; then
+	start a
+	statement oldham 2024-01-19 dcs_change >"$HAND/free.json"
+	wait_until 10 "another file is taken" has "$HAND/done/free.json"
+	stuck() { ! cw a status >"$WORK/out" && grep -q "feed hand: 'stuck.json' cannot be moved" "$WORK/out"; }
+	wait_until 10 "status tells of the file that cannot be moved" stuck
+	stop a
+	chattr -i "$HAND/stuck.json"
+	start a
+	wait_until 10 "it is moved when it can be" has "$HAND/done/stuck.json"
+	cw a status >"$WORK/out" || fail "not healthy after it was moved: $(cat "$WORK/out")"
+	[ "$(evidence stockport)" -eq 1 ] || fail "the file that could not be moved was used $(evidence stockport) times"
+	passed "a file that cannot be moved is told and holds nobody up"
+	stop a
+else
+	rm "$HAND/stuck.json"
+	say "skipped: this file system has no immutable files"
+fi
+
 # Kills at any moment, while files come: at the end each file is in done/ and each statement counts once.
 feeds b
 instance b 'fetching = false'
