@@ -123,8 +123,9 @@ struct totals {
 enum figures { FIGURES_WORKFORCE, FIGURES_EHCP, FIGURES_COUNT };
 
 struct figures_seen {
-	bool any;
+	bool any, out; /* something was seen; it stood out */
 	struct cw_str period;
+	int64_t known; /* when what stood out became known */
 };
 
 struct sim {
@@ -984,14 +985,19 @@ static int enter_figures(struct sim *sim, const struct entry *entry, enum figure
 	struct figures_seen *seen = &sim->figures[which];
 	const struct cw_signal_def *def = signal_named(sim, signal);
 	struct statement statement = { .def = def, .event_day = entry->day };
+	bool out = cw_evidence_value(e, CW_VAL_OUTLIER).len, newer;
 
 	if (!def || (seen->any && period_order(period, seen->period) < 0))
 		return 0;
 	statement.criterion = def->criterion;
-	if (!seen->any || period_order(period, seen->period) != 0 || !cw_evidence_value(e, CW_VAL_OUTLIER).len)
+	newer = !seen->any || period_order(period, seen->period) != 0;
+	/* Of several rows that one release has for a council the worst counts, whichever comes first. */
+	if (!out && !newer && seen->out && seen->known == entry->known)
+		return 0;
+	if (newer || !out)
 		close_all(sim, def, statement.criterion, entry->day);
-	*seen = (struct figures_seen){ true, period };
-	return cw_evidence_value(e, CW_VAL_OUTLIER).len ? enter_statement(sim, entry, &statement) : 0;
+	*seen = (struct figures_seen){ true, out, period, entry->known };
+	return out ? enter_statement(sim, entry, &statement) : 0;
 }
 
 /* Who controls a council is known when it changes; lists of later years repeat it. */

@@ -875,6 +875,20 @@ static void test_figures(void **state)
 	expect(&h, "250612", 0, CW_LEVEL_ROUTINE);
 }
 
+/* One release may have several rows for a council: the worst counts, whichever comes first. */
+static void test_figures_together(void **state)
+{
+	struct history h = { 0 };
+
+	(void)state;
+	add_figures(&h, CW_KIND_WORKFORCE, "2023", "240301", "agency_rate worst_decile");
+	add_figures(&h, CW_KIND_WORKFORCE, "2023", "240301", NULL);
+	expect(&h, "240301", 8, CW_LEVEL_ROUTINE);
+	add_figures(&h, CW_KIND_EHCP_TIMELINESS, "2023", "240301", NULL);
+	add_figures(&h, CW_KIND_EHCP_TIMELINESS, "2023", "240301", "ehcp_20_weeks worst_decile");
+	expect(&h, "240301", 8 + 8, CW_LEVEL_ROUTINE);
+}
+
 /* A revision taken back: the earlier words are known already, and count again. */
 static void test_figures_again(void **state)
 {
@@ -1147,6 +1161,7 @@ int main(void)
 		cmocka_unit_test(test_send_2016),            cmocka_unit_test(test_figures),
 		cmocka_unit_test(test_control),              cmocka_unit_test(test_notes),
 		cmocka_unit_test(test_overrides),            cmocka_unit_test(test_figures_again),
+		cmocka_unit_test(test_figures_together),
 		cmocka_unit_test(test_conflict),             cmocka_unit_test(test_inheritance),
 	};
 
