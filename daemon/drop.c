@@ -316,9 +316,12 @@ static bool same_file(const struct stat *a, const struct stat *b)
 static int note_write(int shelf, const char *name, const struct cw_buf *text)
 {
 	static const char fresh[] = ".note.tmp";
-	int fd = openat(shelf, fresh, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0640), r = 0;
+	int fd, r = 0;
 	ssize_t n;
 
+	/* Members of the group may put things there too: never into what already has that name, and a pipe would be waited for. */
+	(void)unlinkat(shelf, fresh, 0);
+	fd = openat(shelf, fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
 	if (fd < 0)
 		return -errno;
 	for (size_t at = 0; r == 0 && at < text->len; at += (size_t)n) {
