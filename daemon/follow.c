@@ -115,8 +115,9 @@ static void trip_free(struct trip *trip)
 	free(trip);
 }
 
-static void link_failed(struct cw_follow *follow, const struct cw_feed *feed, const struct cw_inbox_link *link,
-                        const char *outcome, const char *detail, struct cw_wall retry_after)
+/* 0, or negative: it could not be written down, and the link is as due as it was. */
+static int link_failed(struct cw_follow *follow, const struct cw_feed *feed, const struct cw_inbox_link *link,
+                       const char *outcome, const char *detail, struct cw_wall retry_after)
 {
 	const struct cw_step *step = link->page ? NULL : step_to(feed, link->step);
 	int64_t interval = step ? step->interval_ms : feed->interval_ms;
@@ -124,6 +125,7 @@ static void link_failed(struct cw_follow *follow, const struct cw_feed *feed, co
 	char text[CW_WALL_TEXT];
 	struct cw_error err;
 	uint32_t bits = 0;
+	int r;
 
 	(void)!getrandom(&bits, sizeof(bits), GRND_NONBLOCK);
 	due.ms = now.ms + cw_schedule_backoff(interval, link->failures + 1, bits);
@@ -131,8 +133,10 @@ static void link_failed(struct cw_follow *follow, const struct cw_feed *feed, co
 		due = retry_after;
 	cw_log(CW_LOG_WARNING, "link.failed", "feed=%s step=%s url=%s outcome=%s failures=%u detail=%s next=%s", feed->name,
 	       link->step, link->url, outcome, link->failures + 1, detail ? detail : "", cw_wall_format(due, text));
-	if (cw_inbox_link_failed(follow->inbox, link->id, outcome, detail, due, &err) < 0)
+	r = cw_inbox_link_failed(follow->inbox, link->id, outcome, detail, due, &err);
+	if (r < 0)
 		cw_log_error(CW_LOG_ERROR, "inbox.write_failed", &err, "feed=%s", feed->name);
+	return r;
 }
 
 /* When a link that was fetched is fetched again. */
@@ -186,7 +190,7 @@ static void link_fetched(struct trip *trip, const struct cw_feed *feed, struct c
 	link->next_due = due_again(feed, link);
 	r = cw_inbox_stream_finish(trip->stream, &meta, NULL, &document, &err);
 	if (r < 0) {
-		link_failed(follow, feed, link, "storage", err.text, cw_wall_none());
+		(void)link_failed(follow, feed, link, "storage", err.text, cw_wall_none());
 		return;
 	}
 	if (r == CW_INBOX_STORED) {
@@ -228,7 +232,7 @@ static void trip_done(void *arg, const struct cw_fetch_result *result)
 		} else {
 			snprintf(detail, sizeof(detail), "%s", result->detail);
 			cw_fetch_text_mend(detail);
-			link_failed(follow, course->feed, &link, result->name, detail, result->retry_after);
+			(void)link_failed(follow, course->feed, &link, result->name, detail, result->retry_after);
 		}
 		cw_inbox_link_clear(&link);
 	}
@@ -293,7 +297,7 @@ static void trip_start(void *arg)
 	if (r == 0) {
 		r = trip_fetch(trip, course->feed, &link, &err);
 		if (r < 0)
-			link_failed(follow, course->feed, &link, "internal", err.text, cw_wall_none());
+			(void)link_failed(follow, course->feed, &link, "internal", err.text, cw_wall_none());
 	}
 	cw_inbox_link_clear(&link);
 	if (r < 0) {
@@ -330,9 +334,9 @@ static int trip_new(struct cw_follow *follow, struct course *course, const struc
 	/* allowed_hosts may have changed since it was found. */
 	if (!cw_fetch_may_follow(link->url, course->feed->url, &course->feed->allowed_hosts) ||
 	    cw_fetch_host(link->url, host, &err) < 0) {
-		link_failed(follow, course->feed, link, "host_refused", "its host is not in allowed_hosts", cw_wall_none());
+		r = link_failed(follow, course->feed, link, "host_refused", "its host is not in allowed_hosts", cw_wall_none());
 		trip_free(trip);
-		return 0;
+		return r;
 	}
 	r = cw_schedule_turn_wait(follow->schedule, &trip->turn, host, &err);
 	if (r < 0)
