@@ -276,24 +276,13 @@ static bool is_public(const struct sockaddr *address)
 	return false;
 }
 
-/* Then we see the proxy's address and not that of the host. */
-static bool behind_proxy(void)
-{
-	static const char *const variables[] = { "http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY" };
-
-	for (size_t i = 0; i < CW_ARRAY_LEN(variables); i++)
-		if (getenv(variables[i]) && *getenv(variables[i]))
-			return true;
-	return false;
-}
-
 /* Refused before a byte goes out: opening a connection is a message too. */
 static curl_socket_t on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
 	struct cw_fetch *fetch = arg;
 
 	(void)purpose;
-	if (fetch->public_only && !behind_proxy() && !is_public(&address->addr)) {
+	if (fetch->public_only && !is_public(&address->addr)) {
 		fetch->address_refused = true;
 		return CURL_SOCKET_BAD;
 	}
@@ -310,7 +299,7 @@ static int on_request(void *arg, char *remote, char *local, int remote_port, int
 	(void)local;
 	(void)remote_port;
 	(void)local_port;
-	if (!fetch->public_only || behind_proxy())
+	if (!fetch->public_only)
 		return CURL_PREREQFUNC_OK;
 	if ((inet_pton(AF_INET, remote, &v4.sin_addr) == 1 && is_public((struct sockaddr *)&v4)) ||
 	    (inet_pton(AF_INET6, remote, &v6.sin6_addr) == 1 && is_public((struct sockaddr *)&v6)))
@@ -727,9 +716,48 @@ static long time_left(const struct cw_fetch *fetch)
 /* The feed's own host is where a person said it is, on our own networks too; so is this machine, when the feed is on it. */
 static bool own_network(const struct address *home, const struct address *to)
 {
-	if (!home->host || !to->host)
+	if (!to->host)
 		return true; /* a file */
+	if (!home->host)
+		return false;
 	return strcmp(home->host, to->host) == 0 || (host_is_loopback(home->host) && host_is_loopback(to->host));
+}
+
+static const char *environment(const char *name, const char *other)
+{
+	const char *value = getenv(name);
+
+	return value && *value ? value : other ? environment(other, NULL) : NULL;
+}
+
+/* Does curl ask a proxy of the environment for it? Then we see the proxy's address and not that of the host. When in doubt no:
+ * then the address must be public. An exception for a part of a name is taken for one of every name that ends so. */
+static bool through_proxy(const struct address *to)
+{
+	bool tls = strcmp(to->scheme, "https") == 0;
+	const char *proxy = tls ? environment("https_proxy", "HTTPS_PROXY") : environment("http_proxy", NULL);
+	const char *at = environment("no_proxy", "NO_PROXY");
+	struct sockaddr_in v4 = { .sin_family = AF_INET };
+	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6 };
+	char text[INET6_ADDRSTRLEN];
+	size_t len = strlen(to->host), n;
+
+	if (!proxy && !environment("all_proxy", "ALL_PROXY"))
+		return false;
+	/* Exceptions may name addresses by network: a host that is an address is looked at itself. */
+	if (host_is_loopback(to->host))
+		return false;
+	if (inet_aton(to->host, &v4.sin_addr))
+		return is_public((struct sockaddr *)&v4);
+	if (sscanf(to->host, "[%45[0-9A-Fa-f:.]]", text) == 1)
+		return inet_pton(AF_INET6, text, &v6.sin6_addr) == 1 && is_public((struct sockaddr *)&v6);
+	for (; at && *at; at += n) {
+		at += strspn(at, ", \t.");
+		n = strcspn(at, ", \t");
+		if (n && ((n == 1 && *at == '*') || (n <= len && strncasecmp(at, to->host + len - n, n) == 0)))
+			return false;
+	}
+	return true;
 }
 
 /* Starts the transfer from current_url. Negative: result is set. */
@@ -749,7 +777,7 @@ static int hop(struct cw_fetch *fetch)
 		goto out;
 	}
 	own = same_origin(&origin, &address);
-	fetch->public_only = !own_network(&origin, &address);
+	fetch->public_only = !own_network(&origin, &address) && !through_proxy(&address);
 	if (headers_make(fetch, own) < 0) {
 		r = -ENOMEM;
 		result_set(fetch, CW_FETCH_INTERNAL, "out of memory");
@@ -768,8 +796,8 @@ static int hop(struct cw_fetch *fetch)
 	if (!code)
 		code = curl_easy_setopt(fetch->easy, CURLOPT_TIMEOUT_MS, time_left(fetch));
 	/* A proxy of the environment has no business between us and this machine. */
-	if (!code && host_is_loopback(address.host))
-		code = curl_easy_setopt(fetch->easy, CURLOPT_PROXY, "");
+	if (!code)
+		code = curl_easy_setopt(fetch->easy, CURLOPT_PROXY, host_is_loopback(address.host) ? "" : NULL);
 	if (!code && fetch->is_file && fetch->file.st_size > 0) {
 		snprintf(range, sizeof(range), "%llu-%llu", (unsigned long long)fetch->received,
 		         (unsigned long long)CW_MIN(fetch->received + FILE_SLICE, (uint64_t)fetch->file.st_size) - 1);
@@ -1037,7 +1065,7 @@ static void transfer_end(struct cw_fetch *fetch, CURLcode code)
 	if (fetch->data_error) {
 		result_set(fetch, fetch->data_error == -EMSGSIZE ? CW_FETCH_TOO_LARGE : CW_FETCH_STORAGE, "%s",
 		           fetch->data_err.text);
-	} else if (fetch->address_refused) {
+	} else if (fetch->address_refused && code) { /* else another address of the host was public */
 		result_set(fetch, CW_FETCH_ADDRESS_REFUSED,
 		           "the address of '%.200s' is not a public one: nothing there is asked on the word of a page",
 		           fetch->current_url);

@@ -346,6 +346,10 @@ static void test_address(void **state)
 		          (char *)"2130706433" };
 	struct cw_strings allowed = { CW_ARRAY_LEN(hosts), hosts };
 	static const char *const names[] = { "localhost", "127.0.0.1", "0.0.0.0", "[::1]", "[::ffff:127.0.0.1]", "2130706433", "0x7f.1" };
+	/* Proxies that are not asked for these: of another scheme, or with exceptions. */
+	static const char *const proxies[][2] = { { "unused", "" },
+		                                      { "https_proxy", "http://127.0.0.1:1" },
+		                                      { "http_proxy", "http://127.0.0.1:1" } };
 	struct cw_fetch_request request;
 	struct got warm = { 0 };
 	char url[128];
@@ -357,19 +361,25 @@ static void test_address(void **state)
 	run(&request, &warm);
 	assert_string_equal(warm.result.name, "ok");
 	cw_buf_clear(&warm.bytes);
-	for (size_t i = 0; i < CW_ARRAY_LEN(names); i++) {
+	setenv("no_proxy", "192.0.2.1, *", 1);
+	for (size_t n = 0; n < CW_ARRAY_LEN(names) * CW_ARRAY_LEN(proxies); n++) {
+		const char *const *proxy = proxies[n / CW_ARRAY_LEN(names)];
+		size_t i = n % CW_ARRAY_LEN(names);
 		struct got got = { 0 };
 
+		setenv(proxy[0], proxy[1], 1);
 		snprintf(url, sizeof(url), "http://%s:%s/ok?reached", names[i], strrchr(base, ':') + 1);
 		request = request_for(url);
 		request.home = "https://feeds.example.org/index";
 		request.allowed_hosts = &allowed;
 		run(&request, &got);
 		if (strcmp(got.result.name, "address_refused") != 0)
-			fail_msg("%s: %s %s", url, got.result.name, got.result.detail);
+			fail_msg("%s, %s: %s %s", url, proxy[0], got.result.name, got.result.detail);
 		assert_int_equal(got.bytes.len, 0);
 		cw_buf_clear(&got.bytes);
+		unsetenv(proxy[0]);
 	}
+	unsetenv("no_proxy");
 	assert_false(logged("/ok?reached"));
 	/* The feed's own host is where a person said it is. */
 	{
