@@ -83,7 +83,7 @@ uint8_t *fuzz_archive(const uint8_t *text, size_t len, const char *first, const 
                       size_t *ret_len)
 {
 	struct part parts[PARTS_MAX];
-	size_t n, room = 22, at = 0, directory;
+	size_t n, room = 22, at = 0, directory, size;
 	uint8_t *out;
 
 	if ((len >= 2 && !memcmp(text, "PK", 2)) || len > 1u << 24) {
@@ -126,8 +126,10 @@ uint8_t *fuzz_archive(const uint8_t *text, size_t len, const char *first, const 
 		memcpy(out + at, parts[i].name, parts[i].name_len);
 		at += parts[i].name_len;
 	}
+	size = at - directory;
 	at = put(out, put(out, at, 0x06054b50, 4), 0, 4);
 	at = put(out, put(out, at, n, 2), n, 2);
-	*ret_len = put(out, put(out, put(out, at + 0, (uint64_t)(at - directory), 4), directory, 4), 0, 2);
+	at = put(out, put(out, at, size, 4), directory, 4);
+	*ret_len = put(out, at, 0, 2);
 	return out;
 }
