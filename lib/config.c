@@ -206,8 +206,8 @@ static int read_feeds_of(struct loader *loader, const struct conf_section *tree)
 			return -ENOMEM;
 		config->feeds = feeds;
 		feeds[config->n_feeds] = (struct cw_feed){ 0 };
-		r = conf_feed_read(section, &config->risk, config->councils, config->phrases, &loader->mistakes,
-		                   &feeds[config->n_feeds++]);
+		r = conf_feed_read(section, &config->risk, config->councils, config->phrases,
+		                   config->phrases_file != NULL, &loader->mistakes, &feeds[config->n_feeds++]);
 		if (r == 0)
 			r = place_folder(loader, &feeds[config->n_feeds - 1]);
 	}

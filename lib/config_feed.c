@@ -17,6 +17,7 @@ struct feed_reader {
 	const struct cw_risk *risk;
 	const struct cw_councils *councils; /* NULL when they could not be read */
 	const struct cw_phrases *phrases;   /* NULL when there are none */
+	bool phrases_named; /* there is a file; it, or the councils it needs, may have mistakes of their own */
 	struct conf_mistakes *mistakes;
 };
 
@@ -900,7 +901,7 @@ static void check_text(struct feed_reader *reader)
 			         signals ? "signals" : "keep", reader->feed->name);
 		return;
 	}
-	if (!reader->phrases)
+	if (!reader->phrases && !reader->phrases_named)
 		conf_mistake(reader->mistakes, reader->record->file, text->line,
 		             "text needs the phrases file; set phrases_file in councilwatch.conf");
 	for (size_t i = 0; i < reader->risk->n_signals; i++)
@@ -1455,13 +1456,17 @@ static int read_sections(struct feed_reader *reader)
 }
 
 int conf_feed_read(const struct conf_section *section, const struct cw_risk *risk, const struct cw_councils *councils,
-                   const struct cw_phrases *phrases, struct conf_mistakes *mistakes, struct cw_feed *ret)
+                   const struct cw_phrases *phrases, bool phrases_named, struct conf_mistakes *mistakes,
+                   struct cw_feed *ret)
 {
 	struct cw_feed *feed = ret;
-	struct feed_reader reader = {
-		.section = section,   .feed = feed,         .risk = risk,
-		.councils = councils, .phrases = phrases, .mistakes = mistakes
-	};
+	struct feed_reader reader = { .section = section,
+		                      .feed = feed,
+		                      .risk = risk,
+		                      .councils = councils,
+		                      .phrases = phrases,
+		                      .phrases_named = phrases_named,
+		                      .mistakes = mistakes };
 	struct url_parts parts = { 0 };
 	bool local = false;
 	int r;

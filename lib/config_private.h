@@ -155,7 +155,8 @@ const struct conf_grammar *conf_grammar_risk(void);  /* risk.conf */
 const struct conf_grammar *conf_grammar_phrases(void); /* phrases.conf */
 
 int conf_feed_read(const struct conf_section *section, const struct cw_risk *risk, const struct cw_councils *councils,
-                   const struct cw_phrases *phrases, struct conf_mistakes *mistakes, struct cw_feed *ret);
+                   const struct cw_phrases *phrases, bool phrases_named, struct conf_mistakes *mistakes,
+                   struct cw_feed *ret);
 void conf_feed_clear(struct cw_feed *feed);
 /* Is what its rows are about found in their words? */
 bool conf_feed_has_text(const struct cw_feed *feed);

@@ -530,6 +530,36 @@ static void test_all_files_in_one_run(void **state)
 	tear_down(&place);
 }
 
+/* A mistake in the councils, without which phrases are not read, is no mistake of the feeds that have texts. */
+static void test_phrases_not_read(void **state)
+{
+	static const char feed[] =
+	    "feed \"a\" { publisher = p tier = A format = feed kind = news\nrecord { text = title } }\n";
+	struct place place;
+
+	(void)state;
+	set_up(&place);
+	write_file(&place, "main.conf",
+	           "councils_file = \"councils.csv\"\naliases_file = \"aliases.csv\"\nrisk_file = \"\"\n"
+	           "phrases_file = \"again.conf\"\ninclude_feeds = \"feeds.d/*.conf\"\n");
+	write_file(&place, "again.conf", "");
+	write_file(&place, "feeds.d/a.conf", feed);
+	write_file(&place, "councils.csv",
+	           "council_id,name,short_name,type,region,gss_code,la_code,urn,start_date,end_date\n"
+	           "a,A Council,A,unitary,,,,,,\n");
+	write_file(&place, "aliases.csv", "council_id,alias,scheme,valid_from,valid_to,source\nb,B,name,,,\n");
+	load(&place, "main.conf");
+	assert_string_equal(cw_buf_str(&place.mistakes), "aliases.csv:2: unknown council_id 'b'; did you mean 'a'?\n");
+	write_file(&place, "main.conf",
+	           "councils_file = \"councils.csv\"\naliases_file = \"aliases.csv\"\nrisk_file = \"\"\n"
+	           "phrases_file = \"\"\ninclude_feeds = \"feeds.d/*.conf\"\n");
+	load(&place, "main.conf");
+	assert_string_equal(cw_buf_str(&place.mistakes),
+	                    "feeds.d/a.conf:2: text needs the phrases file; set phrases_file in councilwatch.conf\n"
+	                    "aliases.csv:2: unknown council_id 'b'; did you mean 'a'?\n");
+	tear_down(&place);
+}
+
 static void test_no_file(void **state)
 {
 	struct place place;
@@ -961,6 +991,7 @@ int main(void)
 {
 	static const struct CMUnitTest single[] = {
 		cmocka_unit_test(test_all_files_in_one_run),
+		cmocka_unit_test(test_phrases_not_read),
 		cmocka_unit_test(test_no_file),
 		cmocka_unit_test(test_socket_paths),
 		cmocka_unit_test(test_many_unknown_names),
