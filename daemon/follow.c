@@ -446,10 +446,18 @@ static void timer_plan(struct cw_follow *follow)
 		cw_timer_arm(follow->timer, CW_MIN(delay, (int64_t)CW_DAY_MS));
 }
 
+/* Nothing of the feed is under way: a document that waits to be read may have more links, or a page after it. */
+static bool course_done(struct cw_follow *follow, const struct course *course)
+{
+	const struct cw_schedule_feed *feed = cw_schedule_find(follow->schedule, course->feed->name);
+	uint64_t queued;
+
+	return feed && !feed->polled && !feed->running && !feed->asked &&
+	       cw_inbox_queued(follow->inbox, course->feed->name, &queued, NULL) == 0 && !queued;
+}
+
 void cw_follow_run(struct cw_follow *follow)
 {
-	const struct cw_schedule_feed *feed;
-
 	if (follow->in_run || follow->stopped || !follow->config)
 		return;
 	follow->in_run = true;
@@ -462,8 +470,7 @@ void cw_follow_run(struct cw_follow *follow)
 		if (!course_idle(follow, course))
 			continue;
 		follow->ops.idle(follow->arg, course->feed->name);
-		feed = cw_schedule_find(follow->schedule, course->feed->name);
-		if (feed && !feed->polled && !feed->running && !feed->asked)
+		if (course_done(follow, course))
 			course->open = false;
 	}
 	follow->in_run = false;

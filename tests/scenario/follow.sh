@@ -176,6 +176,27 @@ cw c fetch nosuch >"$WORK/c/out" 2>&1 && fail "fetch of a feed that there is not
 stop c
 passed "councilwatch fetch waits, tells what came, and in a dry run what would"
 
+# What the first page leads to is fetched before that page is committed: the pages after it are asked for all the same.
+mkdir -p "$WORK/d"
+reports d
+instance d
+sed -i 's/^    interval/    enabled = false\n    interval/' "$WORK/d/feeds.d/reports.conf"
+start d
+: >"$LOG"
+assessor=$(pgrep -P "$(pid_of d)" -f councilwatch-assessor | head -n 1)
+kill -STOP "$assessor"
+cw d fetch reports >"$WORK/d/out" &
+fetch=$!
+first_page() { [ "$(asked '^200 /provider')" -ge 1 ]; }
+wait_until 20 "a provider's page is fetched" first_page
+sleep 1
+kill -CONT "$assessor"
+wait "$fetch" || fail "fetch does not exit 0: $(cat "$WORK/d/out")"
+grep -q '^further pages: 3 links, 3 fetched, 0 failing, 0 waiting' "$WORK/d/out" || fail "fetch leaves pages out: $(tail -n 5 "$WORK/d/out")"
+is "evidence" "$(evidence d)" 45
+stop d
+passed "councilwatch fetch of a feed that is off ends when the last page was read"
+
 # Everything at every step.
 mkdir -p "$WORK/b"
 reports b
