@@ -177,24 +177,24 @@ stop c
 passed "councilwatch fetch waits, tells what came, and in a dry run what would"
 
 # What the first page leads to is fetched before that page is committed: the pages after it are asked for all the same.
-mkdir -p "$WORK/d"
-reports d
-instance d
-sed -i 's/^    interval/    enabled = false\n    interval/' "$WORK/d/feeds.d/reports.conf"
-start d
+mkdir -p "$WORK/h"
+reports h
+instance h
+sed -i 's/^    interval/    enabled = false\n    interval/' "$WORK/h/feeds.d/reports.conf"
+start h
 : >"$LOG"
-assessor=$(pgrep -P "$(pid_of d)" -f councilwatch-assessor | head -n 1)
+assessor=$(pgrep -P "$(pid_of h)" -f councilwatch-assessor | head -n 1)
 kill -STOP "$assessor"
-cw d fetch reports >"$WORK/d/out" &
+cw h fetch reports >"$WORK/h/out" &
 fetch=$!
 first_page() { [ "$(asked '^200 /provider')" -ge 1 ]; }
 wait_until 20 "a provider's page is fetched" first_page
 sleep 1
 kill -CONT "$assessor"
-wait "$fetch" || fail "fetch does not exit 0: $(cat "$WORK/d/out")"
-grep -q '^further pages: 3 links, 3 fetched, 0 failing, 0 waiting' "$WORK/d/out" || fail "fetch leaves pages out: $(tail -n 5 "$WORK/d/out")"
-is "evidence" "$(evidence d)" 45
-stop d
+wait "$fetch" || fail "fetch does not exit 0: $(cat "$WORK/h/out")"
+grep -q '^further pages: 3 links, 3 fetched, 0 failing, 0 waiting' "$WORK/h/out" || fail "fetch leaves pages out: $(tail -n 5 "$WORK/h/out")"
+is "evidence" "$(evidence h)" 45
+stop h
 passed "councilwatch fetch of a feed that is off ends when the last page was read"
 
 # Everything at every step.

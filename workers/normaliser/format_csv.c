@@ -56,6 +56,7 @@ struct csv {
 	struct cw_buf unquoted;
 
 	struct cw_str *headings; /* CW_COLUMNS_MAX, until they are found */
+	size_t n_headings;       /* in the row of them, those without a text too */
 	struct cw_cell *row_cells;
 	int *places;
 	size_t n_slots;
@@ -135,9 +136,9 @@ static struct cw_str cell_text(struct csv *csv, const char *base, const struct c
 	return (struct cw_str){ (const char *)out->data + start, out->len - start };
 }
 
-static bool blank_row(const struct csv *csv, const char *base)
+static bool blank_from(const struct csv *csv, const char *base, size_t first)
 {
-	for (size_t i = 0; i < csv->n_cells; i++)
+	for (size_t i = first; i < csv->n_cells; i++)
 		for (uint32_t k = csv->cells[i].from; k < csv->cells[i].to; k++)
 			if (base[k] != ' ' && base[k] != '\t' && base[k] != '"')
 				return false;
@@ -161,6 +162,7 @@ static int headings_row(struct csv *csv, const char *base)
 	}
 	for (size_t i = 0; i < csv->n_slots; i++)
 		csv->places[i] = cw_record_place(csv->record, i);
+	csv->n_headings = csv->n_cells;
 	csv->headed = true;
 	return 0;
 }
@@ -170,7 +172,7 @@ static int data_row(struct csv *csv, const char *base, size_t len)
 	struct cw_str whole = { base, len };
 	int r;
 
-	if (blank_row(csv, base)) {
+	if (blank_from(csv, base, 0)) {
 		csv->row++;
 		return cw_record_blank(csv->record);
 	}
@@ -182,6 +184,10 @@ static int data_row(struct csv *csv, const char *base, size_t len)
 	if (csv->n_cells <= cw_record_last_column(csv->record))
 		return cw_record_bad_row(csv->record, csv->row, whole, "it has %zu of the %zu columns needed",
 		                         csv->n_cells, cw_record_last_column(csv->record) + 1);
+	/* An unquoted "Bournemouth, Christchurch and Poole": what comes after it is not where its heading says. */
+	if (!blank_from(csv, base, csv->n_headings))
+		return cw_record_bad_row(csv->record, csv->row, whole, "it has %zu cells under %zu headings", csv->n_cells,
+		                         csv->n_headings);
 	for (size_t i = 0; i < csv->n_slots; i++)
 		if (csv->places[i] >= 0)
 			csv->row_cells[i].text = cell_text(csv, base, &csv->cells[csv->places[i]]);
