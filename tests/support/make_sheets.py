@@ -203,6 +203,17 @@ def ods_cases():
         where "Rate" { not = "" }
     }
 """)
+    # More headings over columns than a table with groups has: each would be a look at all columns.
+    put("column-groups-many", table("A", row("", *("top %d" % k for k in range(70)), "2023", "2023"),
+                                    row("Council", *("x" for k in range(70)), "Appeals", "Rate"), row("Leeds", *("1" for k in range(70)), "5", "1")),
+        kind="send_tribunal", settings="    heading_rows  = 2\n    column_groups = true\n", record="""    record {
+        council     = "Council"
+        event_date  = "Column group"
+        date_format = "%Y@12-31"
+        appeals     = "Appeals"
+        appeal_rate = "Rate"
+    }
+""")
     # Headings that go on differently every year; what is the same for every row; dates among the values; the address of
     # another council.
     put("editions", table("2024", row("Council", "Visited (2024 edition)", "Ended", "Overall Effectiveness", "Link"),

@@ -584,7 +584,7 @@ static int try_groups(struct cw_sheets *sheets, uint32_t columns)
 	const struct row *lowest = &sheets->above[0];
 	CW_CLEANUP(cw_freep) struct cw_str *texts = calloc(VIRTUAL + columns, sizeof(*texts));
 	CW_CLEANUP(cw_freep) uint64_t *groups = calloc(columns + 1u, sizeof(*groups));
-	size_t n = 0;
+	size_t n = 0, tries = 0;
 	int r;
 
 	if (!texts || !groups)
@@ -601,13 +601,15 @@ static int try_groups(struct cw_sheets *sheets, uint32_t columns)
 			groups[c] = hash(high);
 	}
 	drop_groups(sheets);
-	for (uint32_t first = 0; first < columns && sheets->n_groups < GROUPS_MAX; first++) {
+	/* Each costs a look at all columns. */
+	for (uint32_t first = 0; first < columns && tries < GROUPS_MAX; first++) {
 		uint32_t earlier = 0;
 
 		while (earlier < first && groups[earlier] != groups[first])
 			earlier++;
 		if (!groups[first] || earlier < first)
 			continue;
+		tries++;
 		for (uint32_t c = 0; c < columns; c++) {
 			const struct run *run = run_at(lowest, c);
 
