@@ -75,7 +75,7 @@ static const char *const sql[LS_STATEMENTS] = {
 	[LS_PAGE] = "SELECT " LINK_COLUMNS " FROM link WHERE feed = ?1 AND step = ?2 AND page = ?3 AND " LIVE " LIMIT 1",
 	[LS_NEXT] = "SELECT " LINK_COLUMNS " FROM link WHERE feed = ?1 AND next_due <= ?2 AND (?3 IS NULL OR step = ?3)"
 	            " AND (?4 = 0 OR page > 0 OR last_fetched IS NULL) AND " LIVE
-	            " ORDER BY page = 0, last_fetched IS NOT NULL, id",
+	            " ORDER BY page = 0, last_fetched IS NOT NULL, id LIMIT ?5",
 	[LS_DUE] = "SELECT min(next_due) FROM link WHERE feed = ?1 AND next_due IS NOT NULL AND " LIVE,
 	[LS_STORED] = "UPDATE link SET etag = ?2, last_modified = ?3, document = ?4, last_attempt = ?5,"
 	              " last_fetched = ?5, next_due = ?6, outcome = 'ok', detail = NULL WHERE id = ?1",
@@ -351,6 +351,7 @@ int cw_inbox_link_next(struct cw_inbox *inbox, const char *feed, const char *ste
 	sqlite3_bind_int64(statement, 2, now.ms);
 	inbox_bind_text(statement, 3, step);
 	sqlite3_bind_int(statement, 4, only_new);
+	sqlite3_bind_int64(statement, 5, (int64_t)n_except + 1); /* so few are kept apart, and not all sorted */
 	while ((r = sqlite3_step(statement)) == SQLITE_ROW) {
 		uint64_t id = (uint64_t)sqlite3_column_int64(statement, 0);
 		size_t i;
