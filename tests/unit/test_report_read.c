@@ -77,6 +77,23 @@ static const struct read_case cases[] = {
 	  IN("2026") LEADERS("Good") HELP("Good") IN_CARE("Good") LEAVERS("Good") " Overall effectivenessInadequate\n\n" PROSE,
 	  "ilacs Barsetshire 2026-05-04 2026-05-15 !bad_value overall_effectiveness" },
 	{ "a table over two pages", IN("2024") LEADERS("Good") HELP("Good") "\f" IN_CARE("Good") LEAVERS("Good") OVERALL("Good") PROSE,
+	  "ilacs Barsetshire 2024-05-04 2024-05-15 impact_of_leaders=good help_and_protection=good in_care=good "
+	  "care_leavers=good overall_effectiveness=good" },
+	{ "a table over two pages that lacks a grade",
+	  IN("2024") LEADERS("Good") HELP("Good") "\f" IN_CARE("") LEAVERS("Good") OVERALL("Good") PROSE,
+	  "ilacs Barsetshire 2024-05-04 2024-05-15 !bad_value overall_effectiveness" },
+	{ "a table over two pages that lacks a row",
+	  IN("2024") LEADERS("Good") HELP("Good") "\f" LEAVERS("Good") OVERALL("Good") PROSE,
+	  "ilacs Barsetshire 2024-05-04 2024-05-15 !bad_value overall_effectiveness" },
+	{ "a table over two pages that judges the same twice",
+	  IN("2024") LEADERS("Good") HELP("Good") IN_CARE("Good") "\f" IN_CARE("Inadequate") LEAVERS("Good") OVERALL("Good") PROSE,
+	  "ilacs Barsetshire 2024-05-04 2024-05-15 !bad_value overall_effectiveness" },
+	{ "the overall grade on the next page",
+	  IN("2024") LEADERS("Good") HELP("Good") IN_CARE("Good") LEAVERS("Inadequate") "\f" OVERALL("Requires improvement to be good") PROSE,
+	  "ilacs Barsetshire 2024-05-04 2024-05-15 impact_of_leaders=good help_and_protection=good in_care=good "
+	  "care_leavers=inadequate overall_effectiveness=requires_improvement" },
+	{ "a table over three pages",
+	  IN("2024") LEADERS("Good") HELP("Good") "\f" PROSE "\f" IN_CARE("Good") LEAVERS("Good") OVERALL("Good"),
 	  "ilacs Barsetshire 2024-05-04 2024-05-15 !bad_value overall_effectiveness" },
 	{ "prose behind the table that begins with a grade",
 	  ALL_GOOD "Inadequate plans were found for some children, and leaders know that this must change.\n",
@@ -110,6 +127,32 @@ static const struct read_case cases[] = {
 	  "sif Barsetshire County Council 2015-02-24 2015-03-18 published 2015-05-12 help_and_protection=requires_improvement "
 	  "in_care=good adoption=outstanding care_leavers=good leadership_management_governance=good "
 	  "overall_effectiveness=requires_improvement" },
+	{ "a judgement with another's number",
+	  SIF "Children\xe2\x80\x99s services in Barsetshire are good\n\n"
+	      "1. Children who need help and protection                               Good\n"
+	      "2. Children looked after and achieving permanence                      Good\n"
+	      "          2.1 Adoption performance                                     Good\n"
+	      "          2.2 Experiences and progress of care leavers                 Good\n"
+	      "1. Leadership, management and governance                               Outstanding\n\n",
+	  "sif Barsetshire County Council 2015-02-24 2015-03-18 published 2015-05-12 help_and_protection=good in_care=good "
+	  "adoption=good care_leavers=good leadership_management_governance=outstanding overall_effectiveness=good" },
+	{ "what an earlier inspection came to",
+	  SIF "Children\xe2\x80\x99s services in Barsetshire are good\n\n" SIF_TABLE("Good", "Good", "Good", "Good", "Good")
+	      "\fPrevious Ofsted inspections\n\nLeadership, management and governance: inadequate\n\nLocal leadership\n"
+	      "\f  \xe2\x88\x92 Leadership, management and governance: inadequate.\n",
+	  "sif Barsetshire County Council 2015-02-24 2015-03-18 published 2015-05-12 help_and_protection=good in_care=good "
+	  "adoption=good care_leavers=good leadership_management_governance=good overall_effectiveness=good" },
+	{ "a heading below what an earlier inspection came to",
+	  SIF "Children\xe2\x80\x99s services in Barsetshire are good\n\n" SIF_TABLE("Good", "Good", "Good", "Good", "Good")
+	      "\fPrevious Ofsted inspections\n\nLocal leadership\n\nLeadership, management and governance: inadequate\n",
+	  "sif Barsetshire County Council 2015-02-24 2015-03-18 published 2015-05-12 help_and_protection=good in_care=good "
+	  "adoption=good care_leavers=good overall_effectiveness=good !bad_value leadership_management_governance" },
+	{ "a re-inspection in one word, a rule of a box for a dash",
+	  "Barsetshire Council\nReinspection of services for children in need of help and\nprotection, children looked after and "
+	  "care leavers\n\nInspection date: 7 March 2016 \xe2\x94\x80 11 April 2016\n\n"
+	  "Children\xe2\x80\x99s services in Barsetshire are good\n\n" SIF_TABLE("Good", "Good", "Good", "Good", "Good"),
+	  "sif Barsetshire Council 2016-03-07 2016-04-11 help_and_protection=good in_care=good adoption=good care_leavers=good "
+	  "leadership_management_governance=good overall_effectiveness=good" },
 	{ "the first form of the headline",
 	  SIF "The overall judgement is that children\xe2\x80\x99s services require\nimprovement\n\nThe authority is not yet there.\n\n" SIF_TABLE(
 	      "Require improvement", "Good", "Good", "Good", "Good"),
@@ -161,6 +204,30 @@ static const struct read_case cases[] = {
 	  "This letter summarises the findings of the monitoring visit on 9 and 10 November 2022, the first since the\n"
 	  "Focused visit in 2021. There is better practice.\n",
 	  "ilacs_monitoring_visit Barsetshire 2022-11-09 2022-11-10 priority_actions=0" },
+	{ "a title over two lines",
+	  "Dear partnership\n\nJoint targeted area inspection of Barset and\nPlumstead Episcopi\n\n"
+	  "This letter summarises the findings. The inspection took place from 6 to 10 March 2023.\n",
+	  "jtai Barset and Plumstead Episcopi 2023-03-06 2023-03-10 priority_actions=0" },
+	{ "a letter that says that there are no priority actions",
+	  "Dear partnership\n\nJoint targeted area inspection of Barset\n\n"
+	  "The inspection took place from 6 to 10 March 2023. There are no priority actions.\n",
+	  "jtai Barset 2023-03-06 2023-03-10 priority_actions=0" },
+	{ "a letter that speaks of priority actions",
+	  "Dear partnership\n\nJoint targeted area inspection of Barset\n\n"
+	  "The inspection took place from 6 to 10 March 2023. There are priority actions.\n",
+	  "jtai Barset 2023-03-06 2023-03-10 !bad_value priority_actions" },
+	{ "days without a year",
+	  "3 January 2017\nDear partnership\n\nJoint targeted area inspection of the multi-agency response to abuse and\n"
+	  "neglect in Barset\n\nBetween 28 November and 2 December, inspectors came.\n",
+	  "jtai multi-agency response to abuse and neglect in Barset 2016-11-28 2016-12-02 priority_actions=0 "
+	  "theme=abuse and neglect" },
+	{ "days without a year of a letter without a date",
+	  "Dear partnership\n\nJoint targeted area inspection of Barset\n\nBetween 28 November and 2 December, inspectors came.\n",
+	  "jtai Barset priority_actions=0" },
+	{ "the theme is the title's, or none",
+	  "Dear partnership\n\nJoint targeted area inspection of the multi-agency response to loneliness in Barset\n\n"
+	  "The inspection took place from 6 to 10 March 2023. Elsewhere it was the response to domestic abuse.\n",
+	  "jtai multi-agency response to loneliness in Barset 2023-03-06 2023-03-10 priority_actions=0" },
 	{ "nothing that is known", "A report\n\nabout something else\n", "none" },
 	{ "nothing", "", "none" },
 };

@@ -57,6 +57,9 @@ void cw_report_text_clear(struct cw_report_text *text);
 int cw_report_text_add(struct cw_report_text *text, float x0, float y0, float x1, float y1, struct cw_str span);
 /* The page is complete. Likewise. */
 int cw_report_text_end_page(struct cw_report_text *text);
+/* One character of UTF-8, *ret_len bytes. What is not valid is one byte, U+FFFD. */
+uint32_t cw_report_character(const unsigned char *at, size_t left, size_t *ret_len);
+bool cw_report_is_dash(uint32_t c);
 /* A whole document as lines of text: pages end with a form feed, three blanks or more part the columns. For tests. */
 int cw_report_text_lines(struct cw_report_text *text, struct cw_str lines);
 
@@ -79,7 +82,7 @@ enum cw_report_type {
 	CW_REPORT_COUNT
 };
 
-#define CW_REPORT_NAMES_MAX 8u
+#define CW_REPORT_NAMES_MAX 12u
 #define CW_REPORT_VALUES_MAX 12u
 #define CW_REPORT_PROBLEMS_MAX 16u
 #define CW_REPORT_DETAIL_MAX 240u

@@ -157,8 +157,15 @@ static int32_t day_of(const struct date *date)
 
 #define DATES_MAX 8u
 
+/* For days without a year in a letter: the last ones before it was written. */
+static void complete_last(struct date *last, const struct date *written)
+{
+	if (last->month && !last->year && written && written->year)
+		last->year = written->year - (last->month > written->month);
+}
+
 /* "4 to 15 March 2024", "19 November-11 December 2013 and 28 – 30 January 2014", "15 June 2015". */
-static bool parse_dates(struct dates *dates, int32_t *ret_start, int32_t *ret_end)
+static bool parse_dates(struct dates *dates, const struct date *written, int32_t *ret_start, int32_t *ret_end)
 {
 	struct date all[DATES_MAX];
 	int32_t days[DATES_MAX];
@@ -179,6 +186,8 @@ static bool parse_dates(struct dates *dates, int32_t *ret_start, int32_t *ret_en
 		}
 		want_date = token != T_DATE;
 	}
+	if (n)
+		complete_last(&all[n - 1], written);
 	if (!n || !all[n - 1].year || !all[n - 1].month)
 		return false;
 	for (size_t i = n - 1; i-- > 0;)
@@ -207,25 +216,19 @@ static bool put_dates(struct reader *reader, size_t from, size_t to, struct date
 
 	/* Only looked at: what is behind it in made is nobody's. */
 	made->len = start;
-	for (size_t i = 0; i < text.len; i++) {
-		unsigned char c = (unsigned char)text.at[i];
+	for (size_t i = 0, len; i < text.len; i += len) {
+		uint32_t c = cw_report_character((const unsigned char *)text.at + i, text.len - i, &len);
 		const char *put = NULL;
 		char one[2] = { (char)c, 0 };
 
-		if (c == 0xe2 && i + 2 < text.len && (unsigned char)text.at[i + 1] == 0x80) {
-			unsigned char d = (unsigned char)text.at[i + 2];
-
-			put = d >= 0x90 && d <= 0x95 ? " - " : " ";
-			i += 2;
-		} else if (c == 0xe2 && i + 2 < text.len && (unsigned char)text.at[i + 1] == 0x88 &&
-		           (unsigned char)text.at[i + 2] == 0x92) {
+		if (c == '-' || c == 0x2010 || c == 0x2011 || cw_report_is_dash(c)) {
 			put = " - ";
-			i += 2;
-		} else if (c == 0xc2 && i + 1 < text.len) {
-			put = (unsigned char)text.at[i + 1] == 0xad ? "" : " ";
-			i++;
-		} else if (c == '-') {
-			put = " - ";
+		} else if (c == 0xad) {
+			put = "";
+		} else if (c >= 0x80 && c <= 0x206f && (c <= 0xa0 || c >= 0x2000)) {
+			put = " ";
+		} else if (c >= 0x80) {
+			put = "?"; /* is of no date */
 		} else if (c <= ' ' || c == ',' || c == ';' || c == '(' || c == ')') {
 			put = " ";
 		} else if (c == '.' && (!digit || i + 1 == text.len || text.at[i + 1] < '0' || text.at[i + 1] > '9')) {
@@ -253,7 +256,7 @@ static bool dates_at(struct reader *reader, size_t i, int32_t *ret_start, int32_
 		struct dates dates = { .text = "" };
 
 		end = report_row_end(reader, end);
-		if (put_dates(reader, i, end, &dates) && parse_dates(&dates, ret_start, ret_end)) {
+		if (put_dates(reader, i, end, &dates) && parse_dates(&dates, NULL, ret_start, ret_end)) {
 			*ret = end;
 			return true;
 		}
@@ -297,31 +300,58 @@ void report_read_published(struct reader *reader)
 	report->published = first;
 }
 
-/* "… between 12 September 2016 and 16 September 2016", "on 5 and 6 February 2020": of a letter. */
+#define HEAD_ROWS 4u /* of a letter, among which its date is */
+
+static struct date letter_date(struct reader *reader)
+{
+	for (size_t i = 0; i < reader->first_page_end && word_at(reader, i)->row < HEAD_ROWS; i = report_row_end(reader, i)) {
+		struct dates dates = { .text = "" };
+		struct date date;
+
+		if (!put_dates(reader, i, report_row_end(reader, i), &dates) || next_token(&dates) != T_DATE)
+			continue;
+		date = dates.date;
+		if (date.year && next_token(&dates) == T_END)
+			return date;
+	}
+	return (struct date){ 0 };
+}
+
+/* The dates behind "between", "from" or "on" at i, as many words as still make dates. */
+static bool read_letter_dates(struct reader *reader, size_t i, const struct date *written)
+{
+	bool between = report_word_is(reader, i, "between") || report_word_is(reader, i, "from");
+
+	if (!between && (written || !report_word_is(reader, i, "on")))
+		return false;
+	for (size_t end = CW_MIN(i + 13, reader->first_page_end); end > i + 2; end--) {
+		struct dates dates = { .text = "" };
+		int32_t start, last;
+
+		if (!put_dates(reader, i + 1, end, &dates) || !parse_dates(&dates, written, &start, &last))
+			continue;
+		if (between && start == last)
+			return false;
+		reader->report->start = start;
+		reader->report->end = last;
+		return true;
+	}
+	return false;
+}
+
+/* "… between 12 September 2016 and 16 September 2016", "on 5 and 6 February 2020": of a letter. Then the same without a year. */
 void report_read_letter_dates(struct reader *reader)
 {
-	struct cw_report *report = reader->report;
 	size_t limit = CW_MIN(reader->first_page_end, (size_t)600);
+	struct date written;
 
-	if (report->start != CW_DAY_NONE)
+	if (reader->report->start != CW_DAY_NONE)
 		return;
-	for (size_t i = 0; i < limit; i++) {
-		bool between = report_word_is(reader, i, "between") || report_word_is(reader, i, "from");
-
-		if (!between && !report_word_is(reader, i, "on"))
-			continue;
-		/* As many words as still make dates. */
-		for (size_t end = CW_MIN(i + 13, reader->first_page_end); end > i + 2; end--) {
-			struct dates dates = { .text = "" };
-			int32_t start, last;
-
-			if (!put_dates(reader, i + 1, end, &dates) || !parse_dates(&dates, &start, &last))
-				continue;
-			if (between && start == last)
-				break;
-			report->start = start;
-			report->end = last;
+	for (size_t i = 0; i < limit; i++)
+		if (read_letter_dates(reader, i, NULL))
 			return;
-		}
-	}
+	written = letter_date(reader);
+	for (size_t i = 0; i < limit && written.year; i++)
+		if (read_letter_dates(reader, i, &written))
+			return;
 }

@@ -98,11 +98,11 @@ static const struct judgement ilacs_judgements[] = {
 };
 
 static const struct judgement sif_judgements[] = {
-	{ "[1] children who need help and protection", CW_VAL_HELP_AND_PROTECTION },
-	{ "[2] children looked after and achieving permanence", CW_VAL_IN_CARE },
+	{ "[1|2|3] children who need help and protection", CW_VAL_HELP_AND_PROTECTION },
+	{ "[1|2|3] children looked after and achieving permanence", CW_VAL_IN_CARE },
 	{ "[2.1] adoption performance", CW_VAL_ADOPTION },
 	{ "[2.2] [the] experiences|experience and progress of care leavers", CW_VAL_CARE_LEAVERS },
-	{ "[3] leadership management and governance", CW_VAL_LEADERSHIP_MANAGEMENT_GOVERNANCE },
+	{ "[1|2|3] leadership management and governance", CW_VAL_LEADERSHIP_MANAGEMENT_GOVERNANCE },
 	{ NULL, 0 },
 };
 
@@ -539,19 +539,66 @@ static bool has_all(const struct table *table, const struct judgement *judgement
 	return !table->broken;
 }
 
+/* The part of a table that is on one page, beginning at `at`. False: it is not one grade beside each label. */
+static bool read_part(const struct reader *reader, const struct judgement *judgements, size_t at, bool by_word,
+                      struct table *table)
+{
+	struct side left = { 0 }, right = { 0 };
+
+	*table = (struct table){ .first = at, .last = at };
+	part(reader, at, by_word, &left, &right);
+	read_labels(reader, &left, judgements, table);
+	return table->n_labels && read_grades(reader, &right, table) && pair(table);
+}
+
+#define HEAD_ROWS 4u /* above the rest of a table: its heading once more, the head of the page */
+
+/* The rest of a table that goes on at the top of the next page, with other labels. */
+static void read_rest(const struct reader *reader, const struct judgement *judgements, bool by_word, struct table *table)
+{
+	uint32_t page = word_page(reader, table->last) + 1, rows = 0;
+	struct table rest;
+
+	for (size_t i = table->last; i < reader->text->n_words && word_page(reader, i) <= page && rows < HEAD_ROWS; i++) {
+		if (word_page(reader, i) < page || !word_at(reader, i)->first)
+			continue;
+		rows++;
+		if (!read_part(reader, judgements, i, by_word, &rest) || rest.broken)
+			continue;
+		/* Each with its grade in the same span or none, as in the first part. */
+		if (table->n_labels + rest.n_labels > JUDGEMENTS_MAX || !table->n_grades != !rest.n_grades)
+			return;
+		for (size_t k = 0; k < table->n_labels; k++)
+			for (size_t m = 0; m < rest.n_labels; m++)
+				table->broken = table->broken || table->labels[k].judgement->id == rest.labels[m].judgement->id;
+		memcpy(table->labels + table->n_labels, rest.labels, rest.n_labels * sizeof(*rest.labels));
+		memcpy(table->grades + table->n_grades, rest.grades, rest.n_grades * sizeof(*rest.grades));
+		table->n_labels += rest.n_labels;
+		table->n_grades += rest.n_grades;
+		table->last = rest.last;
+		return;
+	}
+}
+
+static bool has_overall(const struct table *table)
+{
+	for (size_t i = 0; i < table->n_labels; i++)
+		if (table->labels[i].judgement->id == CW_VAL_OVERALL_EFFECTIVENESS)
+			return true;
+	return false;
+}
+
 /* Takes a table apart. False: it is there and cannot be read. */
 static bool read_table(struct reader *reader, const struct judgement *judgements, size_t at, struct findings *findings)
 {
-	struct side left, right;
 	struct table table;
 	bool good = false;
 
 	for (int by_word = 0; by_word < 2 && !good; by_word++) {
-		left.n = right.n = 0;
-		table = (struct table){ .first = at, .last = at };
-		part(reader, at, by_word, &left, &right);
-		read_labels(reader, &left, judgements, &table);
-		good = has_all(&table, judgements) && read_grades(reader, &right, &table) && pair(&table);
+		good = read_part(reader, judgements, at, by_word, &table);
+		if (good && (!has_all(&table, judgements) || (judgements == ilacs_judgements && !has_overall(&table))))
+			read_rest(reader, judgements, by_word, &table);
+		good = good && has_all(&table, judgements);
 		reader->table_at = at;
 		reader->table_end = table.last + 1;
 	}
@@ -661,10 +708,28 @@ static void read_boxed_heading(const struct reader *reader, size_t i, const stru
 	say(findings, judgement->id, false, grade, i, CW_MAX(label.to, cell.to));
 }
 
+/* Is there a bullet or a dash before the first word of a row? */
+static bool is_listed(const struct reader *reader, size_t i)
+{
+	const struct cw_report_word *word = word_at(reader, i);
+	uint32_t first = reader->text->rows[word->row].first;
+
+	return first != word->span || reader->text->spans[first].at != word->at;
+}
+
 static void read_headings(struct reader *reader, const struct judgement *judgements, bool boxed, struct findings *findings)
 {
+	uint32_t previous = 0; /* the page on which earlier inspections are told of */
+
 	for (size_t i = 0; i < reader->text->n_words; i++) {
 		if (!word_at(reader, i)->first || (i >= reader->table_at && i < reader->table_end))
+			continue;
+		/* What an earlier inspection came to stands in a list, in the section about the council. */
+		if (report_phrase(reader, i, "previous ofsted inspections|inspection") != NOWHERE)
+			previous = word_page(reader, i);
+		else if (report_phrase(reader, i, "local leadership") != NOWHERE)
+			previous = 0;
+		if (is_listed(reader, i) || previous == word_page(reader, i))
 			continue;
 		if (!report_word_is(reader, i, "the") && !report_word_is(reader, i, "leadership"))
 			continue;

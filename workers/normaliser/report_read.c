@@ -166,7 +166,9 @@ static void count_priority_actions(struct reader *reader)
 		    report_phrase(reader, i, "[section] [2] the [effectiveness] [of] [the] local safeguarding children board|lscb") != NOWHERE &&
 		    word_page(reader, i) > 3)
 			return;
-		mentioned = mentioned || report_phrase(reader, i, "priority action|actions") != NOWHERE;
+		/* "There are no priority actions" is as good as saying nothing. */
+		mentioned = mentioned || (report_phrase(reader, i, "priority action|actions") != NOWHERE &&
+		                          !(i && report_word_is(reader, i - 1, "no")));
 		if (end == NOWHERE || !word_at(reader, i)->first || (end < text->n_words && !word_at(reader, end)->first) ||
 		    word_at(reader, end - 1)->after == '.')
 			continue;
@@ -286,39 +288,46 @@ static void read_revisit(struct reader *reader)
 static void read_theme(struct reader *reader)
 {
 	static const char *const themes[] = {
+		("child sexual exploitation children associated with gangs and at risk of exploitation and children missing "
+		 "from home care or education"),
 		"child sexual exploitation and those missing from home care or education",
 		"child sexual exploitation and missing",
 		"child sexual exploitation",
+		"child exploitation",
+		"children who are victims of domestic abuse",
 		"children living with domestic abuse",
 		"domestic abuse",
 		"children living with neglect",
 		"abuse and neglect",
 		"neglect",
-		"sexual abuse in the family environment",
-		"child sexual abuse in the family environment",
+		"[child] sexual abuse in the family [environment]",
 		"[children's|child] mental health",
 		"[child] mental ill health",
 		"[child] mental ill-health",
 		"the criminal exploitation of children",
 		"criminal exploitation [of] [children]",
 		"exploitation",
-		"[the] identification of initial need and risk",
+		"[the] [identification] [of] initial need and risk",
 		"children and [their] families who need help",
 		"serious youth violence",
 	};
 
-	for (size_t i = 0; i < reader->text->n_words && word_page(reader, i) == 1; i++) {
-		size_t at = report_phrase(reader, i, "response to");
+	for (size_t i = 0; i < reader->first_page_end; i++) {
+		size_t at = report_phrase(reader, i, "response|responses to");
 
-		for (size_t k = 0; at != NOWHERE && k < CW_ARRAY_LEN(themes); k++) {
+		if (at == NOWHERE)
+			continue;
+		for (size_t k = 0; k < CW_ARRAY_LEN(themes); k++) {
 			size_t end = report_phrase(reader, at, themes[k]);
 
 			if (end == NOWHERE)
 				continue;
-			reader->theme = report_printed(reader, at, end);
+			reader->theme = report_name_of(reader, at, end);
 			reader->has_theme = reader->theme.len > 0;
 			return;
 		}
+		/* The first says what was inspected; others may say what else there is. */
+		return;
 	}
 }
 static void read_ungraded(struct reader *reader)

@@ -62,8 +62,7 @@ int cw_report_text_add(struct cw_report_text *text, float x0, float y0, float x1
 
 /* --- words --- */
 
-/* One character of UTF-8 from valid text; *ret_len bytes. What is not valid is one byte, U+FFFD. */
-static uint32_t character(const unsigned char *at, size_t left, size_t *ret_len)
+uint32_t cw_report_character(const unsigned char *at, size_t left, size_t *ret_len)
 {
 	size_t n = *at < 0x80 ? 1 : *at < 0xe0 ? 2 : *at < 0xf0 ? 3 : 4;
 	uint32_t c = *at < 0x80 ? *at : *at & (0xffu >> (n + 1));
@@ -86,10 +85,19 @@ static bool is_blank(uint32_t c)
 	       c == 0x3000 || c == 0xfeff;
 }
 
-/* A dash parts words as a blank does; a hyphen does not. */
-static bool is_dash(uint32_t c)
+/* A dash parts words as a blank does; a hyphen does not. Some writers draw it with what looks like one: a rule of a box, the dash of
+ * an old Windows, that of a symbol font. */
+bool cw_report_is_dash(uint32_t c)
 {
-	return c == 0x2012 || c == 0x2013 || c == 0x2014 || c == 0x2015 || c == 0x2212;
+	static const uint32_t dashes[] = { 0x96,   0x97,   0x2012, 0x2013, 0x2014, 0x2015, 0x2043, 0x2053, 0x2212, 0x23af, 0x2500,
+		                           0x2501, 0x2796, 0x2e3a, 0x2e3b, 0xf02d, 0xf0be, 0xfe31, 0xfe58, 0xff0d };
+
+	if (c < 0x80)
+		return false;
+	for (size_t i = 0; i < CW_ARRAY_LEN(dashes); i++)
+		if (dashes[i] == c)
+			return true;
+	return false;
 }
 
 static int put_folded(struct cw_buf *out, uint32_t c)
@@ -179,9 +187,9 @@ static int add_words(struct cw_report_text *text, uint32_t row, uint32_t index)
 	int r = 0;
 
 	for (; at < end && r == 0; at += n) {
-		uint32_t c = character(text->text.data + at, end - at, &n);
+		uint32_t c = cw_report_character(text->text.data + at, end - at, &n);
 
-		if (!is_blank(c) && !is_dash(c)) {
+		if (!is_blank(c) && !cw_report_is_dash(c)) {
 			if (text->folds.len == from)
 				start = at;
 			r = put_folded(&text->folds, c);

@@ -14,7 +14,7 @@ struct title {
 
 /* The longest and most particular first. */
 static const struct title titles[] = {
-	{ "re-inspection|inspection of services for children in need of help and protection", CW_REPORT_SIF },
+	{ "re-inspection|reinspection|inspection of services for children in need of help and protection", CW_REPORT_SIF },
 	{ "single inspection of services for children in need of help and protection", CW_REPORT_SIF },
 	{ "inspection of local authority arrangements for the protection of children", CW_REPORT_CHILD_PROTECTION },
 	{ "inspection of safeguarding and looked after children [services]", CW_REPORT_SAFEGUARDING },
@@ -131,23 +131,66 @@ void report_ilacs_title(struct reader *reader, size_t limit)
 static const char *const area_ends[] = { "local area partnership", "area partnership", "local area", "inspection date|dates",
 	                                 NULL };
 
-/* The name that stands behind a title: "… in Salford", "… of X Local Area Partnership", "… to X children's services". */
-static void name_behind(struct reader *reader, size_t end)
+#define LETTER_TITLE_ROWS 5u
+
+/* The word behind a title over several rows: what follows begins a paragraph, or stands further below than a line does. */
+static size_t title_end(const struct reader *reader, size_t title)
 {
-	size_t limit = CW_MIN(end + 40, reader->first_page_end);
+	static const char *const next[] = { "this letter", "this inspection", "between", "on|from", "dear", "inspection date|dates", NULL };
+	const struct cw_report_row *rows = reader->text->rows;
+	size_t end = report_row_end(reader, title);
+
+	for (unsigned n = 1; n < LETTER_TITLE_ROWS && end < reader->first_page_end; n++) {
+		const struct cw_report_row *above = &rows[word_at(reader, end - 1)->row], *row = &rows[word_at(reader, end)->row];
+
+		if (row->y0 - above->y1 > (above->y1 - above->y0) * 0.6f)
+			return end;
+		for (const char *const *words = next; *words; words++)
+			if (report_phrase(reader, end, *words) != NOWHERE)
+				return end;
+		end = report_row_end(reader, end);
+	}
+	return end;
+}
+
+/* The name that stands behind a title: "… in Salford", "… of X Local Area Partnership", "… to X children's services". */
+static void name_behind(struct reader *reader, size_t title, size_t end)
+{
+	size_t limit = CW_MIN(end + 40, reader->first_page_end), all = title_end(reader, title);
 
 	for (size_t i = end; i < limit; i++) {
 		size_t stop;
 
-		if (word_at(reader, i)->first && i > end + 25)
+		if (word_at(reader, i)->first && i > end + 25 && i >= all)
 			return;
 		if (!report_word_is(reader, i, "in") && !report_word_is(reader, i, "of") && !report_word_is(reader, i, "to"))
 			continue;
 		stop = report_phrase(reader, i + 1, "[the]");
 		name_until(reader, stop, services);
 		name_until(reader, stop, area_ends);
-		/* Or up to the end of the line. */
-		take_name(reader, stop, report_row_end(reader, i));
+		/* Or up to the end of the title, or of the line. */
+		take_name(reader, stop, all);
+		if (report_row_end(reader, i) != all)
+			take_name(reader, stop, report_row_end(reader, i));
+	}
+}
+
+/* Titles without a council: the letter says in its first paragraphs where the agencies work that were looked at. */
+static void name_in_letter(struct reader *reader)
+{
+	for (size_t i = reader->title_end; i < reader->first_page_end; i++) {
+		size_t from = report_phrase(reader, i, "work of individual agencies in [the]");
+
+		for (size_t to = from; from != NOWHERE && to < reader->first_page_end && to - from < NAME_WORDS_MAX; to++) {
+			if (report_phrase(reader, to, "local authority") != NOWHERE) {
+				take_name(reader, from, to);
+				return;
+			}
+			if (word_at(reader, to)->after == '.') {
+				take_name(reader, from, to + 1);
+				return;
+			}
+		}
 	}
 }
 
@@ -218,8 +261,12 @@ void report_find_title(struct reader *reader)
 		names_below(reader, end, zone);
 		names_above(reader, at);
 		break;
+	case CW_REPORT_JTAI:
+		name_behind(reader, at, end);
+		name_in_letter(reader);
+		break;
 	default:
-		name_behind(reader, end);
+		name_behind(reader, at, end);
 		break;
 	}
 }
