@@ -775,6 +775,7 @@ static struct cw_fact *add_values(struct history *h, enum cw_kind kind, const ch
 static void test_before_2018(void **state)
 {
 	struct history h = { 0 };
+	struct cw_assessment a;
 	struct cw_fact *fact;
 
 	(void)state;
@@ -786,7 +787,9 @@ static void test_before_2018(void **state)
 	h.n = 0;
 	fact = add_values(&h, CW_KIND_SIF, "160426", CW_VAL_HELP_AND_PROTECTION, "inadequate");
 	expect(&h, "160426", 0, CW_LEVEL_ROUTINE);
-	assert_int_equal(assess(&h, day_of("160426")).knowledge, CW_UNKNOWN);
+	a = assess(&h, day_of("160426"));
+	assert_int_equal(a.knowledge, CW_UNKNOWN);
+	cw_assessment_clear(&a);
 	set(fact, CW_VAL_OVERALL_EFFECTIVENESS, "requires_improvement");
 	set(fact, CW_VAL_LEADERSHIP_MANAGEMENT_GOVERNANCE, "inadequate");
 	expect(&h, "160426", 40, CW_LEVEL_PRIORITY);
