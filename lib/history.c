@@ -114,6 +114,11 @@ static int join(struct cw_history *history, const struct cw_council *council, co
 	size_t total = n, at = 0;
 	int r = 0;
 
+	if (history->n_parts == 1 && !n) {
+		history->n = history->parts[0].n;
+		history->at = cw_steal(history->parts[0].at);
+		return 0;
+	}
 	for (size_t i = 0; i < history->n_parts; i++)
 		total += history->parts[i].n;
 	history->at = calloc(total + 1, sizeof(*history->at));

@@ -254,7 +254,7 @@ static bool is_release(const struct committer *committer, uint32_t flags, struct
 	size_t n = 0;
 
 	for (size_t i = 0; i < committer->n_pending; i++)
-		n += committer->pending[i].council && last_of_council(committer, i) && !is_history(committer, i, flags, now);
+		n += committer->pending[i].council && !is_history(committer, i, flags, now) && last_of_council(committer, i);
 	return n >= committer->config->digest_from;
 }
 
