@@ -1406,7 +1406,8 @@ static void retire(struct sim *sim, int32_t day)
 	sim->n_active = kept;
 }
 
-static int pass_days_to(struct sim *sim, int32_t until);
+typedef int step_fn(void *arg, struct sim *sim, const struct view *before, const struct view *after);
+static int pass_days(struct sim *sim, int32_t until, step_fn *step, void *arg);
 
 /* Domain 3.8: on its first day a council gets what stood open with its predecessors: states at a share of their points and one
  * level lower, impulses at a share of theirs. Out of memory it inherits less, which the caller finds out by itself. */
@@ -1442,7 +1443,7 @@ static void inherit(struct sim *sim)
 	for (size_t p = 0; p < sim->n_predecessors; p++) {
 		struct sim *old = sim->predecessors[p];
 
-		if (!old || old->day == CW_DAY_NONE || pass_days_to(old, sim->vested - 1) < 0)
+		if (!old || old->day == CW_DAY_NONE || pass_days(old, sim->vested - 1, NULL, NULL) < 0)
 			continue;
 		for (size_t i = 0; i < old->n_active; i++)
 			if (instance_counts(&old->instances[old->active[i]], sim->vested - 1))
@@ -1470,7 +1471,6 @@ static void settle_day(struct sim *sim, int32_t day)
 	step_points_level(sim, &sim->totals, day);
 }
 
-typedef int step_fn(void *arg, struct sim *sim, const struct view *before, const struct view *after);
 
 /* Lets the days pass up to and including a day; step (may be NULL) sees every day that differs. Returns 1 when step
  * asked to stop with a positive value. */
@@ -1504,11 +1504,6 @@ static int pass_days(struct sim *sim, int32_t until, step_fn *step, void *arg)
 		}
 	}
 	return 0;
-}
-
-static int pass_days_to(struct sim *sim, int32_t until)
-{
-	return pass_days(sim, until, NULL, NULL);
 }
 
 static int enter_own(struct sim *sim, const struct entry *entry)
@@ -1576,7 +1571,7 @@ static int enter_heritage(struct sim *sim, const struct entry *entry)
 		sim_init(predecessor, sim->risk);
 		sim->predecessors[index] = predecessor;
 	}
-	pass_days_to(predecessor, entry->day - 1);
+	pass_days(predecessor, entry->day - 1, NULL, NULL);
 	r = enter_own(predecessor, entry);
 	if (r == 0)
 		settle_day(predecessor, entry->day);
