@@ -253,3 +253,18 @@ int cw_cursor_done(const struct cw_cursor *cursor)
 {
 	return cursor->bad || cursor->left ? -EBADMSG : 0;
 }
+
+int cw_grow(void *array, size_t *cap, size_t n, size_t size)
+{
+	size_t more = *cap ? *cap * 2 : 64;
+	void *bigger;
+
+	if (n < *cap)
+		return 0;
+	bigger = reallocarray(*(void **)array, more, size);
+	if (!bigger)
+		return -ENOMEM;
+	*(void **)array = bigger;
+	*cap = more;
+	return 0;
+}

@@ -4,23 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <councilwatch/buf.h>
 #include <councilwatch/limits.h>
 
 #include "council_table.h"
-
-static int grow(void *array, size_t *cap, size_t n, size_t size)
-{
-	void *bigger;
-
-	if (n < *cap)
-		return 0;
-	bigger = reallocarray(*(void **)array, *cap ? *cap * 2 : 256, size);
-	if (!bigger)
-		return -ENOMEM;
-	*(void **)array = bigger;
-	*cap = *cap ? *cap * 2 : 256;
-	return 0;
-}
 
 static uint32_t hash_text(struct cw_str text)
 {
@@ -292,7 +279,7 @@ static uint32_t entry_for(struct loader *loader, struct cw_str folded)
 
 	if (slot->entry != CW_NO_ENTRY)
 		return slot->entry;
-	if (grow(&councils->entries, &councils->cap_entries, councils->n_entries, sizeof(struct cw_entry)) < 0)
+	if (cw_grow(&councils->entries, &councils->cap_entries, councils->n_entries, sizeof(struct cw_entry)) < 0)
 		return CW_NO_ENTRY;
 	key = keep_key(councils, folded);
 	if (!key)
@@ -388,7 +375,7 @@ static int add_text(struct loader *loader, const struct cw_csv *csv, const char 
 		COMPLAIN(loader, csv, "'%s' has more than %u meanings", text, CW_MEANINGS_MAX);
 		return 0;
 	}
-	if (grow(&councils->meanings, &councils->cap_meanings, councils->n_meanings, sizeof(struct cw_meaning)) < 0)
+	if (cw_grow(&councils->meanings, &councils->cap_meanings, councils->n_meanings, sizeof(struct cw_meaning)) < 0)
 		return -ENOMEM;
 	meaning.line = csv->row_line;
 	meaning.file = csv->path;
@@ -397,7 +384,7 @@ static int add_text(struct loader *loader, const struct cw_csv *csv, const char 
 	councils->entries[index].first = (uint32_t)councils->n_meanings++;
 
 	if (text == meaning.text && (strlen(text) != folded.len || memcmp(text, folded.at, folded.len) != 0)) {
-		if (grow(&councils->spellings, &councils->cap_spellings, councils->n_spellings,
+		if (cw_grow(&councils->spellings, &councils->cap_spellings, councils->n_spellings,
 		         sizeof(struct cw_spelling)) < 0)
 			return -ENOMEM;
 		councils->spellings[councils->n_spellings++] = (struct cw_spelling){ text, index };
@@ -423,7 +410,7 @@ static int add_ending(struct loader *loader, const struct cw_csv *csv, const cha
 		COMPLAIN(loader, csv, "'*%s' would match too much; write a longer ending", text);
 		return 0;
 	}
-	if (grow(&councils->endings, &councils->cap_endings, councils->n_endings, sizeof(ending)) < 0)
+	if (cw_grow(&councils->endings, &councils->cap_endings, councils->n_endings, sizeof(ending)) < 0)
 		return -ENOMEM;
 	ending.len = (uint32_t)loader->scratch.len;
 	ending.text = strndup(cw_buf_str(&loader->scratch), loader->scratch.len);
@@ -631,9 +618,9 @@ static int read_councils(struct loader *loader)
 			mistake(loader, &err);
 			continue;
 		}
-		if (grow(&councils->at, &cap, councils->n, sizeof(struct cw_council)) < 0 ||
-		    grow(&lines, &cap_lines, councils->n, sizeof(*lines)) < 0 ||
-		    grow(&councils->type_words, &cap_words, councils->n, sizeof(*councils->type_words)) < 0)
+		if (cw_grow(&councils->at, &cap, councils->n, sizeof(struct cw_council)) < 0 ||
+		    cw_grow(&lines, &cap_lines, councils->n, sizeof(*lines)) < 0 ||
+		    cw_grow(&councils->type_words, &cap_words, councils->n, sizeof(*councils->type_words)) < 0)
 			return -ENOMEM;
 		lines[councils->n] = csv->row_line;
 		read_council(loader, csv, column);
@@ -773,7 +760,7 @@ static int read_edge(struct loader *loader, const struct cw_csv *csv, const int 
 		}
 	}
 	check_days(loader, csv, &edge);
-	if (grow(&councils->lineage, &councils->cap_lineage, councils->n_lineage, sizeof(edge)) < 0)
+	if (cw_grow(&councils->lineage, &councils->cap_lineage, councils->n_lineage, sizeof(edge)) < 0)
 		return -ENOMEM;
 	councils->lineage[councils->n_lineage++] = edge;
 	return 0;
@@ -834,7 +821,7 @@ static int target_for(struct cw_councils *councils, const struct cw_group *group
 			return 0;
 		}
 	}
-	if (grow(&councils->groups, &councils->cap_groups, councils->n_groups, sizeof(*group)) < 0)
+	if (cw_grow(&councils->groups, &councils->cap_groups, councils->n_groups, sizeof(*group)) < 0)
 		return -ENOMEM;
 	*ret = (uint32_t)(councils->n + councils->n_groups);
 	councils->groups[councils->n_groups++] = *group;
@@ -916,11 +903,11 @@ static int read_organisation(struct loader *loader, const struct cw_csv *csv, co
 	r = any ? 0 : read_members(loader, csv, csv->fields[column[O_COUNCILS]], organisation.name, &group, &meaning);
 	if (r)
 		return r < 0 ? r : 0;
-	if (grow(&councils->organisations, &councils->cap_organisations, councils->n_organisations,
+	if (cw_grow(&councils->organisations, &councils->cap_organisations, councils->n_organisations,
 	         sizeof(organisation)) < 0)
 		return -ENOMEM;
 	for (size_t i = 0; i < group.n; i++) {
-		if (grow(&councils->members, &councils->cap_members, councils->n_members, sizeof(*councils->members)) < 0)
+		if (cw_grow(&councils->members, &councils->cap_members, councils->n_members, sizeof(*councils->members)) < 0)
 			return -ENOMEM;
 		councils->members[councils->n_members++] = &councils->at[group.at[i]];
 	}
@@ -984,7 +971,7 @@ static int read_body(struct loader *loader, const struct cw_csv *csv, const int 
 		return 0;
 	body.kind = body_kinds[kind];
 	body.council = strcmp(body.kind, "district") == 0 || strstr(body.kind, "_council") != NULL;
-	if (grow(&councils->bodies, &councils->cap_bodies, councils->n_bodies, sizeof(body)) < 0)
+	if (cw_grow(&councils->bodies, &councils->cap_bodies, councils->n_bodies, sizeof(body)) < 0)
 		return -ENOMEM;
 	councils->bodies[councils->n_bodies++] = body;
 	if (body.name[0] == '*')

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <councilwatch/buf.h>
 #include <councilwatch/names.h>
 
 #include "words.h"
@@ -69,21 +70,6 @@ struct cw_names {
 	uint32_t not_of_council[12]; /* "council house" */
 };
 
-static int grow(void *array, size_t *cap, size_t n, size_t size)
-{
-	size_t more = *cap ? *cap * 2 : 256;
-	void *bigger;
-
-	if (n < *cap)
-		return 0;
-	bigger = reallocarray(*(void **)array, more, size);
-	if (!bigger)
-		return -ENOMEM;
-	*(void **)array = bigger;
-	*cap = more;
-	return 0;
-}
-
 /*
  * The automaton
  */
@@ -122,7 +108,7 @@ static int more_edges(struct cw_names *names)
 
 static int new_node(struct cw_names *names, uint32_t parent, uint32_t word, uint32_t depth, uint32_t *ret)
 {
-	if (grow(&names->nodes, &names->cap_nodes, names->n_nodes, sizeof(struct node)) < 0 ||
+	if (cw_grow(&names->nodes, &names->cap_nodes, names->n_nodes, sizeof(struct node)) < 0 ||
 	    (names->n_nodes * 2 >= names->n_edges && more_edges(names) < 0))
 		return -ENOMEM;
 	names->nodes[names->n_nodes] = (struct node){ parent, word, 0, NONE, 0, depth };
@@ -150,7 +136,7 @@ static int name_of(struct cw_names *names, const uint32_t *words, uint32_t n, ui
 			return r;
 	}
 	if (names->nodes[node].name == NONE) {
-		if (grow(&names->at, &names->cap, names->n, sizeof(struct name)) < 0)
+		if (cw_grow(&names->at, &names->cap, names->n, sizeof(struct name)) < 0)
 			return -ENOMEM;
 		names->at[names->n] = (struct name){ .n = n, .meanings = NONE };
 		memcpy(names->at[names->n].words, words, n * sizeof(*words));
@@ -215,7 +201,7 @@ static int add_meaning(struct cw_names *names, struct cw_str text, const struct 
 	n = name_of(names, words, (uint32_t)n, &name);
 	if (n < 0)
 		return n;
-	if (grow(&names->meanings, &names->cap_meanings, names->n_meanings, sizeof(struct meaning)) < 0)
+	if (cw_grow(&names->meanings, &names->cap_meanings, names->n_meanings, sizeof(struct meaning)) < 0)
 		return -ENOMEM;
 	names->meanings[names->n_meanings] = *meaning;
 	names->meanings[names->n_meanings].next = names->at[name].meanings;
@@ -565,7 +551,7 @@ static bool is_word(const struct cw_finder *f, size_t i, uint32_t id)
 
 static int add_found(struct cw_finder *f, uint32_t start, uint32_t end, uint32_t name)
 {
-	if (grow(&f->found, &f->cap_found, f->n_found, sizeof(struct found)) < 0)
+	if (cw_grow(&f->found, &f->cap_found, f->n_found, sizeof(struct found)) < 0)
 		return -ENOMEM;
 	f->found[f->n_found++] = (struct found){ start, end, name };
 	return 0;
@@ -981,7 +967,7 @@ static int add_mention(struct cw_finder *f, const struct found *found, struct cw
 	const struct meaning *meaning;
 	const char *why;
 
-	if (grow(&ret->at, &ret->cap, ret->n, sizeof(m)) < 0)
+	if (cw_grow(&ret->at, &ret->cap, ret->n, sizeof(m)) < 0)
 		return -ENOMEM;
 	m.group = (uint32_t)ret->n;
 	m.starts = !goes_on(f, m.first) || f->marks[m.first] & (MARK_BARE_BEFORE | MARK_BEFORE_ENDS);

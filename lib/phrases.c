@@ -2,6 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <councilwatch/buf.h>
+
 #include "phrases_private.h"
 #include "words.h"
 
@@ -38,21 +40,6 @@ struct cw_phrases {
 	size_t n_kept, cap_kept;
 	char **kept;
 };
-
-static int grow(void *array, size_t *cap, size_t n, size_t size)
-{
-	size_t more = *cap ? *cap * 2 : 16;
-	void *bigger;
-
-	if (n < *cap)
-		return 0;
-	bigger = reallocarray(*(void **)array, more, size);
-	if (!bigger)
-		return -ENOMEM;
-	*(void **)array = bigger;
-	*cap = more;
-	return 0;
-}
 
 /*
  * Building
@@ -115,7 +102,7 @@ const char *phrases_keep(struct cw_phrases *phrases, const char *text)
 {
 	char *copy;
 
-	if (grow(&phrases->kept, &phrases->cap_kept, phrases->n_kept, sizeof(char *)) < 0)
+	if (cw_grow(&phrases->kept, &phrases->cap_kept, phrases->n_kept, sizeof(char *)) < 0)
 		return NULL;
 	copy = strdup(text);
 	if (copy)
@@ -136,7 +123,7 @@ int phrases_add_rule(struct cw_phrases *phrases, const struct cw_rule *rule)
 		return -ENOMEM;
 	if (rule->or_criterion && !(new.is.or_criterion = phrases_keep(phrases, rule->or_criterion)))
 		return -ENOMEM;
-	if (grow(&phrases->rules, &phrases->cap_rules, phrases->n_rules, sizeof(new)) < 0)
+	if (cw_grow(&phrases->rules, &phrases->cap_rules, phrases->n_rules, sizeof(new)) < 0)
 		return -ENOMEM;
 	phrases->rules[phrases->n_rules] = new;
 	return (int)phrases->n_rules++;
@@ -167,7 +154,7 @@ int phrases_add_list(struct cw_phrases *phrases, const char *name, const char *t
 	struct list list = { strdup(name), strdup(text) };
 
 	if (!list.name || !list.text ||
-	    grow(&phrases->lists, &phrases->cap_lists, phrases->n_lists, sizeof(list)) < 0) {
+	    cw_grow(&phrases->lists, &phrases->cap_lists, phrases->n_lists, sizeof(list)) < 0) {
 		free(list.name);
 		free(list.text);
 		return -ENOMEM;
@@ -544,7 +531,7 @@ static int add_doubt(struct cw_reader *reader, enum cw_doubt_kind kind, struct c
 			return 0;
 	if (reading->n_doubts == CW_TEXT_FINDINGS_MAX)
 		return 0;
-	if (grow(&reading->doubts, &reader->cap_doubts, reading->n_doubts, sizeof(struct cw_doubt)) < 0)
+	if (cw_grow(&reading->doubts, &reader->cap_doubts, reading->n_doubts, sizeof(struct cw_doubt)) < 0)
 		return -ENOMEM;
 	reading->doubts[reading->n_doubts++] = (struct cw_doubt){ kind, text, why, rule };
 	return 0;
@@ -573,9 +560,9 @@ static int add_finding(struct cw_reader *reader, const struct cw_finding *findin
 	if (reading->n_findings == CW_TEXT_FINDINGS_MAX)
 		return add_doubt(reader, CW_DOUBT_TOO_MANY, finding->quote, "more signals than one text may give",
 		                 finding->rule);
-	if (grow(&reading->findings, &reader->cap_findings, reading->n_findings, sizeof(*finding)) < 0 ||
-	    grow(&reader->contradicted, &reader->cap_contradicted, reading->n_findings, sizeof(bool)) < 0 ||
-	    grow(&reader->sentences, &reader->cap_sentences, reading->n_findings, sizeof(uint32_t)) < 0)
+	if (cw_grow(&reading->findings, &reader->cap_findings, reading->n_findings, sizeof(*finding)) < 0 ||
+	    cw_grow(&reader->contradicted, &reader->cap_contradicted, reading->n_findings, sizeof(bool)) < 0 ||
+	    cw_grow(&reader->sentences, &reader->cap_sentences, reading->n_findings, sizeof(uint32_t)) < 0)
 		return -ENOMEM;
 	reader->sentences[reading->n_findings] = reader->sentence;
 	reader->contradicted[reading->n_findings] = false;
@@ -831,7 +818,7 @@ static int add_subjects(struct cw_reader *reader)
 			if (reading->n_subjects == CW_TEXT_COUNCILS_MAX)
 				return add_doubt(reader, CW_DOUBT_TOO_MANY, subject.name,
 				                 "more councils than one text may be about", NULL);
-			if (grow(&reading->subjects, &reader->cap_subjects, reading->n_subjects, sizeof(subject)) < 0)
+			if (cw_grow(&reading->subjects, &reader->cap_subjects, reading->n_subjects, sizeof(subject)) < 0)
 				return -ENOMEM;
 			reading->subjects[reading->n_subjects++] = subject;
 		}

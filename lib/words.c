@@ -3,24 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <councilwatch/buf.h>
 #include <councilwatch/limits.h>
 
 #include "words.h"
-
-static int grow(void *array, size_t *cap, size_t n, size_t size)
-{
-	size_t more = *cap ? *cap * 2 : 64;
-	void *bigger;
-
-	if (n < *cap)
-		return 0;
-	bigger = reallocarray(*(void **)array, more, size);
-	if (!bigger)
-		return -ENOMEM;
-	*(void **)array = bigger;
-	*cap = more;
-	return 0;
-}
 
 /*
  * Vocabulary
@@ -89,7 +75,7 @@ uint32_t words_intern(struct words *words, struct cw_str folded)
 	slot = slot_of(words, folded, hash);
 	if (*slot)
 		return *slot;
-	if (grow(&words->at, &words->cap, words->n, sizeof(*words->at)) < 0)
+	if (cw_grow(&words->at, &words->cap, words->n, sizeof(*words->at)) < 0)
 		return 0;
 	words->at[words->n] = (struct known){ (uint32_t)words->text.len, (uint32_t)folded.len, hash };
 	if (cw_buf_append(&words->text, folded.at, folded.len) < 0)
@@ -406,7 +392,7 @@ static int take_word(struct scan *s)
 			word.flags |= WORD_POSSESSIVE;
 		}
 	}
-	if (grow(&s->list->at, &s->list->cap, s->list->n, sizeof(word)) < 0)
+	if (cw_grow(&s->list->at, &s->list->cap, s->list->n, sizeof(word)) < 0)
 		return -ENOMEM;
 	r = look_up(s, (struct cw_str){ s->at + word.at, word.len }, &word.id);
 	word.base = word.id;
@@ -428,7 +414,7 @@ static int take_and(struct scan *s)
 
 	if (s->len - s->i >= 5 && strncmp(s->at + s->i, "&amp;", 5) == 0)
 		word.len = 5;
-	if (grow(&s->list->at, &s->list->cap, s->list->n, sizeof(word)) < 0)
+	if (cw_grow(&s->list->at, &s->list->cap, s->list->n, sizeof(word)) < 0)
 		return -ENOMEM;
 	word.id = word.base = words_find(s->words, cw_str("and"));
 	s->i += word.len;
@@ -573,7 +559,7 @@ static uint32_t new_state(struct parser *p, enum op op, uint32_t arg)
 
 	if (patterns->n_states == CW_PHRASE_STATES_MAX)
 		return fail(p, -EINVAL, "the patterns are too large in all");
-	if (grow(&patterns->states, &patterns->cap_states, patterns->n_states, sizeof(struct state)) < 0)
+	if (cw_grow(&patterns->states, &patterns->cap_states, patterns->n_states, sizeof(struct state)) < 0)
 		return fail(p, -ENOMEM, "out of memory");
 	patterns->states[patterns->n_states] = (struct state){ (uint8_t)op, arg, WORDS_NONE, WORDS_NONE };
 	return (uint32_t)patterns->n_states++;
@@ -886,7 +872,7 @@ int patterns_add(struct patterns *patterns, const char *text, uint32_t tag, patt
 	if (!p.failed && piece.longest > CW_PHRASE_LENGTH_MAX)
 		fail(&p, -EINVAL, "its longest form has %u words; the most is %u", piece.longest, CW_PHRASE_LENGTH_MAX);
 	match = p.failed ? WORDS_NONE : new_state(&p, OP_MATCH, 0);
-	if (!p.failed && grow(&patterns->at, &patterns->cap, patterns->n, sizeof(struct pattern)) < 0)
+	if (!p.failed && cw_grow(&patterns->at, &patterns->cap, patterns->n, sizeof(struct pattern)) < 0)
 		fail(&p, -ENOMEM, "out of memory");
 	if (!p.failed) {
 		patterns->states[piece.out].next = match;
@@ -1149,7 +1135,7 @@ static int try_at(struct matcher *m, uint32_t index, uint32_t at, struct hits *r
 		step(m, i, i == at);
 	if (!m->matched)
 		return 0;
-	if (grow(&ret->at, &ret->cap, ret->n, sizeof(struct hit)) < 0)
+	if (cw_grow(&ret->at, &ret->cap, ret->n, sizeof(struct hit)) < 0)
 		return -ENOMEM;
 	ret->at[ret->n++] = (struct hit){ pattern->tag, at, m->match_end, m->match_council };
 	return 0;

@@ -62,4 +62,8 @@ const void *cw_get_bytes(struct cw_cursor *cursor, size_t max, size_t *ret_len);
 /* 0 when everything was read and nothing was malformed, else -EBADMSG. */
 int cw_cursor_done(const struct cw_cursor *cursor);
 
+/* Makes room for one more element of an array: n are in use, *cap have room, each of size bytes. array is the address of the
+ * pointer; it doubles, from 64. 0 or -ENOMEM, and then nothing has changed. */
+int cw_grow(void *array, size_t *cap, size_t n, size_t size);
+
 #endif

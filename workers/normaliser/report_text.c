@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <councilwatch/buf.h>
 #include <councilwatch/limits.h>
 
 #include "report.h"
@@ -24,21 +25,6 @@ void cw_report_text_clear(struct cw_report_text *text)
 	cw_report_text_init(text);
 }
 
-static int grow(void *array, size_t *cap, size_t n, size_t size)
-{
-	void **at = array, *grown;
-	size_t want = *cap ? *cap * 2 : 256;
-
-	if (n < *cap)
-		return 0;
-	grown = realloc(*at, want * size); /* limits.h bounds n */
-	if (!grown)
-		return -ENOMEM;
-	*at = grown;
-	*cap = want;
-	return 0;
-}
-
 int cw_report_text_add(struct cw_report_text *text, float x0, float y0, float x1, float y1, struct cw_str span)
 {
 	int r;
@@ -47,7 +33,7 @@ int cw_report_text_add(struct cw_report_text *text, float x0, float y0, float x1
 	/* What is not a number would not stay in any order. */
 	if (!span.len || !(x0 > -100000 && x1 < 100000 && x0 <= x1 && y0 > -100000 && y1 < 100000 && y0 <= y1))
 		return 0;
-	r = grow(&text->spans, &text->cap_spans, text->n_spans, sizeof(*text->spans));
+	r = cw_grow(&text->spans, &text->cap_spans, text->n_spans, sizeof(*text->spans));
 	if (r < 0)
 		return r;
 	text->spans[text->n_spans] = (struct cw_report_span){ x0, x1, y0, y1, (uint32_t)text->text.len, (uint32_t)span.len };
@@ -163,7 +149,7 @@ static int add_word(struct cw_report_text *text, uint32_t row, uint32_t span, ui
 		return 0;
 	if (text->n_words == CW_REPORT_WORDS_MAX)
 		return -EMSGSIZE;
-	r = grow(&text->words, &text->cap_words, text->n_words, sizeof(*text->words));
+	r = cw_grow(&text->words, &text->cap_words, text->n_words, sizeof(*text->words));
 	if (r < 0)
 		return r;
 	word = &text->words[text->n_words];
@@ -231,7 +217,7 @@ static int by_x(const void *a, const void *b)
 static int add_row(struct cw_report_text *text, size_t first, size_t n)
 {
 	struct cw_report_row *row;
-	int r = grow(&text->rows, &text->cap_rows, text->n_rows, sizeof(*text->rows));
+	int r = cw_grow(&text->rows, &text->cap_rows, text->n_rows, sizeof(*text->rows));
 
 	if (r < 0)
 		return r;
