@@ -224,21 +224,9 @@ static size_t side_phrase(const struct reader *reader, const struct side *side, 
 {
 	while (*words) {
 		const char *end = strchrnul(words, ' ');
-		bool optional = *words == '[', found = false;
-		const char *at = words + optional, *stop = end - optional;
+		bool optional = *words == '[';
+		bool found = i < side->n && report_word_among(reader, side->at[i], words + optional, end - optional);
 
-		while (i < side->n && at < stop && !found) {
-			const char *bar = memchr(at, '|', (size_t)(stop - at));
-			char one[32];
-			size_t n = (size_t)((bar ? bar : stop) - at);
-
-			if (n >= sizeof(one))
-				return NOWHERE;
-			memcpy(one, at, n);
-			one[n] = '\0';
-			found = report_word_is(reader, side->at[i], one);
-			at += n + 1;
-		}
 		if (!found && !optional)
 			return NOWHERE;
 		i += found;

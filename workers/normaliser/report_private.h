@@ -45,6 +45,7 @@ static inline uint32_t word_page(const struct reader *reader, size_t i)
 
 /* report_words.c */
 bool report_word_is(const struct reader *reader, size_t i, const char *folded);
+bool report_word_among(const struct reader *reader, size_t i, const char *at, const char *stop);
 /*
  * Do the words from i on say this phrase? "a|b" is either word, "[a]" may be there or not. Returns the word behind it, or
  * NOWHERE. The phrase may go on over several rows but not over a page, and not over a full stop.

@@ -10,15 +10,30 @@
 
 /* --- words --- */
 
-
-bool report_word_is(const struct reader *reader, size_t i, const char *folded)
+/* Is the word one of those between at and stop, with '|' between them? */
+bool report_word_among(const struct reader *reader, size_t i, const char *at, const char *stop)
 {
 	const struct cw_report_word *word;
+	const char *said;
 
 	if (i >= reader->text->n_words)
 		return false;
 	word = word_at(reader, i);
-	return strlen(folded) == word->n && !memcmp(reader->text->folds.data + word->folded, folded, word->n);
+	said = (const char *)reader->text->folds.data + word->folded;
+	while (at < stop) {
+		const char *bar = memchr(at, '|', (size_t)(stop - at));
+		size_t n = (size_t)((bar ? bar : stop) - at);
+
+		if (n == word->n && !memcmp(said, at, n))
+			return true;
+		at += n + 1;
+	}
+	return false;
+}
+
+bool report_word_is(const struct reader *reader, size_t i, const char *folded)
+{
+	return report_word_among(reader, i, folded, folded + strlen(folded));
 }
 
 /*
@@ -31,21 +46,9 @@ size_t report_phrase(const struct reader *reader, size_t i, const char *words)
 
 	while (*words) {
 		const char *end = strchrnul(words, ' ');
-		bool optional = *words == '[', found = false;
-		const char *at = words + optional, *stop = end - optional;
+		bool optional = *words == '[';
+		bool found = report_word_among(reader, i, words + optional, end - optional);
 
-		while (at < stop && !found) {
-			const char *bar = memchr(at, '|', (size_t)(stop - at));
-			char one[32];
-			size_t n = (size_t)((bar ? bar : stop) - at);
-
-			if (n >= sizeof(one))
-				return NOWHERE;
-			memcpy(one, at, n);
-			one[n] = '\0';
-			found = report_word_is(reader, i, one);
-			at += n + 1;
-		}
 		if (found && i > start) {
 			char before = word_at(reader, i - 1)->after;
 
