@@ -517,7 +517,7 @@ static int connect_daemon(struct import *im, struct cw_error *err)
 	if (r >= 0)
 		r = cw_control_new(im->bus, im->loop, endpoint, &im->control, err);
 	if (r >= 0)
-		r = cw_control_call(im->control, json_pack("{s:s}", "op", "status"), FIRST_ANSWER_MS, &answer, err);
+		r = cw_control_call(im->control, json_pack("{s:s}", "op", "status"), NULL, 0, FIRST_ANSWER_MS, &answer, err);
 	if (r < 0)
 		return r;
 

@@ -57,7 +57,7 @@ static int ask_daemon(const struct cw_cli *cli, json_t **ret, struct cw_error *e
 	if (r >= 0)
 		r = cw_control_new(bus, loop, cli->config->endpoint_control, &control, err);
 	if (r >= 0)
-		r = cw_control_call(control, json_pack("{s:s}", "op", "status"), ANSWER_MS, &answer, err);
+		r = cw_control_call(control, json_pack("{s:s}", "op", "status"), NULL, 0, ANSWER_MS, &answer, err);
 	if (r >= 0) {
 		status = json_object_get(answer, "status");
 		if (!cw_json_get_bool(answer, "ok", false) || !json_is_object(status))

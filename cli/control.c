@@ -118,7 +118,8 @@ int cw_control_recv(struct cw_control *control, json_t **ret, struct cw_error *e
 	return 0;
 }
 
-int cw_control_call(struct cw_control *control, json_t *request, int timeout_ms, json_t **ret, struct cw_error *err)
+int cw_control_call(struct cw_control *control, json_t *request, const void *bytes, size_t len, int timeout_ms,
+                    json_t **ret, struct cw_error *err)
 {
 	int64_t id = ++control->calls, deadline = cw_mono_now().ns / 1000000 + timeout_ms, left;
 	int r;
@@ -127,7 +128,7 @@ int cw_control_call(struct cw_control *control, json_t *request, int timeout_ms,
 		json_decref(request);
 		return cw_error_nomem(err);
 	}
-	r = cw_control_send(control, request, NULL, 0, err);
+	r = cw_control_send(control, request, bytes, len, err);
 	json_decref(request);
 	if (r == -EAGAIN)
 		return cw_error_at(err, r, control->endpoint, 0, 0, "too much is under way");

@@ -30,9 +30,10 @@ int cw_control_send(struct cw_control *control, const json_t *request, const voi
                     struct cw_error *err);
 int cw_control_recv(struct cw_control *control, json_t **ret, struct cw_error *err);
 
-/* One question and its answer (the one with the same "id"; pushed messages are left out). request is taken.
- * 0, -ETIMEDOUT, or -errno. An answer with "ok":false is 0 too. */
-int cw_control_call(struct cw_control *control, json_t *request, int timeout_ms, json_t **ret, struct cw_error *err);
+/* One question and its answer (the one with the same "id"; pushed messages are left out). request is taken; bytes (NULL:
+ * none) are borrowed. 0, -ETIMEDOUT, or -errno. An answer with "ok":false is 0 too. */
+int cw_control_call(struct cw_control *control, json_t *request, const void *bytes, size_t len, int timeout_ms,
+                    json_t **ret, struct cw_error *err);
 
 /* Is somebody listening at this endpoint? 0 when so, or when it cannot be told (not ipc://); else -errno with what it
  * means in words. */

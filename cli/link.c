@@ -13,37 +13,34 @@
 /* A daemon that was started a moment ago is given time to open its socket. */
 #define START_MS 3000
 #define STEP_MS 50
-#define POLL_FIRST_MS 10
-#define POLL_LAST_MS 500
 #define ASKED_AT_ONCE 256 /* documents in one question, as the daemon allows */
 
 struct cw_link {
-	const struct cw_cli *cli;
+	const char *endpoint;
 	struct cw_bus *bus;
 	struct cw_loop *loop;
 	struct cw_control *control;
 };
 
-static void pause_ms(int64_t ms)
+void cw_link_pause(int64_t ms)
 {
 	const struct timespec step = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
 
 	nanosleep(&step, NULL);
 }
 
-static int64_t now_ms(void)
+int64_t cw_link_now(void)
 {
 	return cw_mono_now().ns / 1000000;
 }
 
-int cw_link_new(const struct cw_cli *cli, struct cw_link **ret, struct cw_error *err)
+int cw_link_new(const char *endpoint, struct cw_link **ret, struct cw_error *err)
 {
-	const char *endpoint = cli->config->endpoint_control;
 	struct cw_link *link;
 	int r = cw_control_probe(endpoint, err);
 
 	for (int waited = 0; (r == -ECONNREFUSED || r == -ENOENT) && waited < START_MS; waited += STEP_MS) {
-		pause_ms(STEP_MS);
+		cw_link_pause(STEP_MS);
 		r = cw_control_probe(endpoint, err);
 	}
 	if (r < 0)
@@ -51,7 +48,7 @@ int cw_link_new(const struct cw_cli *cli, struct cw_link **ret, struct cw_error 
 	link = calloc(1, sizeof(*link));
 	if (!link)
 		return cw_error_nomem(err);
-	link->cli = cli;
+	link->endpoint = endpoint;
 	r = cw_bus_new(&link->bus, err);
 	if (r >= 0)
 		r = cw_loop_new(&link->loop, err);
@@ -75,28 +72,35 @@ void cw_link_free(struct cw_link *link)
 	free(link);
 }
 
+int cw_link_call(struct cw_link *link, json_t *request, const void *bytes, size_t len, int64_t give_up, bool *told,
+                 json_t **ret, struct cw_error *err)
+{
+	int r;
+
+	for (;;) {
+		r = cw_control_call(link->control, json_incref(request), bytes, len, ANSWER_MS, ret, err);
+		if (r != -ETIMEDOUT || cw_link_now() > give_up)
+			return r;
+		/* Slow, or gone: what was asked may have been lost with it. */
+		if (!*told && cw_control_probe(link->endpoint, NULL) < 0) {
+			cw_cli_fail(0, "councilwatchd went away; waiting for it to come back");
+			*told = true;
+		}
+		r = cw_control_reopen(link->control, err);
+		if (r < 0)
+			return r;
+	}
+}
+
 int cw_link_ask(struct cw_link *link, json_t *request, json_t **ret, struct cw_error *err)
 {
-	int64_t give_up = now_ms() + CW_LINK_GIVE_UP_MS;
 	json_t *answer = NULL;
 	bool told = false;
 	int r;
 
 	if (!request)
 		return cw_error_nomem(err);
-	for (;;) {
-		r = cw_control_call(link->control, json_incref(request), ANSWER_MS, &answer, err);
-		if (r != -ETIMEDOUT || now_ms() > give_up)
-			break;
-		/* Slow, or gone: what was asked may have been lost with it. */
-		if (!told && cw_control_probe(link->cli->config->endpoint_control, NULL) < 0) {
-			cw_cli_fail(0, "councilwatchd went away; waiting for it to come back");
-			told = true;
-		}
-		r = cw_control_reopen(link->control, err);
-		if (r < 0)
-			break;
-	}
+	r = cw_link_call(link, request, NULL, 0, cw_link_now() + CW_LINK_GIVE_UP_MS, &told, &answer, err);
 	json_decref(request);
 	if (r < 0)
 		return r;
@@ -135,7 +139,7 @@ int cw_link_wait(struct cw_link *link, const json_t *ids, const char *what, json
 	size_t n = json_array_size(ids), open = 0;
 	json_t *settled = json_array();
 	bool progress = isatty(STDERR_FILENO) == 1;
-	int64_t pause = POLL_FIRST_MS;
+	int64_t pause = CW_LINK_POLL_FIRST_MS;
 	int r = 0;
 
 	if (!settled)
@@ -154,8 +158,8 @@ int cw_link_wait(struct cw_link *link, const json_t *ids, const char *what, json
 		if (r < 0)
 			break;
 		if (json_is_true(json_array_get(settled, open))) {
-			pause_ms(pause);
-			pause = CW_MIN(pause * 2, POLL_LAST_MS);
+			cw_link_pause(pause);
+			pause = CW_MIN(pause * 2, CW_LINK_POLL_LAST_MS);
 		}
 	}
 	if (progress)
