@@ -1,0 +1,186 @@
+/*
+ * Evidence in the order in which it speaks. A correction speaks from when it was known: earlier would be looking ahead; and
+ * what a publisher went back to speaks again.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model_private.h"
+
+static int32_t fact_published_day(const struct cw_fact *fact)
+{
+	return cw_wall_known(fact->evidence.published_at) ? cw_wall_day(fact->evidence.published_at)
+	                                                  : cw_wall_day(fact->known_at);
+}
+
+int entry_by_speaking(const void *a, const void *b)
+{
+	const struct entry *x = a, *y = b;
+
+	if (x->day != y->day)
+		return x->day < y->day ? -1 : 1;
+	if (x->known != y->known)
+		return x->known < y->known ? -1 : 1;
+	if (x->fact != y->fact)
+		return strcmp(x->fact->id, y->fact->id);
+	return (x->again > y->again) - (x->again < y->again);
+}
+
+int entry_by_knowing(const void *a, const void *b)
+{
+	const struct entry *x = a, *y = b;
+
+	if (x->known != y->known)
+		return x->known < y->known ? -1 : 1;
+	return entry_by_speaking(a, b);
+}
+
+/* Did the same feed say other about the same inspection before fact was known? */
+static bool corrects(const struct cw_fact *fact, const struct cw_fact *other, int cluster_days)
+{
+	if (other == fact || other->heritage != fact->heritage || other->known_at.ms > fact->known_at.ms || other->evidence.kind != fact->evidence.kind)
+		return false;
+	/* A correction that its publisher dated speaks from that date. */
+	if (cw_wall_known(fact->evidence.published_at) && fact_published_day(fact) > fact_published_day(other))
+		return false;
+	return (other->known_at.ms < fact->known_at.ms || fact_published_day(other) < fact_published_day(fact)) &&
+	       inspection_same(other->evidence.event_day, other->evidence.url, other->evidence.published_at,
+	                       fact->evidence.event_day, fact->evidence.url, fact->evidence.published_at,
+	                       cluster_days) &&
+	       same_text(other->feed, fact->feed) && same_text(other->evidence.publisher, fact->evidence.publisher);
+}
+
+static int by_event(const void *a, const void *b)
+{
+	const struct cw_fact *x = *(const struct cw_fact *const *)a, *y = *(const struct cw_fact *const *)b;
+
+	return x->evidence.event_day < y->evidence.event_day ? -1 : x->evidence.event_day > y->evidence.event_day;
+}
+
+/*
+ * Is sorted[at] a correction? Then it speaks only from when it was known: earlier would be looking ahead. sorted is by day
+ * of event, the undated first, so that rivals of a dated one stand within the cluster's days of it or among the undated.
+ */
+static bool is_correction(const struct cw_fact *const *sorted, size_t n, size_t n_undated, size_t at, int cluster_days)
+{
+	const struct cw_fact *fact = sorted[at];
+
+	if (at < n_undated) {
+		for (size_t i = 0; i < n; i++)
+			if (corrects(fact, sorted[i], cluster_days))
+				return true;
+		return false;
+	}
+	for (size_t i = at;
+	     i > n_undated && fact->evidence.event_day - sorted[i - 1]->evidence.event_day <= cluster_days; i--)
+		if (corrects(fact, sorted[i - 1], cluster_days))
+			return true;
+	for (size_t i = at + 1; i < n && sorted[i]->evidence.event_day - fact->evidence.event_day <= cluster_days; i++)
+		if (corrects(fact, sorted[i], cluster_days))
+			return true;
+	for (size_t i = 0; i < n_undated; i++)
+		if (corrects(fact, sorted[i], cluster_days))
+			return true;
+	return false;
+}
+
+/* Groups by address, feed, publisher and stated publication; within a group by when it was known. */
+static int by_address(const void *a, const void *b)
+{
+	const struct cw_fact *x = *(const struct cw_fact *const *)a, *y = *(const struct cw_fact *const *)b;
+	const struct cw_str *xs[] = { &x->evidence.url, &x->feed, &x->evidence.publisher };
+	const struct cw_str *ys[] = { &y->evidence.url, &y->feed, &y->evidence.publisher };
+
+	if (x->evidence.kind != y->evidence.kind)
+		return x->evidence.kind < y->evidence.kind ? -1 : 1;
+	for (size_t i = 0; i < CW_ARRAY_LEN(xs); i++) {
+		int order;
+
+		if (xs[i]->len != ys[i]->len)
+			return xs[i]->len < ys[i]->len ? -1 : 1;
+		order = memcmp(xs[i]->at, ys[i]->at, xs[i]->len);
+		if (order)
+			return order;
+	}
+	if (x->evidence.published_at.ms != y->evidence.published_at.ms)
+		return x->evidence.published_at.ms < y->evidence.published_at.ms ? -1 : 1;
+	return x->known_at.ms < y->known_at.ms ? -1 : x->known_at.ms > y->known_at.ms;
+}
+
+/* Marks the facts, by their place among all, that put right what was said at the same address before. */
+static int mark_readdressed(const struct cw_fact *facts, const struct cw_fact *const *inspections, size_t n,
+                            bool *corrected, int cluster_days)
+{
+	CW_CLEANUP(cw_freep) const struct cw_fact **sorted = calloc(n + 1, sizeof(*sorted));
+
+	if (!sorted)
+		return -ENOMEM;
+	memcpy(sorted, inspections, n * sizeof(*sorted));
+	qsort(sorted, n, sizeof(*sorted), by_address);
+	for (size_t i = 1; i < n; i++)
+		if (corrects(sorted[i], sorted[i - 1], cluster_days))
+			corrected[sorted[i] - facts] = true;
+	return 0;
+}
+
+/* Who controls a council is public from the day of it, whenever the list of it was made. */
+static int32_t speaking_day(const struct cw_fact *fact)
+{
+	if (fact->evidence.kind == CW_KIND_POLITICAL_CONTROL && !cw_wall_known(fact->evidence.published_at) &&
+	    fact->evidence.event_day != CW_DAY_NONE)
+		return fact->evidence.event_day;
+	return fact_published_day(fact);
+}
+
+static void add_entries(struct entry *entries, size_t *n, const struct cw_fact *fact, int32_t day)
+{
+	entries[(*n)++] = (struct entry){ fact, day, fact->known_at.ms, false };
+	for (size_t j = 0; j < fact->n_again; j++)
+		entries[(*n)++] = (struct entry){ fact, cw_wall_day(fact->again[j]), fact->again[j].ms, true };
+}
+
+int entries_list(const struct cw_risk *risk, const struct cw_fact *facts, size_t n_facts, struct entry **ret,
+                 size_t *ret_n)
+{
+	CW_CLEANUP(cw_freep) const struct cw_fact **inspections = calloc(n_facts + 1, sizeof(*inspections));
+	CW_CLEANUP(cw_freep) bool *corrected = calloc(n_facts + 1, sizeof(*corrected));
+	struct entry *entries;
+	size_t n = 0, n_inspections = 0, n_undated = 0;
+
+	for (size_t i = 0; i < n_facts; i++)
+		n += 1 + facts[i].n_again;
+	entries = calloc(n + 1, sizeof(*entries));
+	if (!entries || !inspections || !corrected) {
+		free(entries);
+		return -ENOMEM;
+	}
+	n = 0;
+	for (size_t i = 0; i < n_facts; i++) {
+		/* Unattributed: kept, never scored, and it closes nothing either. */
+		if (facts[i].evidence.tier == CW_TIER_D || facts[i].evidence.tier == CW_TIER_NONE)
+			continue;
+		if (strand_of(facts[i].evidence.kind) >= 0) {
+			inspections[n_inspections++] = &facts[i];
+			n_undated += facts[i].evidence.event_day == CW_DAY_NONE;
+		} else {
+			add_entries(entries, &n, &facts[i], speaking_day(&facts[i]));
+		}
+	}
+	if (mark_readdressed(facts, inspections, n_inspections, corrected, risk->cluster_days) < 0) {
+		free(entries);
+		return -ENOMEM;
+	}
+	qsort(inspections, n_inspections, sizeof(*inspections), by_event);
+	for (size_t i = 0; i < n_inspections; i++) {
+		int32_t day = fact_published_day(inspections[i]);
+
+		if (corrected[inspections[i] - facts] ||
+		    is_correction(inspections, n_inspections, n_undated, i, risk->cluster_days))
+			day = CW_MAX(day, cw_wall_day(inspections[i]->known_at));
+		add_entries(entries, &n, inspections[i], day);
+	}
+	*ret = entries;
+	*ret_n = n;
+	return 0;
+}
