@@ -387,7 +387,7 @@ static int chunks_remove(struct cw_inbox *inbox, uint64_t content, struct cw_err
 /* What was being stored when the last run ended. */
 static int remove_orphans(struct cw_inbox *inbox, struct cw_error *err)
 {
-	int64_t content;
+	int64_t content = 0;
 	int r;
 
 	for (;;) {
@@ -441,7 +441,7 @@ static int count_documents(struct cw_inbox *inbox, struct cw_error *err)
 
 static int open_schema(struct cw_inbox *inbox, struct cw_error *err)
 {
-	int64_t version, application, tables;
+	int64_t version = 0, application = 0, tables = 0;
 	char text[96];
 	int r;
 
@@ -495,7 +495,7 @@ int cw_inbox_open(const char *state_dir, struct cw_loop *loop, struct cw_inbox *
 {
 	struct cw_inbox *inbox = calloc(1, sizeof(*inbox));
 	CW_CLEANUP(cw_freep) char *path = NULL;
-	int64_t content, order;
+	int64_t content = 0, order = 0;
 	int r;
 
 	if (!inbox || asprintf(&path, "%s/inbox.db", state_dir) < 0) {
