@@ -1,19 +1,24 @@
 /*
- * councilwatch councils: every council's level on a day, the most pressing first.
+ * councilwatch councils: every council's level on a day, the most pressing first. A list of whom to look at first, for those
+ * who offer support: councils are not compared with each other in it.
  */
+#include <errno.h>
 #include <string.h>
 
+#include <councilwatch/limits.h>
 #include <councilwatch/model.h>
 #include <councilwatch/render.h>
 
 #include "command.h"
 #include "output.h"
+#include "since.h"
 
 const struct cw_option cw_councils_options[] = {
 	{ "level", "LEVEL", "only those at this level", 0 },
 	{ "region", "REGION", "only those of this region", 0 },
-	{ "criterion", "CRITERION", "rank by this criterion alone, and leave out who has nothing there", 0 },
-	{ "since", "DATE", "show how each stood on that day, and who has changed since", 0 },
+	{ "criterion", "CRITERION", "order by this criterion alone, and leave out who has nothing there", 0 },
+	{ "since", "DATE", "show how each stood on that day, and who has moved since, and why", 0 },
+	{ "moved", NULL, "with --since: only those whose level is another than on that day", 0 },
 	{ NULL },
 };
 
@@ -28,6 +33,7 @@ struct row {
 	bool then_existed;
 	enum cw_level then_level;
 	double then_points;
+	char *why;      /* owned; NULL when the level is the same */
 	char shown[96]; /* the level for people */
 	json_t *json;   /* owned; only for --json */
 };
@@ -40,17 +46,20 @@ struct rows {
 /* What is asked for. */
 struct wanted {
 	const char *region; /* NULL = all */
-	bool has_level, has_criterion;
+	bool has_level;
 	enum cw_level level;
-	enum cw_criterion criterion;
-	int32_t since; /* CW_DAY_NONE = no comparison */
+	struct cw_part part; /* --criterion */
+	int32_t since;             /* CW_DAY_NONE = no comparison */
+	bool moved;
 	bool outage;
 };
 
 static void rows_clear(struct rows *rows)
 {
-	for (size_t i = 0; i < rows->n; i++)
+	for (size_t i = 0; i < rows->n; i++) {
 		json_decref(rows->at[i].json);
+		free(rows->at[i].why);
+	}
 	free(rows->at);
 }
 
@@ -123,31 +132,35 @@ static const char *find_region(const struct cw_cli *cli, const char *typed)
 
 static bool is_wanted(const struct wanted *wanted, const struct cw_assessment *assessment)
 {
-	const struct cw_criterion_state *state = &assessment->criteria[wanted->criterion];
+	const struct cw_criterion_state *state = &assessment->criteria[wanted->part.criterion];
 
-	if (wanted->has_criterion && state->level == CW_LEVEL_ROUTINE && state->points <= 0)
+	if (wanted->part.has_criterion && state->level == CW_LEVEL_ROUTINE && state->points <= 0)
 		return false;
-	return !wanted->has_level || (wanted->has_criterion ? state->level : assessment->level) == wanted->level;
+	return !wanted->has_level || cw_part_level(&wanted->part, assessment) == wanted->level;
 }
 
-static int look_back(struct cw_cli *cli, struct cw_store *store, const struct wanted *wanted, struct row *row,
-                     struct cw_error *err)
+static int look_back(struct cw_cli *cli, const struct cw_history *facts, const struct wanted *wanted,
+                     const struct cw_assessment *now, struct row *row, struct cw_error *err)
 {
 	struct cw_assessment then;
-	struct cw_history facts;
+	struct cw_buf why;
 	int r;
 
 	if (!cw_cli_council_existed(row->council, wanted->since))
 		return 0;
-	r = cw_cli_assess(cli, store, row->council, wanted->since, false, &facts, &then, err);
+	r = cw_model_assess(&cli->config->risk, facts->at, facts->n, wanted->since, &then, err);
 	if (r < 0)
 		return r;
 	row->then_existed = true;
-	row->then_level = wanted->has_criterion ? then.criteria[wanted->criterion].level : then.level;
-	row->then_points = wanted->has_criterion ? then.criteria[wanted->criterion].points : then.points;
+	row->then_level = cw_part_level(&wanted->part, &then);
+	row->then_points = cw_part_points(&wanted->part, &then);
+	cw_buf_init(&why, CW_FIELD_MAX);
+	r = cw_since_why(&wanted->part, &then, now, &why);
+	if (!r && why.len && !(row->why = cw_buf_steal(&why, NULL)))
+		r = -ENOMEM;
+	cw_buf_clear(&why);
 	cw_assessment_clear(&then);
-	cw_history_free(&facts);
-	return 0;
+	return r < 0 ? cw_error_nomem(err) : 0;
 }
 
 static void set_then(struct row *row, const struct wanted *wanted, int *failed)
@@ -157,48 +170,59 @@ static void set_then(struct row *row, const struct wanted *wanted, int *failed)
 	cw_json_set(row->json, "since", cw_json_day(wanted->since), failed);
 	cw_json_set(row->json, "previous_level", known ? json_string(cw_level_name(row->then_level)) : json_null(), failed);
 	cw_json_set(row->json, "previous_points", known ? json_real(cw_render_points(row->then_points)) : json_null(), failed);
+	cw_json_set(row->json, "why", row->why ? cw_json_str(cw_str(row->why)) : json_null(), failed);
+}
+
+static int fill_row(struct cw_cli *cli, const struct cw_history *facts, const struct cw_assessment *assessment,
+                    const struct wanted *wanted, struct row *row, struct cw_error *err)
+{
+	struct cw_buf shown;
+	int failed = 0, r;
+
+	cw_buf_init(&shown, sizeof(row->shown) - 1);
+	r = cw_render_level(assessment, &shown);
+	snprintf(row->shown, sizeof(row->shown), "%s", cw_buf_str(&shown));
+	cw_buf_clear(&shown);
+	if (r < 0)
+		return cw_error_nomem(err);
+	if (cli->json && !(row->json = cw_render_council_level(row->council, assessment)))
+		return cw_error_nomem(err);
+	if (wanted->since == CW_DAY_NONE)
+		return 0;
+	r = look_back(cli, facts, wanted, assessment, row, err);
+	if (!r && row->json)
+		set_then(row, wanted, &failed);
+	return failed ? cw_error_nomem(err) : r;
+}
+
+static bool has_moved(const struct row *row)
+{
+	return !row->then_existed || row->why;
 }
 
 static int add_row(struct cw_cli *cli, struct cw_store *store, const struct cw_council *council,
                    const struct wanted *wanted, struct rows *rows, struct cw_error *err)
 {
-	struct row *row = &rows->at[rows->n];
 	struct cw_assessment assessment;
 	struct cw_history facts;
-	struct cw_buf shown;
 	int r;
 
 	r = cw_cli_assess(cli, store, council, cli->as_of, wanted->outage, &facts, &assessment, err);
 	if (r < 0)
 		return r;
 	if (is_wanted(wanted, &assessment)) {
+		struct row *row = &rows->at[rows->n++];
+
 		*row = (struct row){ .council = council,
 			             .level = assessment.level,
 			             .knowledge = assessment.knowledge,
 			             .points = assessment.points };
 		memcpy(row->criteria, assessment.criteria, sizeof(row->criteria));
-		cw_buf_init(&shown, sizeof(row->shown) - 1);
-		r = cw_render_level(&assessment, &shown);
-		snprintf(row->shown, sizeof(row->shown), "%s", cw_buf_str(&shown));
-		cw_buf_clear(&shown);
-		if (!r && cli->json) {
-			row->json = cw_render_council_level(council, &assessment);
-			if (!row->json)
-				r = cw_error_nomem(err);
+		r = fill_row(cli, &facts, &assessment, wanted, row, err);
+		if (r == 0 && wanted->moved && !has_moved(row)) {
+			json_decref(cw_steal(row->json));
+			rows->n--;
 		}
-		if (!r && wanted->since != CW_DAY_NONE) {
-			int failed = 0;
-
-			r = look_back(cli, store, wanted, row, err);
-			if (!r && row->json)
-				set_then(row, wanted, &failed);
-			if (failed)
-				r = cw_error_nomem(err);
-			if (r)
-				json_decref(cw_steal(row->json));
-		}
-		if (!r)
-			rows->n++;
 	}
 	cw_assessment_clear(&assessment);
 	cw_history_free(&facts);
@@ -225,7 +249,7 @@ static int print_csv(const struct rows *rows, const struct wanted *wanted)
 	for (int c = 0; c < CW_CRIT_COUNT; c++)
 		printf(",%s_level,%s_points", cw_criterion_name((enum cw_criterion)c),
 		       cw_criterion_name((enum cw_criterion)c));
-	fputs(wanted->since != CW_DAY_NONE ? ",previous_level,previous_points\r\n" : "\r\n", stdout);
+	fputs(wanted->since != CW_DAY_NONE ? ",previous_level,previous_points,why\r\n" : "\r\n", stdout);
 
 	for (size_t i = 0; i < rows->n && !r; i++) {
 		const struct row *row = &rows->at[i];
@@ -245,6 +269,8 @@ static int print_csv(const struct rows *rows, const struct wanted *wanted)
 			cw_buf_printf(&line, ",%s,%.1f", cw_level_name(row->then_level), cw_render_points(row->then_points));
 		else if (wanted->since != CW_DAY_NONE)
 			cw_buf_puts(&line, ",,");
+		if (wanted->since != CW_DAY_NONE)
+			cw_csv_field(&line, false, row->why ? row->why : "");
 		r = cw_buf_puts(&line, "\r\n");
 		fputs(cw_buf_str(&line), stdout);
 	}
@@ -265,26 +291,78 @@ static void format_criteria(const struct row *row, char *text, size_t size)
 			                        cw_render_points(row->criteria[c].points));
 }
 
-/* "watch, +12.0" when it has moved, or how it stood. */
+/* The level that is asked about. */
+static enum cw_level level_now(const struct row *row, const struct wanted *wanted)
+{
+	return wanted->part.has_criterion ? row->criteria[wanted->part.criterion].level : row->level;
+}
+
+static double points_now(const struct row *row, const struct wanted *wanted)
+{
+	return wanted->part.has_criterion ? row->criteria[wanted->part.criterion].points : row->points;
+}
+
+/* "up from watch, +12.0" when it has moved, or by how many points. */
 static void add_then(struct cw_table *table, const struct row *row, const struct wanted *wanted)
 {
-	enum cw_level level = wanted->has_criterion ? row->criteria[wanted->criterion].level : row->level;
-	double points = wanted->has_criterion ? row->criteria[wanted->criterion].points : row->points;
+	enum cw_level level = level_now(row, wanted);
+	double change = cw_render_points(points_now(row, wanted)) - cw_render_points(row->then_points);
 
 	if (!row->then_existed)
 		cw_table_add(table, "not yet there");
 	else if (level != row->then_level)
-		cw_table_addf(table, "%s from %s, %+.1f", level > row->then_level ? "up" : "down",
-		              cw_level_name(row->then_level), cw_render_points(points) - cw_render_points(row->then_points));
+		cw_table_addf(table, "%s from %s, %+.1f", level > row->then_level ? "up" : "down", cw_level_name(row->then_level),
+		              change);
+	else if (change < 0.05 && change > -0.05)
+		cw_table_add(table, "the same");
 	else
-		cw_table_addf(table, "%+.1f", cw_render_points(points) - cw_render_points(row->then_points));
+		cw_table_addf(table, "%+.1f", change);
+}
+
+/* Who moved, from where to where and why, a line each: those who went up first. */
+static int print_moved(const struct cw_cli *cli, const struct rows *rows, const struct wanted *wanted)
+{
+	static const struct cw_column columns[] = { { "COUNCIL", false, 0 }, { "FROM", false, 0 }, { "TO", false, 0 }, { "WHY", false, 0 } };
+	size_t moved = 0, new = 0;
+	char day[CW_WALL_TEXT];
+	struct cw_table table;
+	int r = 0;
+
+	cw_table_init(&table, columns, CW_ARRAY_LEN(columns));
+	for (int up = 1; up >= 0; up--) {
+		for (size_t i = 0; i < rows->n; i++) {
+			const struct row *row = &rows->at[i];
+			enum cw_level level = level_now(row, wanted);
+
+			if (!row->why || (level > row->then_level) != up)
+				continue;
+			moved++;
+			cw_table_add(&table, row->council->short_name);
+			cw_table_add_coloured(&table, cw_level_name(row->then_level), cw_out_level_colour(row->then_level));
+			cw_table_add_coloured(&table, cw_level_name(level), cw_out_level_colour(level));
+			cw_table_add(&table, row->why);
+		}
+	}
+	for (size_t i = 0; i < rows->n; i++)
+		new += !rows->at[i].then_existed;
+	cw_day_format(wanted->since, day);
+	if (moved) {
+		printf("\nMoved since %s (%zu):\n", day, moved);
+		r = cw_table_print(&table, 2, cli->colour, stdout);
+	} else {
+		printf("\nNo level is another than on %s.\n", day);
+	}
+	if (new)
+		printf("%zu council%s did not exist on %s.\n", new, new == 1 ? "" : "s", day);
+	cw_table_clear(&table);
+	return r;
 }
 
 static int print_table(const struct cw_cli *cli, const struct rows *rows, const struct wanted *wanted)
 {
 	static const struct cw_column columns[] = {
-		{ "LEVEL", false },  { "POINTS", true },  { "KNOWLEDGE", false },           { "COUNCIL", false },
-		{ "ID", false },     { "REGION", false }, { "POINTS BY CRITERION", false }, { "SINCE", false },
+		{ "LEVEL", false, 0 }, { "POINTS", true, 0 },  { "KNOWLEDGE", false, 3 },           { "COUNCIL", false, 0 },
+		{ "ID", false, 5 },    { "REGION", false, 4 }, { "POINTS BY CRITERION", false, 2 }, { "SINCE", false, 1 },
 	};
 	size_t count[CW_LEVEL_COUNT] = { 0 }, unsure = 0;
 	char day[CW_WALL_TEXT], criteria[160];
@@ -311,19 +389,24 @@ static int print_table(const struct cw_cli *cli, const struct rows *rows, const 
 		else
 			count[row->level]++;
 	}
-	r = cw_table_print(&table, 0, cli->colour, stdout);
+	if (rows->n)
+		r = cw_table_print(&table, 0, cli->colour, stdout);
+	else
+		r = puts("No council is like that.") < 0 ? -EIO : 0;
 	cw_table_clear(&table);
+	if (r >= 0 && wanted->since != CW_DAY_NONE && rows->n)
+		r = print_moved(cli, rows, wanted);
 	if (r < 0)
 		return r;
 
 	printf("\nAs of %s: %zu intensive, %zu priority, %zu watch, %zu routine, %zu unknown.\n",
 	       cw_day_format(cli->as_of, day), count[CW_LEVEL_INTENSIVE], count[CW_LEVEL_PRIORITY],
 	       count[CW_LEVEL_WATCH], count[CW_LEVEL_ROUTINE], unsure);
-	puts("A level says how much support to offer and how soon. It is a flag for a conversation, no rating of a "
-	     "council.");
+	cw_out_paragraph(stdout, 0, 0, "A level says how much support to offer and how soon: a flag for a conversation, not a verdict on "
+	                               "a council.");
 	if (wanted->outage)
-		puts("A required source is not being received, so nothing here counts as known: see 'councilwatch "
-		     "status'.");
+		cw_out_paragraph(stdout, 0, 0, "A required source is not being received, so nothing here counts as known: see "
+		                               "'councilwatch status'.");
 	return 0;
 }
 
@@ -331,7 +414,9 @@ int cw_cmd_councils(struct cw_cli *cli)
 {
 	CW_CLEANUP(cw_cli_store_close) struct cw_store *store = NULL;
 	CW_CLEANUP(rows_clear) struct rows rows = { 0 };
-	struct wanted wanted = { .region = cw_cli_option(cli, "region"), .since = CW_DAY_NONE };
+	struct wanted wanted = { .region = cw_cli_option(cli, "region"),
+		                 .since = CW_DAY_NONE,
+		                 .moved = cw_cli_option(cli, "moved") };
 	const char *criterion = cw_cli_option(cli, "criterion");
 	struct cw_error err = { 0 };
 	int r;
@@ -343,8 +428,10 @@ int cw_cmd_councils(struct cw_cli *cli)
 		return cw_cli_fail(CW_EXIT_USAGE, "--since is after the day asked about; --as-of moves that");
 	if (wanted.region && !(wanted.region = find_region(cli, wanted.region)))
 		return CW_EXIT_USAGE;
-	wanted.has_criterion = criterion != NULL;
-	if (criterion && cw_criterion_parse(cw_str(criterion), &wanted.criterion) < 0)
+	if (wanted.moved && wanted.since == CW_DAY_NONE)
+		return cw_cli_fail(CW_EXIT_USAGE, "--moved needs --since DATE: moved since when?");
+	wanted.part.has_criterion = criterion != NULL;
+	if (criterion && cw_criterion_parse(cw_str(criterion), &wanted.part.criterion) < 0)
 		return cw_cli_fail(CW_EXIT_USAGE, "there is no criterion '%s'; there are ofsted, send, intel, leadership and specific",
 		                   criterion);
 	r = cw_cli_store(cli, &store);
@@ -364,8 +451,8 @@ int cw_cmd_councils(struct cw_cli *cli)
 	if (r < 0)
 		return cw_cli_fail_error(CW_EXIT_NO, &err, "cannot work out the levels");
 
-	if (rows.n && wanted.has_criterion)
-		qsort_r(rows.at, rows.n, sizeof(*rows.at), more_pressing_in, &wanted.criterion);
+	if (rows.n && wanted.part.has_criterion)
+		qsort_r(rows.at, rows.n, sizeof(*rows.at), more_pressing_in, &wanted.part.criterion);
 	else if (rows.n)
 		qsort(rows.at, rows.n, sizeof(*rows.at), more_pressing);
 	r = cli->json ? print_json(&rows) : cli->csv ? print_csv(&rows, &wanted) : print_table(cli, &rows, &wanted);

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <councilwatch/clock.h>
@@ -153,9 +154,80 @@ void cw_table_addf(struct cw_table *table, const char *fmt, ...)
 	free(text);
 }
 
+/* ---- lines that fit ---- */
+
+/* A last column narrower than this is no pleasure to read. */
+#define WRAP_LEAST 24
+
+size_t cw_out_columns(FILE *out)
+{
+	const char *named = getenv("COLUMNS");
+	struct winsize size;
+	int64_t columns;
+
+	if (named && cw_parse_integer(cw_str(named), &columns) == 0 && columns >= 20 && columns <= 10000)
+		return (size_t)columns;
+	if (isatty(fileno(out)) == 1 && ioctl(fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col >= 20)
+		return size.ws_col;
+	return 0;
+}
+
+/* How many bytes of text fit into so many places, ending before a blank where there is one. At least one character. */
+static size_t piece(const char *text, size_t width)
+{
+	size_t at = 0, places = 0, blank = 0;
+
+	while (text[at] && places <= width) {
+		if (text[at] == ' ')
+			blank = at;
+		at++;
+		while (((unsigned char)text[at] & 0xc0) == 0x80)
+			at++;
+		places++;
+	}
+	if (!text[at] && cw_out_width(text) <= width)
+		return at;
+	if (blank)
+		return blank;
+	for (at = 0, places = 0; text[at] && (places < width || !at); places++)
+		for (at++; ((unsigned char)text[at] & 0xc0) == 0x80; at++)
+			;
+	return at;
+}
+
+/* Text from a place in a line on, in lines that end before width; 0 = one line. */
+static void put_wrapped(struct cw_buf *out, const char *text, size_t at, size_t indent, size_t width)
+{
+	size_t len = width ? piece(text, width > at + WRAP_LEAST / 2 ? width - at : WRAP_LEAST) : strlen(text);
+
+	for (;;) {
+		cw_buf_append(out, text, len);
+		cw_buf_putc(out, '\n');
+		text += len;
+		text += strspn(text, " ");
+		if (!*text)
+			return;
+		cw_buf_printf(out, "%*s", (int)indent, "");
+		len = piece(text, width > indent + WRAP_LEAST / 2 ? width - indent : WRAP_LEAST);
+	}
+}
+
+void cw_out_paragraph(FILE *out, size_t at, unsigned indent, const char *text)
+{
+	struct cw_buf shown, lines;
+
+	cw_buf_init(&shown, SHOWN_MAX);
+	cw_buf_init(&lines, 8 * SHOWN_MAX);
+	if (!cw_text_escape(cw_str(text), &shown))
+		put_wrapped(&lines, cw_buf_str(&shown), at, indent, cw_out_columns(out));
+	fputs(lines.failed || !lines.len ? "(text too long to show)\n" : cw_buf_str(&lines), out);
+	cw_buf_clear(&shown);
+	cw_buf_clear(&lines);
+}
+
 static void put_cell(struct cw_buf *out, const char *text, size_t width, bool right, bool last, const char *colour)
 {
-	size_t pad = width - cw_out_width(text);
+	size_t pad = width > cw_out_width(text) ? width - cw_out_width(text) : 0;
 
 	if (right)
 		cw_buf_printf(out, "%*s", (int)pad, "");
@@ -170,41 +242,100 @@ static void put_cell(struct cw_buf *out, const char *text, size_t width, bool ri
 	cw_buf_puts(out, last ? "\n" : "  ");
 }
 
+/* How a table is laid out in the places that there are. */
+struct layout {
+	size_t width[CW_TABLE_COLUMNS_MAX];
+	bool shown[CW_TABLE_COLUMNS_MAX];
+	size_t before; /* places before the last column shown */
+	size_t last;   /* that one */
+	bool wrap;     /* it is wrapped */
+	bool below;    /* it has lines of its own */
+};
+
+static void lay_out(const struct cw_table *table, unsigned indent, struct layout *ret)
+{
+	size_t n = table->n_columns;
+
+	*ret = (struct layout){ 0 };
+	for (size_t c = 0; c < n; c++) {
+		ret->width[c] = cw_out_width(table->columns[c].heading);
+		ret->shown[c] = true;
+	}
+	for (size_t i = 0; i < table->n_cells; i++)
+		ret->width[i % n] = CW_MAX(ret->width[i % n], cw_out_width(table->cells[i].text));
+	for (;;) {
+		size_t total = indent, most = n;
+
+		for (size_t c = 0; c < n; c++) {
+			if (!ret->shown[c])
+				continue;
+			ret->before = total;
+			ret->last = c;
+			total += ret->width[c] + 2;
+			if (table->columns[c].drop && (most == n || table->columns[c].drop > table->columns[most].drop))
+				most = c;
+		}
+		if (!table->width || total - 2 <= table->width)
+			return;
+		if (most == n)
+			break;
+		ret->shown[most] = false;
+	}
+	ret->wrap = true;
+	ret->below = table->width < ret->before + WRAP_LEAST;
+}
+
+static void put_row(const struct cw_table *table, const struct layout *layout, const struct cw_cell *cells, size_t n,
+                    unsigned indent, bool colour, struct cw_buf *out)
+{
+	cw_buf_printf(out, "%*s", (int)indent, "");
+	for (size_t c = 0; c < n; c++) {
+		bool last = c == layout->last || c + 1 == n;
+
+		if (!layout->shown[c])
+			continue;
+		if (last && layout->below) {
+			while (out->len && out->data[out->len - 1] == ' ')
+				out->len--;
+			cw_buf_printf(out, "\n%*s", (int)indent + 4, "");
+			put_wrapped(out, cells[c].text, indent + 4, indent + 4, table->width);
+		} else if (last && layout->wrap) {
+			put_wrapped(out, cells[c].text, layout->before, layout->before, table->width);
+		} else {
+			put_cell(out, cells[c].text, layout->width[c], table->columns[c].right, last, colour ? cells[c].colour : NULL);
+		}
+	}
+}
+
 int cw_table_format(const struct cw_table *table, unsigned indent, bool colour, struct cw_buf *out)
 {
-	size_t width[CW_TABLE_COLUMNS_MAX], n = table->n_columns;
+	struct cw_cell headings[CW_TABLE_COLUMNS_MAX];
+	size_t n = table->n_columns;
+	struct layout layout;
 
 	if (table->failed)
 		return table->failed;
 	if (!n || n > CW_TABLE_COLUMNS_MAX)
 		return -EINVAL;
-
+	lay_out(table, indent, &layout);
 	for (size_t c = 0; c < n; c++)
-		width[c] = cw_out_width(table->columns[c].heading);
-	for (size_t i = 0; i < table->n_cells; i++)
-		width[i % n] = CW_MAX(width[i % n], cw_out_width(table->cells[i].text));
-
-	cw_buf_printf(out, "%*s", (int)indent, "");
-	for (size_t c = 0; c < n; c++)
-		put_cell(out, table->columns[c].heading, width[c], table->columns[c].right, c + 1 == n, NULL);
-	for (size_t i = 0; i < table->n_cells; i++) {
-		size_t c = i % n;
-
-		if (!c)
-			cw_buf_printf(out, "%*s", (int)indent, "");
-		put_cell(out, table->cells[i].text, width[c], table->columns[c].right,
-		         c + 1 == n || i + 1 == table->n_cells, colour ? table->cells[i].colour : NULL);
-	}
+		headings[c] = (struct cw_cell){ .text = (char *)(uintptr_t)table->columns[c].heading };
+	put_row(table, &layout, headings, n, indent, false, out);
+	for (size_t i = 0; i < table->n_cells; i += n)
+		put_row(table, &layout, &table->cells[i], CW_MIN(n, table->n_cells - i), indent, colour, out);
 	return out->failed;
 }
 
 int cw_table_print(const struct cw_table *table, unsigned indent, bool colour, FILE *out)
 {
+	struct cw_table fitted = *table;
 	struct cw_buf text;
 	int r;
 
+	if (!fitted.width)
+		fitted.width = cw_out_columns(out);
 	cw_buf_init(&text, 256u * 1024 * 1024);
-	r = cw_table_format(table, indent, colour, &text);
+	r = cw_table_format(&fitted, indent, colour, &text);
 	if (!r)
 		fwrite(cw_buf_str(&text), 1, text.len, out);
 	cw_buf_clear(&text);
@@ -213,7 +344,7 @@ int cw_table_print(const struct cw_table *table, unsigned indent, bool colour, F
 
 int cw_csv_field(struct cw_buf *out, bool first, const char *text)
 {
-	bool formula = text[0] && strchr("=+-@\t\r", text[0]);
+	bool formula = text[0] && strchr("=+-@\t\r\n", text[0]);
 
 	if (!first)
 		cw_buf_putc(out, ',');

@@ -18,13 +18,21 @@
 
 bool cw_out_wants_colour(FILE *out);
 
+/* How wide lines may be: of the terminal, or what COLUMNS says; 0 = as long as they are (a file, a pipe). */
+size_t cw_out_columns(FILE *out);
+/* Text of ours and from outside, escaped, in lines of at most cw_out_columns; those after the first begin with so many blanks. at:
+ * how far the first line is already. Ends the line. */
+void cw_out_paragraph(FILE *out, size_t at, unsigned indent, const char *text);
+
 /*
  * A table whose columns are as wide as their widest cell. Cells are escaped as they are added. Once memory
- * runs out, nothing more is added and cw_table_print says so.
+ * runs out, nothing more is added and cw_table_print says so. Where the terminal is too narrow, columns are left out that
+ * say so, those with the highest number first; then the last column is wrapped, or goes below its row.
  */
 struct cw_column {
 	const char *heading;
-	bool right; /* numbers line up at their ends */
+	bool right;    /* numbers line up at their ends */
+	unsigned drop; /* 0: never left out */
 };
 struct cw_cell {
 	char *text;         /* owned, escaped */
@@ -36,6 +44,7 @@ struct cw_table {
 	size_t n_columns;
 	size_t n_cells, cap;
 	struct cw_cell *cells; /* owned, row by row */
+	size_t width;          /* places in a line; 0 = no limit. cw_table_print takes that of the terminal */
 	int failed;
 };
 void cw_table_init(struct cw_table *table, const struct cw_column *columns, size_t n_columns);

@@ -131,10 +131,20 @@ says "medway,"
 run 0 councils --criterion ofsted --level intensive --since 2024-01-01 --json
 json one 'value and all(c["criteria"]["ofsted"]["level"] == "intensive" and c["since"] == "2024-01-01" and c["previous_level"] for c in value)'
 json one 'any(c["previous_level"] != "intensive" and c["previous_points"] < c["points"] for c in value)'
+json one 'all((c["why"] is None) == (c["previous_level"] == c["criteria"]["ofsted"]["level"]) for c in value)'
 run 0 councils --criterion ofsted --since 2024-01-01
 says "up from"
 run 0 councils --criterion ofsted --since 2024-01-01 --csv
 says "previous_level,previous_points"
+run 0 councils --since 2024-01-01 --moved --json
+json one 'value and all(c["why"] and c["previous_level"] != c["level"] for c in value)'
+json one 'any(c["name"] == "Halton" and c["why"].startswith("full inspection of children") and "2024-" in c["why"] for c in value)'
+run 0 councils --since 2024-01-01 --moved
+says "^Moved since 2024-01-01 \([0-9]+\):"
+says "^  Halton +watch +intensive +full inspection of children's services: inadequate \(.*, 2024-"
+COLUMNS=80 run 0 councils --since 2024-01-01
+[ "$(awk 'length > 80' "$WORK/out" | wc -l)" -eq 0 ] || fail "lines are longer than the terminal: $(awk 'length > 80' "$WORK/out" | head -n 3)"
+run 2 councils --moved
 run 2 councils --criterion ofstead
 run 2 councils --since 2999-01-01
 run 0 quarantine list --json

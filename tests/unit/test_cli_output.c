@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -51,6 +52,62 @@ static void test_table(void **state)
 	            "  \033[31mintensive\033[0m   103.0  Bradford\n"
 	            "  watch         9.5  St. Helens\n");
 	cw_table_clear(&table);
+}
+
+/* Columns are left out, the highest number first; then the last is wrapped, or goes below. */
+static void test_table_fits(void **state)
+{
+	static const struct cw_column narrow[] = { { "LEVEL", false, 0 }, { "ID", false, 2 }, { "REGION", false, 1 }, { "WHY", false, 0 } };
+	struct cw_table table;
+
+	(void)state;
+	cw_table_init(&table, narrow, CW_ARRAY_LEN(narrow));
+	cw_table_add(&table, "watch");
+	cw_table_add(&table, "st-helens");
+	cw_table_add(&table, "North West");
+	cw_table_add(&table, "a visit that found weaknesses in \xc3\xa9v\xc3\xa9nements");
+	check_table(&table, 0, false,
+	            "LEVEL  ID         REGION      WHY\n"
+	            "watch  st-helens  North West  a visit that found weaknesses in \xc3\xa9v\xc3\xa9nements\n");
+	table.width = 62;
+	check_table(&table, 0, false,
+	            "LEVEL  REGION      WHY\n"
+	            "watch  North West  a visit that found weaknesses in \xc3\xa9v\xc3\xa9nements\n");
+	table.width = 61; /* one too few */
+	check_table(&table, 0, false,
+	            "LEVEL  WHY\n"
+	            "watch  a visit that found weaknesses in \xc3\xa9v\xc3\xa9nements\n");
+	table.width = 40;
+	check_table(&table, 0, false,
+	            "LEVEL  WHY\n"
+	            "watch  a visit that found weaknesses in\n"
+	            "       \xc3\xa9v\xc3\xa9nements\n");
+	table.width = 30;
+	check_table(&table, 0, true,
+	            "LEVEL\n"
+	            "    WHY\n"
+	            "watch\n"
+	            "    a visit that found\n"
+	            "    weaknesses in \xc3\xa9v\xc3\xa9nements\n");
+	cw_table_clear(&table);
+}
+
+/* A word that is longer than the line is broken; what is short stays. */
+static void test_paragraph(void **state)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	(void)state;
+	setenv("COLUMNS", "40", 1);
+	cw_out_paragraph(out, 2, 4, "https://files.ofsted.gov.uk/v1/file/50252259 is where it stands");
+	cw_out_paragraph(out, 0, 0, "");
+	cw_out_paragraph(out, 0, 0, "a\033[2J");
+	unsetenv("COLUMNS");
+	fclose(out);
+	assert_string_equal(text, "https://files.ofsted.gov.uk/v1/file/50\n    252259 is where it stands\n\na\\x1b[2J\n");
+	free(text);
 }
 
 static void test_table_escapes(void **state)
@@ -105,6 +162,7 @@ static const struct csv_case csv_cases[] = {
 	{ "formula @", "@SUM(A1)", "\"'@SUM(A1)\"" },
 	{ "formula behind a tab", "\t=1", "\"'\t=1\"" },
 	{ "formula behind a carriage return", "\r=1", "\"'\r=1\"" },
+	{ "formula behind a line feed", "\n=1", "\"'\n=1\"" },
 	{ "formula with quotes", "=HYPERLINK(\"x\")", "\"'=HYPERLINK(\"\"x\"\")\"" },
 	{ "sign inside", "a=b", "a=b" },
 };
@@ -226,7 +284,7 @@ static void test_colour_only_on_terminals(void **state)
 
 int main(void)
 {
-	struct CMUnitTest tests[CW_ARRAY_LEN(csv_cases) + 8] = { 0 };
+	struct CMUnitTest tests[CW_ARRAY_LEN(csv_cases) + 10] = { 0 };
 	size_t n = 0;
 
 	for (; n < CW_ARRAY_LEN(csv_cases); n++)
@@ -234,6 +292,8 @@ int main(void)
 			                        .test_func = test_csv,
 			                        .initial_state = (void *)(uintptr_t)n };
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_table);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_table_fits);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_paragraph);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_table_escapes);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_width);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_alert_line);
