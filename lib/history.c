@@ -171,14 +171,15 @@ void cw_history_free(struct cw_history *history)
 	*history = (struct cw_history){ 0 };
 }
 
-int32_t cw_history_next_day(const struct cw_history *history, int32_t after)
+int32_t cw_history_next_day(const struct cw_history *history, struct cw_wall after)
 {
 	int32_t next = CW_DAY_NONE;
 
 	for (size_t i = 0; i < history->n; i++) {
-		int32_t day = cw_wall_day(history->at[i].known_at);
+		struct cw_wall known = history->at[i].known_at;
+		int32_t day = CW_MAX(cw_wall_day(known), cw_wall_day(after) + 1);
 
-		if (!history->at[i].document[0] && day > after && (next == CW_DAY_NONE || day < next))
+		if (known.ms > after.ms && (next == CW_DAY_NONE || day < next))
 			next = day;
 	}
 	return next;

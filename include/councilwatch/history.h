@@ -28,7 +28,8 @@ struct cw_history {
 int cw_history_load(struct cw_store *store, const struct cw_councils *councils, const struct cw_risk *risk,
                     const struct cw_council *council, struct cw_history *ret, struct cw_error *err);
 void cw_history_free(struct cw_history *history);
-/* The next day after this one on which a fact begins to speak that is known already: a reorganisation to come. CW_DAY_NONE. */
-int32_t cw_history_next_day(const struct cw_history *history, int32_t after);
+/* The next day after that of this moment by whose end a fact speaks that is here already: a reorganisation to come, or what is
+ * dated into the future. CW_DAY_NONE. */
+int32_t cw_history_next_day(const struct cw_history *history, struct cw_wall after);
 
 #endif

@@ -601,6 +601,27 @@ static void test_time(void **state)
 	assert_int_equal(f->published, 3);
 }
 
+/* What is dated into the future is there, and speaks on its day without another document. */
+static void test_dated_into_the_future(void **state)
+{
+	struct fixture *f = *state;
+	struct row announced = inadequate;
+	int32_t next;
+
+	announced.published = "2023-02-10T09:00:00Z";
+	assert_int_equal(commit_rows(f, "b", "2023-01-31T09:00:00Z", &announced, 1, 0).alerts, 0);
+	assert_int_equal(cw_store_next_day(f->store, &next, NULL), 0);
+	assert_int_equal(next, cw_wall_day(moment("2023-02-10")));
+	assert_int_equal(commit_tick(f->committer, moment("2023-02-09T23:59:59Z"), NULL), 0);
+	assert_int_equal(commit_tick(f->committer, moment("2023-02-10T00:00:01Z"), NULL), 0);
+	assert_int_equal(f->published, 0);
+	assert_int_equal(cw_store_next_day(f->store, &next, NULL), 0);
+	assert_int_equal(next, cw_wall_day(moment("2023-02-11")));
+	assert_int_equal(commit_tick(f->committer, moment("2023-02-11T00:00:01Z"), NULL), 0);
+	assert_int_equal(f->published, 1);
+	assert_string_equal(f->topics[0], "council/bradford/level_up");
+}
+
 /* Where nothing is polled, history may be replayed at any date; a live clock stays with the world's. */
 static void test_future(void **state)
 {
@@ -848,7 +869,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_once), TEST(test_backwards), TEST(test_flapping_page), TEST(test_date_put_right), TEST(test_correction_taken_back), TEST(test_refused_batch_leaves_nothing),
 		TEST(test_unresolved), TEST(test_unresolved_is_cut_between_characters), TEST(test_cause_is_cut_between_characters),
-		TEST(test_outage), TEST(test_time), TEST(test_future), TEST(test_stage), TEST(test_newer_schema_is_refused), TEST(test_heritage), TEST(test_release_is_a_digest),
+		TEST(test_outage), TEST(test_time), TEST(test_future), TEST(test_dated_into_the_future), TEST(test_stage), TEST(test_newer_schema_is_refused), TEST(test_heritage), TEST(test_release_is_a_digest),
 		TEST(test_read_again_clears_the_quarantine), TEST(test_read_again_takes_back),
 		TEST(test_dismissed), TEST(test_older_schema_is_brought_up_to_date),
 	};

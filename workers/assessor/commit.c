@@ -335,7 +335,7 @@ static int assess_council(struct committer *committer, const struct cw_council *
 	if (r == 0 && (!tell || ended))
 		r = cw_model_assess(&committer->config->risk, facts.at, facts.n, cw_wall_day(until), &assessment, err);
 	if (r == 0) {
-		int32_t next = cw_history_next_day(&facts, cw_wall_day(until));
+		int32_t next = cw_history_next_day(&facts, until);
 
 		if (next == CW_DAY_NONE || (assessment.next_day != CW_DAY_NONE && assessment.next_day < next))
 			next = assessment.next_day;
