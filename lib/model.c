@@ -231,7 +231,7 @@ int cw_model_assess(const struct cw_risk *risk, const struct cw_fact *facts, siz
 
 	if (entries_list(risk, facts, n_facts, &entries, &n) < 0)
 		return cw_error_nomem(err);
-	qsort(entries, n, sizeof(*entries), entry_by_speaking);
+	entries_sort(entries, &n, entry_by_speaking);
 	sim_init(&sim, risk);
 	r = sim_fold(&sim, entries, n, as_of);
 	if (r == 0)

@@ -294,7 +294,7 @@ int cw_model_changes(const struct cw_risk *risk, const struct cw_fact *facts, si
 	known = calloc(n ? n : 1, sizeof(*known));
 	if (!known)
 		return cw_error_nomem(err);
-	qsort(entries, n, sizeof(*entries), entry_by_knowing);
+	entries_sort(entries, &n, entry_by_knowing);
 	sim_init(&sim, risk);
 
 	while (r == 0 && i < n && entries[i].known <= until.ms) {

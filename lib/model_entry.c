@@ -22,8 +22,14 @@ int entry_by_speaking(const void *a, const void *b)
 		return x->day < y->day ? -1 : 1;
 	if (x->known != y->known)
 		return x->known < y->known ? -1 : 1;
-	if (x->fact != y->fact)
-		return strcmp(x->fact->id, y->fact->id);
+	if (x->fact != y->fact) {
+		int order = strcmp(x->fact->id, y->fact->id);
+
+		if (order)
+			return order;
+		if (x->fact->heritage != y->fact->heritage)
+			return x->fact->heritage < y->fact->heritage ? -1 : 1;
+	}
 	return (x->again > y->again) - (x->again < y->again);
 }
 
@@ -34,6 +40,17 @@ int entry_by_knowing(const void *a, const void *b)
 	if (x->known != y->known)
 		return x->known < y->known ? -1 : 1;
 	return entry_by_speaking(a, b);
+}
+
+void entries_sort(struct entry *entries, size_t *n, int (*compare)(const void *, const void *))
+{
+	size_t kept = 0;
+
+	qsort(entries, *n, sizeof(*entries), compare);
+	for (size_t i = 0; i < *n; i++)
+		if (kept == 0 || compare(&entries[kept - 1], &entries[i]) != 0)
+			entries[kept++] = entries[i];
+	*n = kept;
 }
 
 /* Did the same feed say other about the same inspection before fact was known? */
@@ -58,40 +75,53 @@ static int by_event(const void *a, const void *b)
 	return x->evidence.event_day < y->evidence.event_day ? -1 : x->evidence.event_day > y->evidence.event_day;
 }
 
-/*
- * Is sorted[at] a correction? Then it speaks only from when it was known: earlier would be looking ahead. sorted is by day
- * of event, the undated first, so that rivals of a dated one stand within the cluster's days of it or among the undated.
- */
-static bool is_correction(const struct cw_fact *const *sorted, size_t n, size_t n_undated, size_t at, int cluster_days)
-{
-	const struct cw_fact *fact = sorted[at];
+/* What a fact puts right, ascending in what follows from it. */
+enum correction {
+	CORRECTS_NOTHING,
+	CORRECTS_LATER, /* only what was published after it: the day of publication was put right */
+	CORRECTS_EARLIER,
+};
 
-	if (at < n_undated) {
-		for (size_t i = 0; i < n; i++)
-			if (corrects(fact, sorted[i], cluster_days))
-				return true;
-		return false;
-	}
-	for (size_t i = at;
-	     i > n_undated && fact->evidence.event_day - sorted[i - 1]->evidence.event_day <= cluster_days; i--)
-		if (corrects(fact, sorted[i - 1], cluster_days))
-			return true;
-	for (size_t i = at + 1; i < n && sorted[i]->evidence.event_day - fact->evidence.event_day <= cluster_days; i++)
-		if (corrects(fact, sorted[i], cluster_days))
-			return true;
-	for (size_t i = 0; i < n_undated; i++)
-		if (corrects(fact, sorted[i], cluster_days))
-			return true;
-	return false;
+static void weigh(enum correction *most, const struct cw_fact *fact, const struct cw_fact *other, int cluster_days)
+{
+	enum correction may_be = fact_published_day(other) > fact_published_day(fact) ? CORRECTS_LATER : CORRECTS_EARLIER;
+
+	if (may_be > *most && corrects(fact, other, cluster_days))
+		*most = may_be;
 }
 
-/* Groups by address, feed, publisher and stated publication; within a group by when it was known. */
+/* What does sorted[at] put right? sorted is by day of event, the undated first, so that rivals of a dated one stand within the
+ * cluster's days of it or among the undated. */
+static enum correction find_correction(const struct cw_fact *const *sorted, size_t n, size_t n_undated, size_t at, int cluster_days)
+{
+	const struct cw_fact *fact = sorted[at];
+	enum correction most = CORRECTS_NOTHING;
+
+	for (size_t i = 0; i < n_undated && most < CORRECTS_EARLIER; i++)
+		weigh(&most, fact, sorted[i], cluster_days);
+	if (at < n_undated) {
+		for (size_t i = n_undated; i < n && most < CORRECTS_EARLIER; i++)
+			weigh(&most, fact, sorted[i], cluster_days);
+		return most;
+	}
+	for (size_t i = at; i > n_undated && most < CORRECTS_EARLIER &&
+	                    fact->evidence.event_day - sorted[i - 1]->evidence.event_day <= cluster_days; i--)
+		weigh(&most, fact, sorted[i - 1], cluster_days);
+	for (size_t i = at + 1; i < n && most < CORRECTS_EARLIER &&
+	                        sorted[i]->evidence.event_day - fact->evidence.event_day <= cluster_days; i++)
+		weigh(&most, fact, sorted[i], cluster_days);
+	return most;
+}
+
+/* Groups by whose it is, address, feed, publisher and stated publication; within a group by when it was known. */
 static int by_address(const void *a, const void *b)
 {
 	const struct cw_fact *x = *(const struct cw_fact *const *)a, *y = *(const struct cw_fact *const *)b;
 	const struct cw_str *xs[] = { &x->evidence.url, &x->feed, &x->evidence.publisher };
 	const struct cw_str *ys[] = { &y->evidence.url, &y->feed, &y->evidence.publisher };
 
+	if (x->heritage != y->heritage)
+		return x->heritage < y->heritage ? -1 : 1;
 	if (x->evidence.kind != y->evidence.kind)
 		return x->evidence.kind < y->evidence.kind ? -1 : 1;
 	for (size_t i = 0; i < CW_ARRAY_LEN(xs); i++) {
@@ -113,14 +143,20 @@ static int mark_readdressed(const struct cw_fact *facts, const struct cw_fact *c
                             bool *corrected, int cluster_days)
 {
 	CW_CLEANUP(cw_freep) const struct cw_fact **sorted = calloc(n + 1, sizeof(*sorted));
+	size_t before = 0; /* the last of those known before sorted[i]; whichever came first of what was known at once is nothing to it */
 
 	if (!sorted)
 		return -ENOMEM;
 	memcpy(sorted, inspections, n * sizeof(*sorted));
 	qsort(sorted, n, sizeof(*sorted), by_address);
-	for (size_t i = 1; i < n; i++)
-		if (corrects(sorted[i], sorted[i - 1], cluster_days))
+	for (size_t i = 1; i < n; i++) {
+		if (by_address(&sorted[i - 1], &sorted[i]) != 0)
+			before = i - 1;
+		if (same_text(sorted[i]->evidence.url, sorted[before]->evidence.url) &&
+		    sorted[i]->evidence.published_at.ms == sorted[before]->evidence.published_at.ms &&
+		    corrects(sorted[i], sorted[before], cluster_days))
 			corrected[sorted[i] - facts] = true;
+	}
 	return 0;
 }
 
@@ -135,7 +171,8 @@ static int32_t speaking_day(const struct cw_fact *fact)
 
 static void add_entries(struct entry *entries, size_t *n, const struct cw_fact *fact, int32_t day)
 {
-	entries[(*n)++] = (struct entry){ fact, day, fact->known_at.ms, false };
+	/* What is dated into the future is nothing until then. */
+	entries[(*n)++] = (struct entry){ fact, day, CW_MAX(fact->known_at.ms, cw_day_start(day).ms), false };
 	for (size_t j = 0; j < fact->n_again; j++)
 		entries[(*n)++] = (struct entry){ fact, cw_wall_day(fact->again[j]), fact->again[j].ms, true };
 }
@@ -149,7 +186,7 @@ int entries_list(const struct cw_risk *risk, const struct cw_fact *facts, size_t
 	size_t n = 0, n_inspections = 0, n_undated = 0;
 
 	for (size_t i = 0; i < n_facts; i++)
-		n += 1 + facts[i].n_again;
+		n += 2 + facts[i].n_again;
 	entries = calloc(n + 1, sizeof(*entries));
 	if (!entries || !inspections || !corrected) {
 		free(entries);
@@ -173,12 +210,15 @@ int entries_list(const struct cw_risk *risk, const struct cw_fact *facts, size_t
 	}
 	qsort(inspections, n_inspections, sizeof(*inspections), by_event);
 	for (size_t i = 0; i < n_inspections; i++) {
-		int32_t day = fact_published_day(inspections[i]);
+		int32_t day = fact_published_day(inspections[i]), known_day = cw_wall_day(inspections[i]->known_at);
+		enum correction correction = corrected[inspections[i] - facts]
+		                                 ? CORRECTS_EARLIER
+		                                 : find_correction(inspections, n_inspections, n_undated, i, risk->cluster_days);
 
-		if (corrected[inspections[i] - facts] ||
-		    is_correction(inspections, n_inspections, n_undated, i, risk->cluster_days))
-			day = CW_MAX(day, cw_wall_day(inspections[i]->known_at));
-		add_entries(entries, &n, inspections[i], day);
+		/* Before the other was published it was nothing that could be put right. */
+		if (correction == CORRECTS_LATER && known_day > day)
+			entries[n++] = (struct entry){ inspections[i], known_day, inspections[i]->known_at.ms, true };
+		add_entries(entries, &n, inspections[i], correction == CORRECTS_EARLIER ? CW_MAX(day, known_day) : day);
 	}
 	*ret = entries;
 	*ret_n = n;

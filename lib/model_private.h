@@ -198,6 +198,8 @@ int32_t sim_next_day(struct sim *sim);
 /* For qsort: by the day on which they speak; by the moment at which they became known. */
 int entry_by_speaking(const void *a, const void *b);
 int entry_by_knowing(const void *a, const void *b);
+/* By one of these, and what is there twice once. */
+void entries_sort(struct entry *entries, size_t *n, int (*compare)(const void *, const void *));
 /* An owned array. */
 int entries_list(const struct cw_risk *risk, const struct cw_fact *facts, size_t n_facts, struct entry **ret,
                  size_t *ret_n);
