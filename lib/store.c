@@ -10,7 +10,7 @@
 #include "schema.h"
 #include "store_private.h"
 
-#define SCHEMA_VERSION 2
+#define SCHEMA_VERSION 3
 
 /* Version 1 knew only the first and the last document that had a reject. */
 static const char schema_1_to_2[] =
@@ -28,6 +28,12 @@ static const char schema_1_to_2[] =
     "INSERT INTO reject_document SELECT document, id, row FROM reject_1;"
     "INSERT OR IGNORE INTO reject_document SELECT last_document, id, row FROM reject_1;"
     "DROP TABLE reject_1;";
+
+/* Version 2 did not know who read a document. */
+static const char schema_2_to_3[] = "ALTER TABLE document ADD COLUMN parser TEXT NOT NULL DEFAULT '';";
+
+/* By the version that they begin at. */
+static const char *const migrations[SCHEMA_VERSION] = { [1] = schema_1_to_2, [2] = schema_2_to_3 };
 
 static int note_wal(void *arg, sqlite3 *db, const char *name, int pages);
 
@@ -141,6 +147,18 @@ int cw_store_copy(const char *from_dir, const char *to_dir, const char *name, st
 	return r;
 }
 
+/* One version after the other, all of it or nothing. */
+static int migrate(struct cw_store *store, int version, struct cw_error *err)
+{
+	char set[64];
+	int r = execute(store, "BEGIN IMMEDIATE", err);
+
+	for (; r == 0 && version < SCHEMA_VERSION; version++)
+		r = execute(store, migrations[version], err);
+	snprintf(set, sizeof(set), "PRAGMA user_version = %d; COMMIT", SCHEMA_VERSION);
+	return r == 0 ? execute(store, set, err) : r;
+}
+
 int cw_store_open_writer(const char *state_dir, struct cw_store **ret, struct cw_error *err)
 {
 	struct cw_store *store;
@@ -162,12 +180,8 @@ int cw_store_open_writer(const char *state_dir, struct cw_store **ret, struct cw
 			r = execute(store, schema_sql, err);
 		if (r == 0)
 			r = execute(store, set, err);
-	} else if (r == 0 && version == 1) {
-		r = execute(store, "BEGIN IMMEDIATE", err);
-		if (r == 0)
-			r = execute(store, schema_1_to_2, err);
-		if (r == 0)
-			r = execute(store, "PRAGMA user_version = 2; COMMIT", err);
+	} else if (r == 0 && version > 0 && version < SCHEMA_VERSION) {
+		r = migrate(store, version, err);
 	} else if (r == 0) {
 		r = check_version(store, version, err);
 	}

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,6 +44,7 @@ static int read_fact(struct cw_store *store, sqlite3_stmt *st, struct cw_fact *r
 		value->id = (enum cw_value_id)cw_get_u8(&cursor);
 		value->text.at = cw_get_bytes(&cursor, CW_FIELD_MAX, &value->text.len);
 	}
+	snprintf(fact.parser, sizeof(fact.parser), "%.*s", (int)store_column_str(st, 17).len, store_column_str(st, 17).at);
 	if (cw_cursor_done(&cursor) < 0)
 		return cw_error_at(err, -EUCLEAN, store->path, 0, 0, "damaged evidence");
 	*ret = fact;

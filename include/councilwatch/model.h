@@ -23,6 +23,7 @@ struct cw_fact {
 	int32_t vested;          /* then: the first day of the council that inherits */
 	struct cw_str feed;
 	char document[CW_SHA256_HEX];/* of the first document that had it */
+	char parser[24];             /* the version that read that document; "" = not known, or no document */
 	uint64_t rowno;              /* in the store, from 1 */
 	/* Later moments at which the same publisher went back to this statement after having said another about the
 	 * same event (a correction taken back). Ascending. */
