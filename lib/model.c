@@ -14,6 +14,7 @@
  * model_score.c      what that comes to on a day
  * model_heritage.c   what a council takes over from its predecessors
  * model_result.c     the answer for a day
+ * model_outlook.c    what would lower it
  * model_changes.c    what is told
  */
 #include <errno.h>

@@ -187,7 +187,7 @@ static size_t find_contributor(const struct cw_assessment *assessment, const str
 static int tell(struct teller *teller, struct sim *sim, enum cw_alert_kind kind, const struct instance *why,
                 const char *cause, const struct view *before)
 {
-	struct cw_change change = { .kind = kind,
+	struct cw_change change = { .kind = kind, .sim = sim,
 		                    .previous_level = before->level,
 		                    .previous_knowledge = before->knowledge };
 	/* A cause names its event; what became of the event goes before it. */

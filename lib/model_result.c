@@ -62,7 +62,8 @@ static int add_contributor(const struct sim *sim, size_t at, int32_t day, const 
 		                      .steady = instance->steady,
 		                      .inherited = instance->inherited };
 	if (instance->def->state) {
-		c->points = leads ? instance->weight : 0;
+		c->value = instance->weight;
+		c->share = leads;
 		c->floor = instance_floor(instance);
 	} else {
 		double mine = instance_now(sim, instance, day);
@@ -70,8 +71,10 @@ static int add_contributor(const struct sim *sim, size_t at, int32_t day, const 
 		if (mine <= 0)
 			return 0;
 		c->confidence = instance_confidence(sim, instance);
-		c->points = leads ? mine : sim->risk->repeat_share * mine;
+		c->value = mine;
+		c->share = leads ? 1 : sim->risk->repeat_share;
 	}
+	c->points = c->share * c->value;
 	c->facts = calloc(instance->n_facts, sizeof(*c->facts));
 	if (!c->facts)
 		return -ENOMEM;
@@ -112,6 +115,20 @@ static int add_conflict(const struct sim *sim, int s, struct cw_assessment *asse
 	return 0;
 }
 
+static void add_headline(const struct sim *sim, struct cw_assessment *assessment)
+{
+	const struct strand *ilacs = &sim->strand[STRAND_ILACS];
+	struct verdict verdict;
+
+	assessment->inspected_day = CW_DAY_NONE;
+	if (!ilacs->n)
+		return;
+	verdict = inspection_verdict(STRAND_ILACS, &ilacs->inspections[ilacs->current]);
+	assessment->inspected_day = ilacs->inspections[ilacs->current].event_day;
+	assessment->headline = (enum cw_grade)verdict.severity;
+	assessment->headline_derived = verdict.derived;
+}
+
 int sim_assess(const struct sim *sim, int32_t day, struct cw_assessment *ret)
 {
 	struct cw_assessment a = { .as_of = day, .points_level = sim->points_level, .step_down_day = CW_DAY_NONE };
@@ -131,6 +148,8 @@ int sim_assess(const struct sim *sim, int32_t day, struct cw_assessment *ret)
 		a.step_down_day = sim->under_since + sim->risk->step_down_days;
 	a.points = t.points;
 	a.breadth = t.breadth;
+	a.notes_alone = t.notes_alone;
+	add_headline(sim, &a);
 	a.knowledge = k.overall;
 	a.last_judged_day = k.judged_day;
 	a.stale_day = k.stale_day;

@@ -34,7 +34,9 @@ struct cw_fact {
 struct cw_contributor {
 	const struct cw_signal_def *signal;
 	enum cw_criterion criterion;
-	double points;           /* now, before caps */
+	double points;           /* now, before caps: value x share */
+	double value;            /* now, by itself */
+	double share;            /* of it that counts: of several impulses of a kind all but one are repeats, of several states none */
 	double confidence;       /* impulses; 1 for states */
 	int32_t opened_day;      /* published */
 	int age_days;
@@ -83,9 +85,13 @@ struct cw_assessment {
 	int32_t step_down_day;       /* when the points level falls if nothing changes; CW_DAY_NONE */
 	double points;
 	bool breadth;                /* the breadth points are in it */
+	bool notes_alone;            /* nothing but internal notes has points: they reach watch at most */
 	enum cw_knowledge knowledge;
 	int32_t last_judged_day;     /* last full ILACS; CW_DAY_NONE = never */
 	int32_t stale_day;           /* when that becomes stale */
+	int32_t inspected_day;       /* of the last full ILACS itself; CW_DAY_NONE = never, or not stated */
+	enum cw_grade headline;      /* of it; CW_GRADE_NONE = none, or not settled */
+	bool headline_derived;
 	struct cw_criterion_state criteria[CW_CRIT_COUNT];
 	size_t n_conflicts;
 	struct cw_conflict conflicts[CW_CONFLICTS_MAX];
@@ -119,6 +125,7 @@ const char *cw_alert_kind_name(enum cw_alert_kind kind);
 const char *const *cw_alert_kind_names(void); /* ends with NULL */
 
 /* One change somebody should hear of. */
+struct sim;
 struct cw_change {
 	enum cw_alert_kind kind;
 	struct cw_wall at;
@@ -128,6 +135,7 @@ struct cw_change {
 	int32_t news_day;             /* the newest publication among the evidence that brought it; CW_DAY_NONE = time did */
 	char cause[96];               /* identifies the same change in another run over the same evidence */
 	struct cw_assessment after;
+	const struct sim *sim;        /* private, for cw_outlook_of_change: within the call of cw_change_fn */
 };
 void cw_change_clear(struct cw_change *change);
 
