@@ -105,6 +105,25 @@ void cw_assessment_clear(struct cw_assessment *assessment);
 int cw_model_assess(const struct cw_risk *risk, const struct cw_fact *facts, size_t n_facts, int32_t as_of,
                     struct cw_assessment *ret, struct cw_error *err);
 
+/*
+ * For those who look back. The day from which each fact speaks, as the model takes it: the day of publication, or the first on
+ * which it was there to see; a correction, from when it was known. CW_DAY_NONE: never (tier D). ret_days has room for n_facts.
+ */
+int cw_model_speaking(const struct cw_risk *risk, const struct cw_fact *facts, size_t n_facts, int32_t *ret_days,
+                      struct cw_error *err);
+
+/* A full inspection, put together from all that was said of it. */
+struct cw_inspection {
+	int32_t event_day;     /* as dated: the first day of the visit; CW_DAY_NONE = nobody says */
+	int32_t published_day; /* or the first on which it was seen */
+	int severity;          /* enum cw_grade, or the outcome of an area SEND inspection; 0 = no headline */
+	bool derived;          /* the headline is worked out */
+};
+/* A council's own full inspections of a kind (ILACS, with the frameworks before it, or AREA_SEND) that had been published by a
+ * day, in order of publication, as they are known on that day. *ret is owned. */
+int cw_model_inspections(const struct cw_risk *risk, const struct cw_fact *facts, size_t n_facts, int32_t as_of, enum cw_kind kind,
+                         struct cw_inspection **ret, size_t *ret_n, struct cw_error *err);
+
 /* Does the model make anything of evidence of this kind? The rest is kept for people to read. */
 bool cw_model_uses(enum cw_kind kind);
 
