@@ -105,6 +105,7 @@ int cw_cli_assess(const struct cw_cli *cli, struct cw_store *store, const struct
                   bool outage, struct cw_history *facts, struct cw_assessment *ret, struct cw_error *err);
 
 int cw_cmd_alerts(struct cw_cli *cli);
+int cw_cmd_backtest(struct cw_cli *cli);
 int cw_cmd_check(struct cw_cli *cli);
 int cw_cmd_council(struct cw_cli *cli);
 int cw_cmd_councils(struct cw_cli *cli);
@@ -122,6 +123,7 @@ int cw_cmd_submit(struct cw_cli *cli);
 int cw_cmd_watch(struct cw_cli *cli);
 
 extern const struct cw_option cw_alerts_options[];
+extern const struct cw_option cw_backtest_options[];
 extern const struct cw_option cw_councils_options[];
 extern const struct cw_option cw_evidence_options[];
 extern const struct cw_option cw_fetch_options[];

@@ -28,6 +28,8 @@ const struct cw_command cw_commands[] = {
 	{ "submit", "FILE ...", "hand documents to the daemon, as other programs do, for receipts", 0, 1, -1,
 	  cw_submit_options, cw_cmd_submit },
 	{ "replay", "", "read every kept document again, with today's configuration", 0, 0, 0, cw_replay_options, cw_cmd_replay },
+	{ "backtest", "", "over the stored history: would the levels have told, and more than the grades alone", CW_COMMAND_CSV, 0, 0,
+	  cw_backtest_options, cw_cmd_backtest },
 	{ "quarantine", "[list | show ID | retry [ID ...] | drop ID ...]", "what could not be used, why, and after mending, again", 0, 0, -1, cw_quarantine_options,
 	  cw_cmd_quarantine },
 	{ NULL },
