@@ -365,8 +365,7 @@ static int read_risk(struct loader *loader)
 	if (r == 0 && in_main)
 		r = conf_risk_apply(in_main, &config->risk, &loader->mistakes);
 	if (r == 0)
-		conf_risk_check(&config->risk, in_main || !tree ? (in_main ? in_main : loader->main) : tree,
-		                &loader->mistakes);
+		conf_risk_check(&config->risk, &(struct conf_risk_source){ in_main, tree, loader->main }, &loader->mistakes);
 	conf_section_free(tree);
 	return r;
 }

@@ -4,7 +4,7 @@
  *   config_syntax.c  libconfuse: a file to a tree of sections, every key and value with its line
  *   config_schema.c  the tables of keys: types, limits, defaults, help; reading, printing and listing by table
  *   config_feed.c    what a feed must hold
- *   config_risk.c    the risk constants
+ *   config_risk.c    the risk constants; config_risk_check.c: what of them contradicts each other
  *   config_phrases.c names and phrases that are found in texts
  *   config.c         which files, in which order; printing; the hash
  *
@@ -175,7 +175,13 @@ int conf_phrases_read(const struct conf_section *section, const struct cw_risk *
                       const struct cw_councils *councils, bool strict, struct conf_mistakes *mistakes,
                       struct cw_phrases **ret);
 
-void conf_risk_check(const struct cw_risk *risk, const struct conf_section *section, struct conf_mistakes *mistakes);
+/* Where constants are written: the risk section of councilwatch.conf, risk.conf (each NULL when there is none), and what to name
+ * instead. */
+struct conf_risk_source {
+	const struct conf_section *in_main, *file, *otherwise;
+};
+/* What contradicts each other once all has been applied (config_risk_check.c). */
+void conf_risk_check(const struct cw_risk *risk, const struct conf_risk_source *source, struct conf_mistakes *mistakes);
 void conf_risk_print(const struct cw_risk *risk, unsigned indent, struct cw_buf *out);
 
 #endif

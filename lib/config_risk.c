@@ -33,7 +33,7 @@ static unsigned line_of(const struct conf_section *section, const char *key)
 }
 
 static const char *const of_impulses[] = { "half_life", "replaced_by_next", NULL };
-static const char *const of_states[] = { "expires_months", "closed_by_ilacs", "closed_by_area_send", NULL };
+static const char *const of_states[] = { "expires_months", "closed_by_ilacs", "closed_by_area_send", "floor", NULL };
 
 /* Keys that make no sense for a signal. */
 static const char *const *foreign(const struct cw_signal_def *signal)
@@ -41,29 +41,73 @@ static const char *const *foreign(const struct cw_signal_def *signal)
 	return signal->state ? of_impulses : of_states;
 }
 
-static void check_signal(const struct cw_signal_def *signal, const struct conf_section *section,
-                         struct conf_mistakes *mistakes)
+static bool may_count(const struct cw_signal_def *signal, enum cw_criterion criterion)
+{
+	return signal->criteria & (1u << criterion);
+}
+
+
+static void check_kind(const struct cw_signal_def *signal, const struct conf_section *section, struct conf_mistakes *mistakes)
 {
 	for (const char *const *wrong = foreign(signal); *wrong; wrong++)
-		if (conf_entry(section, *wrong))
+		if (!conf_entry(section, *wrong))
+			continue;
+		else if (strcmp(*wrong, "floor") == 0)
+			conf_mistake(mistakes, section->file, line_of(section, *wrong),
+			             "signal \"%s\" is an impulse and cannot hold a floor; remove it", signal->name);
+		else
 			conf_mistake(mistakes, section->file, line_of(section, *wrong),
 			             "signal \"%s\" is %s and has no %s; remove it", signal->name,
 			             signal->state ? "a state (open until closed)" : "an impulse (it decays)", *wrong);
-	if (!signal->state && signal->floor != CW_LEVEL_ROUTINE && conf_entry(section, "floor"))
-		conf_mistake(mistakes, section->file, line_of(section, "floor"),
-		             "signal \"%s\" is an impulse and cannot hold a floor; remove it", signal->name);
-	if (!(signal->criteria & (1u << signal->criterion)) && conf_entry(section, "criterion")) {
-		struct cw_buf may;
+}
 
-		cw_buf_init(&may, 256);
-		for (enum cw_criterion c = 0; c < CW_CRIT_COUNT; c++)
-			if (signal->criteria & (1u << c))
-				cw_buf_printf(&may, "%s%s", may.len ? " or " : "", cw_criterion_name(c));
-		conf_mistake(mistakes, section->file, line_of(section, "criterion"),
-		             "signal \"%s\" cannot count under %s; use %s", signal->name,
-		             cw_criterion_name(signal->criterion), cw_buf_str(&may));
-		cw_buf_clear(&may);
+static void check_criterion(const struct cw_signal_def *signal, const struct conf_section *section,
+                            struct conf_mistakes *mistakes)
+{
+	struct cw_buf may;
+
+	if (may_count(signal, signal->criterion) || !conf_entry(section, "criterion"))
+		return;
+	cw_buf_init(&may, 256);
+	for (enum cw_criterion c = 0; c < CW_CRIT_COUNT; c++)
+		if (may_count(signal, c))
+			cw_buf_printf(&may, "%s%s", may.len ? " or " : "", cw_criterion_name(c));
+	conf_mistake(mistakes, section->file, line_of(section, "criterion"), "signal \"%s\" cannot count under %s; use %s",
+	             signal->name, cw_criterion_name(signal->criterion), cw_buf_str(&may));
+	cw_buf_clear(&may);
+}
+
+/* Which inspection closes it: not one of another subject; and what an inspection itself finds, the next one of its kind closes. */
+static void check_closing(const struct cw_signal_def *signal, const struct conf_section *section, struct conf_mistakes *mistakes)
+{
+	const struct {
+		const char *key, *of_strand, *what;
+		bool closes, subject;
+	} kinds[] = {
+		{ "closed_by_ilacs", "ilacs_", "full ILACS", signal->closed_by_ilacs, signal->criteria != 1u << CW_CRIT_SEND },
+		{ "closed_by_area_send", "send_outcome", "full area SEND", signal->closed_by_area_send, may_count(signal, CW_CRIT_SEND) },
+	};
+
+	for (size_t i = 0; i < CW_ARRAY_LEN(kinds); i++) {
+		if (!signal->state || !conf_entry(section, kinds[i].key))
+			continue;
+		if (kinds[i].closes && !kinds[i].subject)
+			conf_mistake(mistakes, section->file, line_of(section, kinds[i].key),
+			             "signal \"%s\" counts under %s, which no %s inspection answers; remove %s", signal->name,
+			             cw_criterion_name(signal->criterion), kinds[i].what, kinds[i].key);
+		if (!kinds[i].closes && strncmp(signal->name, kinds[i].of_strand, strlen(kinds[i].of_strand)) == 0)
+			conf_mistake(mistakes, section->file, line_of(section, kinds[i].key),
+			             "signal \"%s\" is what a %s inspection finds, and the next one closes it; remove %s",
+			             signal->name, kinds[i].what, kinds[i].key);
 	}
+}
+
+static void check_signal(const struct cw_signal_def *signal, const struct conf_section *section,
+                         struct conf_mistakes *mistakes)
+{
+	check_kind(signal, section, mistakes);
+	check_criterion(signal, section, mistakes);
+	check_closing(signal, section, mistakes);
 }
 
 int conf_risk_apply(const struct conf_section *section, struct cw_risk *risk, struct conf_mistakes *mistakes)
@@ -90,26 +134,6 @@ int conf_risk_apply(const struct conf_section *section, struct cw_risk *risk, st
 			check_signal(signal, sub, mistakes);
 	}
 	return r;
-}
-
-void conf_risk_check(const struct cw_risk *risk, const struct conf_section *section, struct conf_mistakes *mistakes)
-{
-	if (risk->line_watch >= risk->line_priority)
-		conf_mistake(mistakes, section->file,
-		             line_of(section, conf_entry(section, "line_priority") ? "line_priority" : "line_watch"),
-		             "line_watch is %g and line_priority %g; line_priority must be more", risk->line_watch,
-		             risk->line_priority);
-	for (enum cw_tier t = CW_TIER_A; t < CW_TIER_D; t++)
-		if (risk->confidence[t] < risk->confidence[t + 1]) {
-			static const char *const keys[] = { "confidence_a", "confidence_b", "confidence_c",
-				                            "confidence_d" };
-			unsigned at = t - CW_TIER_A;
-
-			conf_mistake(mistakes, section->file,
-			             line_of(section, keys[conf_entry(section, keys[at + 1]) ? at + 1 : at]),
-			             "tier %s would count more than tier %s; it must be at most as much",
-			             cw_tier_name(t + 1), cw_tier_name(t));
-		}
 }
 
 static void print_signal(const struct cw_signal_def *signal, unsigned indent, struct cw_buf *out)

@@ -861,7 +861,7 @@ static void test_odd_texts_read_back(void **state)
 	    &place, "main.conf",
 	    TABLES
 	    "include_feeds = {} risk_file = \"\" user_agent = \"\\$\\{x} \\\"q\\\" \\\\ # // /* '\"\n"
-	    "risk { line_watch = 12.345678901 signal \"news\" { weight = 0.1 } }\n"
+	    "risk { line_watch = 12.345678901 signal \"news\" { weight = 0.7 } }\n"
 	    "feed \"f\" { publisher = 'a\\'b \"c\" ${d}' tier = C format = csv kind = area_send delimiter = \";\"\n"
 	    "  interval = 90061s url = \"https://example.org/\" max_size = 1000001\n"
 	    "  record { council = \"Caf\xc3\xa9 # no\" outcome = \"o\" map \"outcome\" { \"a { b } c\" = 1 }\n"
@@ -905,7 +905,7 @@ static void test_hash(void **state)
 		{ "", FEED(RECORD), true },
 		{ "normalisers = 7 state_dir = elsewhere", FEED(RECORD), true },
 		{ "", FEED("interval = 3h " RECORD), true },
-		{ "risk { cap_send = 59 }", FEED(RECORD), false },
+		{ "risk { cap_send = 61 }", FEED(RECORD), false },
 		{ "", FEED("record { council = la outcome = \"Grade 2\" }"), false },
 		{ "", FEED("record { council = la outcome = grade map \"outcome\" { x = 2 } }"), false },
 		{ "", FEED("record { council = la outcome = grade where \"a\" { is = b } }"), false },

@@ -262,7 +262,7 @@ static void test_mistakes(void **state)
 	    cw_buf_str(&mistakes),
 	    "risk.conf:1: unknown key 'cap_ofstd'; did you mean 'cap_ofsted'?\n"
 	    "risk.conf:2: line_watch is 70 and line_priority 50; line_priority must be more\n"
-	    "risk.conf:3: hold_days is -1; the minimum is 0\n"
+	    "risk.conf:3: hold_days is -1; the minimum is 1\n"
 	    "risk.conf:4: tier B would count more than tier A; it must be at most as much\n"
 	    "risk.conf:5: unknown signal 'ilacs_inadequat'; did you mean 'ilacs_inadequate'?\n"
 	    "risk.conf:7: signal \"news\" is an impulse and cannot hold a floor; remove it\n"
@@ -276,6 +276,108 @@ static void test_mistakes(void **state)
 	cw_buf_clear(&mistakes);
 }
 
+/* Constants that do not go together; each may be right by itself. says: NULL = it is accepted. */
+static const struct contradiction {
+	const char *name, *text, *says;
+} contradictions[] = {
+	{ "floor with no level", "signal \"apa_open\" { floor = \"\" }",
+	  "risk.conf:1: unknown floor ''; use routine, watch, priority or intensive\n" },
+	{ "floor with nothing", "signal \"apa_open\" { floor = }",
+	  "risk.conf:1: '}' is not expected here; is a quote, comma or brace missing before it?\n" },
+	{ "floor of an unknown level", "signal \"apa_open\" {\n floor = prioritty }",
+	  "risk.conf:2: unknown floor 'prioritty'; did you mean 'priority'?\n" },
+	{ "floor of an impulse", "signal \"news\" { floor = routine }",
+	  "risk.conf:1: signal \"news\" is an impulse and cannot hold a floor; remove it\n" },
+	{ "state without a floor", "signal \"apa_open\" { floor = routine }", NULL },
+	{ "half-life of zero", "signal \"news\" { half_life = 0 }", "risk.conf:1: half_life is 0; the minimum is 1\n" },
+	{ "half-life below zero", "signal \"news\" { half_life = -30 }", "risk.conf:1: half_life is -30; the minimum is 1\n" },
+	{ "half-life not a number", "signal \"news\" { half_life = nan }", "risk.conf:1: half_life is 'nan'; write a number\n" },
+	{ "half-life for ever", "signal \"news\" { half_life = inf }", "risk.conf:1: half_life is 'inf'; write a number\n" },
+	{ "half-life too long", "signal \"news\" { half_life = 1e999 }", "risk.conf:1: half_life is '1e999'; write a number\n" },
+	{ "half-life of a state", "signal \"apa_open\" { half_life = 30 }",
+	  "risk.conf:1: signal \"apa_open\" is a state (open until closed) and has no half_life; remove it\n" },
+	{ "weight below zero", "signal \"news\" { weight = -1 }", "risk.conf:1: weight is -1; the minimum is 0\n" },
+	{ "weight of zero", "signal \"news\" { weight = 0 }", NULL },
+	{ "weight over its cap", "signal \"ilacs_inadequate\" {\n weight = 90 }",
+	  "risk.conf:2: signal \"ilacs_inadequate\" has 90 points and cap_ofsted is 80, which cuts it down; weight must be at most 80, "
+	  "or cap_ofsted at least 90\n" },
+	{ "weight over the other cap", "signal \"statutory_direction\" { weight = 70 }",
+	  "risk.conf:1: signal \"statutory_direction\" has 70 points and cap_send is 60, which cuts it down; weight must be at most 60, or "
+	  "cap_send at least 70\n" },
+	{ "weight moved over a cap", "signal \"judgement_fell\" { criterion = send }\ncap_send = 14\nbreadth_minimum = 5",
+	  "risk.conf:1: signal \"judgement_fell\" has 15 points and cap_send is 14, which cuts it down; weight must be at most 14, or "
+	  "cap_send at least 15\n"
+	  "risk.conf:2: cap_send is 14 and signal \"statutory_direction\" has 60 points, which it cuts down, and 4 more signals are over "
+	  "it; it must be at least 60\n" },
+	{ "cap under weights", "cap_ofsted = 50",
+	  "risk.conf:1: cap_ofsted is 50 and signal \"ilacs_inadequate\" has 60 points, which it cuts down, and 1 more signal is over it; "
+	  "it must be at least 60\n" },
+	{ "cap as high as the weights", "cap_ofsted = 60", NULL },
+	{ "weight and cap together", "cap_specific = 50\nsignal \"s114_notice\" { weight = 50 }", NULL },
+	{ "notes in disorder", "note_medium = 40",
+	  "risk.conf:1: note_medium is 40 and note_high 30; note_high must be at least 40\n" },
+	{ "note over the cap", "signal \"internal_note\" { weight = 26 }\nnote_medium = 27",
+	  "risk.conf:1: signal \"internal_note\" has 26 points and cap_intel is 25, which cuts it down; weight must be at most 25, or "
+	  "cap_intel at least 26\n" },
+	{ "small note that outweighs", "signal \"internal_note\" { weight = 20 }",
+	  "risk.conf:1: a note of low severity has 20 points and one of medium severity 15; note_medium must be at least 20\n" },
+	{ "note over every cap", "note_high = 81",
+	  "risk.conf:1: note_high is 81 and no criterion counts more than 80; write that or less\n" },
+	{ "grave note in any criterion", "note_high = 80", NULL },
+	{ "drop_below over a weight", "drop_below = 5",
+	  "risk.conf:1: drop_below is 5 and signal \"lmcs_change\" has 4 points: it would never count; write 4 or less, or weight = 0 for "
+	  "such signals\n" },
+	{ "weight under drop_below", "signal \"news\" { weight = 0.4 }",
+	  "risk.conf:1: signal \"news\" has 0.4 points and drop_below is 0.5: it would never count; write at least 0.5, or 0 for none\n" },
+	{ "lines in disorder", "line_watch = 60",
+	  "risk.conf:1: line_watch is 60 and line_priority 50; line_priority must be more\n" },
+	{ "equal lines", "line_watch = 40\nline_priority = 40",
+	  "risk.conf:2: line_watch is 40 and line_priority 40; line_priority must be more\n" },
+	{ "line of nothing", "line_watch = 0", "risk.conf:1: line_watch is 0; the minimum is 0.1\n" },
+	{ "breadth over a cap", "breadth_minimum = 26",
+	  "risk.conf:1: breadth_minimum is 26 and cap_intel is 25: criterion intel could never be one of several; breadth_minimum must be at "
+	  "most 25\n" },
+	{ "breadth of nothing", "breadth_minimum = 0", "risk.conf:1: breadth_minimum is 0; the minimum is 0.1\n" },
+	{ "breadth of six", "breadth_criteria = 6", "risk.conf:1: breadth_criteria is 6; the maximum is 5\n" },
+	{ "repeats that count more", "repeat_share = 1.5", "risk.conf:1: repeat_share is 1.5; the maximum is 1\n" },
+	{ "never stepping down", "step_down_share = 0", "risk.conf:1: step_down_share is 0; the minimum is 0.01\n" },
+	{ "stepping down from above", "step_down_share = 1.1", "risk.conf:1: step_down_share is 1.1; the maximum is 1\n" },
+	{ "stepping down in no time", "step_down_days = 0", "risk.conf:1: step_down_days is 0; the minimum is 1\n" },
+	{ "holding for no time", "hold_days = 0", "risk.conf:1: hold_days is 0; the minimum is 1\n" },
+	{ "stale at once", "stale_ilacs_months = 0", "risk.conf:1: stale_ilacs_months is 0; the minimum is 1\n" },
+	{ "inheriting more than there was", "inherit_share = 2", "risk.conf:1: inherit_share is 2; the maximum is 1\n" },
+	{ "believing nobody", "confidence_a = 0\nconfidence_b = 0\nconfidence_c = 0",
+	  "risk.conf:1: confidence_a is 0: nothing that anybody says would count; write more, 1 as a rule\n" },
+	{ "believing what nobody vouches for", "confidence_d = 0.1",
+	  "risk.conf:1: confidence_d is 0.1, and what nobody vouches for (tier D) is kept and never scored; write 0\n" },
+	{ "closed by another subject", "signal \"ilacs_inadequate\" { closed_by_area_send = true }",
+	  "risk.conf:1: signal \"ilacs_inadequate\" counts under ofsted, which no full area SEND inspection answers; remove "
+	  "closed_by_area_send\n" },
+	{ "closed by another subject, the other way", "signal \"wsoa_open\" { closed_by_ilacs = true }",
+	  "risk.conf:1: signal \"wsoa_open\" counts under send, which no full ILACS inspection answers; remove closed_by_ilacs\n" },
+	{ "a finding that never ends", "signal \"ilacs_ri\" { closed_by_ilacs = false }",
+	  "risk.conf:1: signal \"ilacs_ri\" is what a full ILACS inspection finds, and the next one closes it; remove closed_by_ilacs\n" },
+	{ "a rung that an inspection closes", "signal \"improvement_notice\" { closed_by_ilacs = true }", NULL },
+	{ "unknown signal", "signal \"s114_notise\" { weight = 3 }",
+	  "risk.conf:1: unknown signal 's114_notise'; did you mean 's114_notice'?\n" },
+	{ "unknown criterion", "signal \"judgement_fell\" { criterion = sned }",
+	  "risk.conf:1: unknown criterion 'sned'; did you mean 'send'?\n" },
+	{ "unknown section", "signals \"news\" { weight = 3 }", "risk.conf:1: unknown section 'signals'; did you mean 'signal'?\n" },
+	{ "signal without a name", "signal { weight = 3 }", "risk.conf:1: 'signal' needs a name: signal \"name\" { … }\n" },
+};
+
+static void test_contradiction(void **state)
+{
+	const struct contradiction *c = *state;
+	struct cw_buf mistakes;
+	struct cw_config *config = load_with(c->text, &mistakes);
+
+	assert_string_equal(cw_buf_str(&mistakes), c->says ? c->says : "");
+	assert_int_equal(config == NULL, c->says != NULL);
+	cw_config_free(config);
+	cw_buf_clear(&mistakes);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest single[] = {
@@ -286,13 +388,17 @@ int main(void)
 		cmocka_unit_test(test_file_changes_what_it_names),
 		cmocka_unit_test(test_mistakes),
 	};
-	struct CMUnitTest tests[CW_ARRAY_LEN(rows) + CW_ARRAY_LEN(single)];
+	struct CMUnitTest tests[CW_ARRAY_LEN(rows) + CW_ARRAY_LEN(contradictions) + CW_ARRAY_LEN(single)];
 	size_t n = 0;
 
 	for (size_t i = 0; i < CW_ARRAY_LEN(rows); i++)
 		tests[n++] = (struct CMUnitTest){ .name = rows[i].name,
 			                          .test_func = test_row,
 			                          .initial_state = (void *)(uintptr_t)&rows[i] };
+	for (size_t i = 0; i < CW_ARRAY_LEN(contradictions); i++)
+		tests[n++] = (struct CMUnitTest){ .name = contradictions[i].name,
+			                          .test_func = test_contradiction,
+			                          .initial_state = (void *)(uintptr_t)&contradictions[i] };
 	for (size_t i = 0; i < CW_ARRAY_LEN(single); i++)
 		tests[n++] = single[i];
 	return cmocka_run_group_tests(tests, NULL, NULL);
