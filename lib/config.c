@@ -386,6 +386,19 @@ static int read_phrases(struct loader *loader)
 	return r;
 }
 
+static int read_calendar(struct loader *loader)
+{
+	struct cw_config *config = loader->config;
+	struct cw_error err;
+	int r;
+
+	if (!config->bank_holidays_file)
+		return 0;
+	conf_mistakes_file(&loader->mistakes, config->bank_holidays_file);
+	r = cw_calendar_load(config->bank_holidays_file, take_report, &loader->mistakes, &config->calendar, &err);
+	return r == -ENOMEM ? r : 0;
+}
+
 /*
  * The main file's own keys
  */
@@ -577,11 +590,15 @@ static int load(struct loader *loader)
 	if (r == 0)
 		r = default_table(loader, "phrases_file", "phrases.conf", false, &config->phrases_file);
 	if (r == 0)
+		r = default_table(loader, "bank_holidays_file", "bank-holidays.csv", false, &config->bank_holidays_file);
+	if (r == 0)
 		r = read_councils(loader);
 	if (r == 0)
 		r = read_risk(loader);
 	if (r == 0)
 		r = read_phrases(loader);
+	if (r == 0)
+		r = read_calendar(loader);
 	if (r == 0)
 		r = read_feeds_of(loader, loader->main);
 	for (size_t i = 0; r == 0 && i < loader->n_trees; i++)
@@ -643,6 +660,7 @@ void cw_config_free(struct cw_config *config)
 		conf_feed_clear(&config->feeds[i]);
 	free(config->feeds);
 	cw_phrases_free(config->phrases);
+	cw_calendar_free(config->calendar);
 	cw_councils_free(config->councils);
 	conf_free("main", config);
 	free(config->file);
@@ -665,6 +683,8 @@ int cw_config_print(const struct cw_config *config, struct cw_buf *out)
 		conf_print_text(out, 0, "risk_file", "");
 	if (!config->phrases_file)
 		conf_print_text(out, 0, "phrases_file", "");
+	if (!config->bank_holidays_file)
+		conf_print_text(out, 0, "bank_holidays_file", "");
 	cw_buf_puts(out, "include_feeds = {}\n\nrisk {\n");
 	conf_risk_print(&config->risk, 1, out);
 	cw_buf_puts(out, "}\n");

@@ -10,6 +10,7 @@
 
 #include <councilwatch/base.h>
 #include <councilwatch/buf.h>
+#include <councilwatch/calendar.h>
 #include <councilwatch/council.h>
 #include <councilwatch/error.h>
 #include <councilwatch/evidence.h>
@@ -227,6 +228,7 @@ struct cw_config {
 	char *other_bodies_file;
 	char *risk_file;             /* NULL = built-in constants */
 	char *phrases_file;          /* NULL = no rules: feeds cannot map "text" */
+	char *bank_holidays_file;    /* NULL = no working days can be counted */
 	bool fetching;
 	unsigned normalisers;        /* worker processes, 1..64; default 2 */
 	unsigned per_host;           /* transfers at once to one host; default 1 */
@@ -253,6 +255,7 @@ struct cw_config {
 	struct cw_councils *councils;
 	struct cw_risk risk;
 	struct cw_phrases *phrases;  /* NULL without a file */
+	struct cw_calendar *calendar; /* NULL without a file */
 	char hash[CW_SHA256_HEX + 8]; /* "sha256:…" over all that changes results (risk, councils, aliases, mappings) */
 };
 
