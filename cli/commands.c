@@ -25,6 +25,8 @@ const struct cw_command cw_commands[] = {
 	{ "fetch", "FEED", "fetch a feed now, with all it leads to, and show what came", 0, 1, 1, cw_fetch_options, cw_cmd_fetch },
 	{ "note", "COUNCIL TEXT", "note what somebody inside has observed", 0, 2, 2, cw_note_options, cw_cmd_note },
 	{ "override", "COUNCIL", "rule on a council's level, until a day", 0, 1, 1, cw_override_options, cw_cmd_override },
+	{ "offer", "[import FILE ... | add [COUNCIL] | list [COUNCIL] | show ID]", "the support ledger: what was offered to whom, and what came of it",
+	  CW_COMMAND_AS_OF | CW_COMMAND_CSV, 0, -1, cw_offer_options, cw_cmd_offer },
 	{ "submit", "FILE ...", "hand documents to the daemon, as other programs do, for receipts", 0, 1, -1,
 	  cw_submit_options, cw_cmd_submit },
 	{ "replay", "", "read every kept document again, with today's configuration", 0, 0, 0, cw_replay_options, cw_cmd_replay },

@@ -4,9 +4,10 @@
 
 #include "csv.h"
 
-static int read_whole(struct cw_csv *csv, struct cw_error *err)
+/* "-" is standard input. */
+static int read_whole(struct cw_csv *csv, const char *path, struct cw_error *err)
 {
-	FILE *file = fopen(csv->path, "re");
+	FILE *file = strcmp(path, "-") ? fopen(path, "re") : stdin;
 	size_t cap = 0;
 	int r = 0;
 
@@ -38,7 +39,8 @@ static int read_whole(struct cw_csv *csv, struct cw_error *err)
 			break;
 		}
 	}
-	fclose(file);
+	if (file != stdin)
+		fclose(file);
 	if (r == 0) {
 		char *fits = realloc(csv->data, csv->len + 1);
 
@@ -66,32 +68,44 @@ static unsigned invalid_line(const char *data, size_t len)
 	return line;
 }
 
-int cw_csv_open(struct cw_csv *csv, const char *path, struct cw_error *err)
+int cw_csv_read(struct cw_csv *csv, const char *path, struct cw_error *err)
 {
 	unsigned bad;
 	int r;
 
-	*csv = (struct cw_csv){ .line = 1, .path = strdup(path) };
+	*csv = (struct cw_csv){ .line = 1, .path = strdup(strcmp(path, "-") ? path : "standard input") };
 	if (!csv->path)
 		return cw_error_nomem(err);
-	r = read_whole(csv, err);
+	r = read_whole(csv, path, err);
 	if (r < 0)
 		return r;
 	bad = invalid_line(csv->data, csv->len);
 	if (bad)
-		return cw_error_at(err, -EINVAL, path, bad, 0, "is not UTF-8; save the file as UTF-8");
+		return cw_error_at(err, -EINVAL, csv->path, bad, 0, "is not UTF-8; save the file as UTF-8");
 	if (csv->len >= 3 && memcmp(csv->data, "\xef\xbb\xbf", 3) == 0)
 		csv->at = 3;
+	return 0;
+}
 
-	r = cw_csv_next(csv, err);
+int cw_csv_head(struct cw_csv *csv, struct cw_error *err)
+{
+	int r = cw_csv_next(csv, err);
+
 	if (r < 0)
 		return r;
 	if (r == 0)
-		return cw_error_at(err, -EINVAL, path, 1, 0, "is empty; the first row must name the columns");
+		return cw_error_at(err, -EINVAL, csv->path, 1, 0, "is empty; the first row must name the columns");
 	csv->n_columns = csv->n_fields;
 	for (size_t i = 0; i < csv->n_fields; i++)
 		csv->columns[i] = csv->fields[i];
 	return 0;
+}
+
+int cw_csv_open(struct cw_csv *csv, const char *path, struct cw_error *err)
+{
+	int r = cw_csv_read(csv, path, err);
+
+	return r < 0 ? r : cw_csv_head(csv, err);
 }
 
 void cw_csv_close(struct cw_csv *csv)

@@ -30,6 +30,10 @@ struct cw_csv {
 
 /* Reads the file and its first row. 0 or -errno. close may follow either. */
 int cw_csv_open(struct cw_csv *csv, const char *path, struct cw_error *err);
+/* The same in two steps, for files that may be something else: the bytes into data ("-": of standard input), checked to be UTF-8;
+ * then the first row. */
+int cw_csv_read(struct cw_csv *csv, const char *path, struct cw_error *err);
+int cw_csv_head(struct cw_csv *csv, struct cw_error *err);
 void cw_csv_close(struct cw_csv *csv);
 /* 1: a row is in fields, blank lines are skipped; 0: the end; -EINVAL: this row is malformed (err says where), and
  * reading may go on with the next. */

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <string.h>
 
 #include <councilwatch/store.h>
 
@@ -60,6 +61,67 @@ int cw_store_alerts(struct cw_store *store, uint64_t after_seq, enum cw_alert_ki
 			sqlite3_reset(st);
 			return r;
 		}
+	}
+	return r;
+}
+
+/* Of "level/priority/level_up". */
+static enum cw_level level_of_topic(const char *topic)
+{
+	const char *name = topic && strncmp(topic, "level/", 6) == 0 ? topic + 6 : "";
+	enum cw_level level;
+
+	if (cw_level_parse((struct cw_str){ name, strcspn(name, "/") }, &level) < 0)
+		level = CW_LEVEL_COUNT;
+	return level;
+}
+
+int cw_store_alert_rows(struct cw_store *store, const char *id, unsigned kinds, cw_alert_row_fn *fn, void *arg, struct cw_error *err)
+{
+	sqlite3_stmt *st = NULL;
+	int r = store_prepare(store, ST_ALERT_ROWS, &st, err);
+
+	if (r < 0)
+		return r;
+	sqlite3_bind_text(st, 1, id, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(st, 2, kinds);
+	while ((r = store_step(store, st, "reading alerts", err)) > 0) {
+		struct cw_alert_row row = {
+			.seq = (uint64_t)sqlite3_column_int64(st, 0),
+			.id = (const char *)sqlite3_column_text(st, 1),
+			.kind = (enum cw_alert_kind)sqlite3_column_int(st, 2),
+			.time = store_column_wall(st, 3),
+			.council_id = (const char *)sqlite3_column_text(st, 4),
+			.level = level_of_topic((const char *)sqlite3_column_text(st, 5)),
+			.cause = (const char *)sqlite3_column_text(st, 6),
+		};
+
+		r = fn(arg, &row);
+		if (r < 0) {
+			sqlite3_reset(st);
+			return r;
+		}
+	}
+	return r;
+}
+
+int cw_store_alert_json(struct cw_store *store, uint64_t seq, char **ret, struct cw_error *err)
+{
+	sqlite3_stmt *st = NULL;
+	int r = store_prepare(store, ST_ALERT_JSON, &st, err);
+
+	if (r < 0)
+		return r;
+	sqlite3_bind_int64(st, 1, (int64_t)CW_MIN(seq, (uint64_t)INT64_MAX));
+	r = store_step(store, st, "reading an alert", err);
+	if (r == 0)
+		return cw_error_set(err, -ENOENT, "there is no alert %llu", (unsigned long long)seq);
+	if (r > 0) {
+		struct cw_str json = store_column_str(st, 0);
+
+		*ret = strndup(json.at, json.len);
+		r = *ret ? 0 : cw_error_nomem(err);
+		sqlite3_reset(st);
 	}
 	return r;
 }

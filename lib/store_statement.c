@@ -71,6 +71,10 @@ static const char *const statement_sql[ST_COUNT] = {
 	[ST_STAGE_ALL] = "SELECT rejects, count, data FROM stage WHERE document = ?1 ORDER BY sequence",
 	[ST_STAGE_DROP] = "DELETE FROM stage WHERE document = ?1 OR ?1 = 0",
 	[ST_ALERT_EXISTS] = "SELECT 1 FROM alert WHERE id = ?1",
+	/* The cause tells the signal and criterion that brought it: "apa_open/ofsted/2021-05-10". */
+	[ST_ALERT_ROWS] = "SELECT seq, id, kind, time, council_id, topic_level, json_extract(json, '$.data.cause') FROM alert "
+	                  "WHERE (?1 IS NULL OR id = ?1) AND (?2 >> kind) & 1 ORDER BY seq",
+	[ST_ALERT_JSON] = "SELECT json FROM alert WHERE seq = ?1",
 	[ST_ALERT_PUT] = "INSERT INTO alert (seq, id, kind, time, council_id, topic, topic_level, json) "
 	                 "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
 	[ST_ALERTS] = "SELECT seq, topic, topic_level, json FROM alert WHERE seq > ?1 AND (?2 = 0 OR kind = ?2) ORDER BY seq LIMIT ?3",

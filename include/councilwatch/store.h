@@ -54,6 +54,22 @@ typedef int cw_alert_fn(void *arg, uint64_t seq, const char *topic_council, cons
                         size_t len);
 int cw_store_alerts(struct cw_store *store, uint64_t after_seq, enum cw_alert_kind kind, uint64_t limit,
                     cw_alert_fn *fn, void *arg, struct cw_error *err);
+/* The same without their texts: one by id, or (NULL) all of some kinds, a bit for each. Texts of the row are borrowed for the call
+ * and NULL when there are none. level: of the council then; CW_LEVEL_COUNT of an alert about a feed. cause: "apa_open/ofsted/…",
+ * the signal and the criterion that brought it first. */
+struct cw_alert_row {
+	uint64_t seq;
+	const char *id;
+	enum cw_alert_kind kind;
+	struct cw_wall time;
+	const char *council_id;
+	enum cw_level level;
+	const char *cause;
+};
+typedef int cw_alert_row_fn(void *arg, const struct cw_alert_row *row);
+int cw_store_alert_rows(struct cw_store *store, const char *id, unsigned kinds, cw_alert_row_fn *fn, void *arg, struct cw_error *err);
+/* One as its CloudEvents text; owned. -ENOENT when there is none of that number. */
+int cw_store_alert_json(struct cw_store *store, uint64_t seq, char **ret, struct cw_error *err);
 int cw_store_last_seq(struct cw_store *store, uint64_t *ret, struct cw_error *err);
 
 /* Rejected rows and documents. */
