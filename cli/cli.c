@@ -537,7 +537,7 @@ static void print_mistake(void *arg, const struct cw_error *err)
 	mistakes->n++;
 }
 
-static int load_config(struct cw_cli *cli)
+int cw_cli_configure(struct cw_cli *cli)
 {
 	const char *file = cli->config_file ? cli->config_file : cw_config_default_file;
 	struct mistakes mistakes = { 0 };
@@ -577,7 +577,7 @@ int cw_cli_main(int argc, char *const *argv)
 		fputs(cw_buf_str(&help), stdout);
 		cw_buf_clear(&help);
 	} else {
-		status = cli.command->flags & CW_COMMAND_OWN_CONFIG ? 0 : load_config(&cli);
+		status = cli.command->flags & CW_COMMAND_OWN_CONFIG ? 0 : cw_cli_configure(&cli);
 		if (!status)
 			status = cli.command->run(&cli);
 	}

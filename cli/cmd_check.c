@@ -9,6 +9,11 @@
 #include "examples.h"
 #include "output.h"
 
+const struct cw_option cw_check_options[] = {
+	{ "storage", NULL, "instead: are the databases whole, every document and every alert; and what to do", 0 },
+	{ NULL },
+};
+
 /* Printed back, a configuration with its feeds. */
 #define PRINTED_MAX (64u * 1024u * 1024u)
 
@@ -142,6 +147,8 @@ int cw_cmd_check(struct cw_cli *cli)
 	struct cw_buf printed;
 	int r;
 
+	if (cw_cli_option(cli, "storage"))
+		return cw_storage_report(cli);
 	check.mistakes = json_array();
 	r = cw_config_load(file, take_mistake, &check, &config, &err);
 	if (r < 0) {

@@ -85,6 +85,8 @@ int cw_cli_option_kind(const struct cw_cli *cli, const char *name, enum cw_kind 
 int cw_cli_option_alert_kind(const struct cw_cli *cli, const char *name, enum cw_alert_kind *ret);
 int cw_cli_option_level(const struct cw_cli *cli, const char *name, bool *ret_given, enum cw_level *ret);
 
+/* Loads the configuration, for a command with CW_COMMAND_OWN_CONFIG. 0, or CW_EXIT_USAGE after its mistakes. */
+int cw_cli_configure(struct cw_cli *cli);
 /* The council a person means. 0, or CW_EXIT_NO after a message that names a near one. */
 int cw_cli_council(const struct cw_cli *cli, const char *text, const struct cw_council **ret);
 /* How much in a text, or in an author, seems to be about a person; each is told with its mend. */
@@ -92,6 +94,9 @@ int cw_cli_lint(const struct cw_cli *cli, const char *what, const char *text, bo
 /* Opens the database for reading, all reads seeing one state. 0, or CW_EXIT_NO after a message. */
 int cw_cli_store(const struct cw_cli *cli, struct cw_store **ret);
 void cw_cli_store_close(struct cw_store **store); /* for CW_CLEANUP; ends the reading as well */
+
+/* check --storage: what the databases of the state directory are like, told as asked. */
+int cw_storage_report(struct cw_cli *cli);
 
 /* Messages to standard error, with the program's name in front; return the status given. */
 int cw_cli_fail(int status, const char *fmt, ...) CW_PRINTF(2, 3);
@@ -106,6 +111,7 @@ int cw_cli_assess(const struct cw_cli *cli, struct cw_store *store, const struct
 
 int cw_cmd_alerts(struct cw_cli *cli);
 int cw_cmd_backtest(struct cw_cli *cli);
+int cw_cmd_backup(struct cw_cli *cli);
 int cw_cmd_check(struct cw_cli *cli);
 int cw_cmd_council(struct cw_cli *cli);
 int cw_cmd_councils(struct cw_cli *cli);
@@ -119,12 +125,14 @@ int cw_cmd_offer(struct cw_cli *cli);
 int cw_cmd_override(struct cw_cli *cli);
 int cw_cmd_quarantine(struct cw_cli *cli);
 int cw_cmd_replay(struct cw_cli *cli);
+int cw_cmd_restore(struct cw_cli *cli);
 int cw_cmd_status(struct cw_cli *cli);
 int cw_cmd_submit(struct cw_cli *cli);
 int cw_cmd_watch(struct cw_cli *cli);
 
 extern const struct cw_option cw_alerts_options[];
 extern const struct cw_option cw_backtest_options[];
+extern const struct cw_option cw_check_options[];
 extern const struct cw_option cw_councils_options[];
 extern const struct cw_option cw_evidence_options[];
 extern const struct cw_option cw_fetch_options[];

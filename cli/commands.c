@@ -5,7 +5,7 @@
 
 const struct cw_command cw_commands[] = {
 	{ "check", "", "validate the configuration, print it as understood, run the feeds' examples",
-	  CW_COMMAND_OWN_CONFIG, 0, 0, NULL, cw_cmd_check },
+	  CW_COMMAND_OWN_CONFIG, 0, 0, cw_check_options, cw_cmd_check },
 	{ "status", "", "processes, feeds, backlog, quarantine", 0, 0, 0, NULL, cw_cmd_status },
 	{ "councils", "", "every council's level, the most pressing first", CW_COMMAND_AS_OF | CW_COMMAND_CSV, 0, 0,
 	  cw_councils_options, cw_cmd_councils },
@@ -34,5 +34,7 @@ const struct cw_command cw_commands[] = {
 	  cw_backtest_options, cw_cmd_backtest },
 	{ "quarantine", "[list | show ID | retry [ID ...] | drop ID ...]", "what could not be used, why, and after mending, again", 0, 0, -1, cw_quarantine_options,
 	  cw_cmd_quarantine },
+	{ "backup", "FOLDER", "copy the databases into a new folder, whatever runs meanwhile", 0, 1, 1, NULL, cw_cmd_backup },
+	{ "restore", "FOLDER", "put such a copy back, the daemon being stopped", 0, 1, 1, NULL, cw_cmd_restore },
 	{ NULL },
 };

@@ -207,7 +207,7 @@ int inbox_db_error(struct cw_inbox *inbox, struct cw_error *err, const char *doi
 		r = -EBADMSG;
 	else if (code == SQLITE_READONLY || code == SQLITE_PERM || code == SQLITE_CANTOPEN)
 		r = -EACCES;
-	return cw_error_at(err, r, "inbox.db", 0, 0, "cannot %s: %s", doing, sqlite3_errmsg(inbox->db));
+	return cw_error_set(err, r, "inbox.db: cannot %s: %s", doing, sqlite3_errmsg(inbox->db));
 }
 
 sqlite3_stmt *inbox_prepared(struct cw_inbox *inbox, sqlite3_stmt **slot, const char *text)
@@ -280,6 +280,16 @@ char *inbox_column_text(sqlite3_stmt *statement, int at, bool *failed)
 }
 
 /* Undoes the batch. Whoever had something in it must start over. */
+/* Told once, when it begins: everything that has to be written will fail until it is mended. */
+static int trouble(struct cw_inbox *inbox, const struct cw_error *what, struct cw_error *err)
+{
+	if (!inbox->failures++)
+		cw_log_error(CW_LOG_ERROR, "inbox.write_failed", what, NULL);
+	if (err)
+		*err = *what;
+	return what->code;
+}
+
 static void undo(struct cw_inbox *inbox)
 {
 	inbox->generation++;
@@ -292,25 +302,27 @@ static void undo(struct cw_inbox *inbox)
 
 int inbox_batch_begin(struct cw_inbox *inbox, struct cw_error *err)
 {
+	struct cw_error what;
+
 	if (inbox->batch)
 		return 0;
-	if (run_plain(inbox, ST_BEGIN) < 0)
-		return inbox_db_error(inbox, err, "begin a transaction");
+	if (run_plain(inbox, ST_BEGIN) < 0) {
+		inbox_db_error(inbox, &what, "begin a transaction");
+		return trouble(inbox, &what, err);
+	}
 	inbox->batch = true;
 	return 0;
 }
 
 int inbox_batch_commit(struct cw_inbox *inbox, struct cw_error *err)
 {
-	int r;
-
 	if (!inbox->batch)
 		return 0;
-	if (run_plain(inbox, ST_COMMIT) < 0) {
-		r = inbox_db_error(inbox, err, "commit");
-		undo(inbox);
-		return r;
-	}
+	if (run_plain(inbox, ST_COMMIT) < 0)
+		return inbox_fail(inbox, err, "commit");
+	if (inbox->failures)
+		cw_log(CW_LOG_NOTICE, "inbox.recovered", "failures=%llu", (unsigned long long)inbox->failures);
+	inbox->failures = 0;
 	inbox->batch = false;
 	inbox->batch_bytes = 0;
 	return 0;
@@ -318,10 +330,11 @@ int inbox_batch_commit(struct cw_inbox *inbox, struct cw_error *err)
 
 int inbox_fail(struct cw_inbox *inbox, struct cw_error *err, const char *doing)
 {
-	int r = inbox_db_error(inbox, err, doing);
+	struct cw_error what;
 
+	inbox_db_error(inbox, &what, doing);
 	undo(inbox);
-	return r;
+	return trouble(inbox, &what, err);
 }
 
 void inbox_flush_soon(struct cw_inbox *inbox)
@@ -337,11 +350,7 @@ int cw_inbox_flush(struct cw_inbox *inbox, struct cw_error *err)
 
 static void flush_due(void *arg)
 {
-	struct cw_inbox *inbox = arg;
-	struct cw_error err;
-
-	if (inbox_batch_commit(inbox, &err) < 0)
-		cw_log_error(CW_LOG_ERROR, "inbox.write_failed", &err, NULL);
+	(void)inbox_batch_commit(arg, NULL); /* a failure is logged */
 }
 
 static int exec(struct cw_inbox *inbox, const char *text, const char *doing, struct cw_error *err)

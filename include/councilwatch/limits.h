@@ -104,6 +104,9 @@
 /* Steps of one feed: index, section, provider, report is as deep as publishers go. */
 #define CW_STEPS_MAX 8u
 
+/* With less room than this on its file system (MB) "check --storage" says so: a busy day's documents and the logs of two databases. */
+#define CW_STORAGE_ROOM_MB 256u
+
 /* A document in hand at this many deaths of a worker is set aside as poison. */
 #define CW_POISON_DEATHS 2u
 
