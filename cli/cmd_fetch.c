@@ -189,7 +189,7 @@ static int run(struct fetch *fetch, struct cw_error *err)
 	bool news = false;
 	int r;
 
-	r = cw_link_new(fetch->cli->config->endpoint_control, &fetch->link, err);
+	r = cw_link_new(fetch->cli->config, fetch->cli->config->endpoint_control, &fetch->link, err);
 	if (r == 0)
 		r = ask(fetch, true, err);
 	while (r == 0) {

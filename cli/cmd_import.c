@@ -14,6 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <councilwatch/serve.h>
+
 #include "command.h"
 #include "control.h"
 #include "manifest.h"
@@ -511,7 +513,7 @@ static int connect_daemon(struct import *im, struct cw_error *err)
 
 	r = wait_for_daemon(endpoint, err);
 	if (r >= 0)
-		r = cw_bus_new(&im->bus, err);
+		r = cw_client_bus_new(im->cli->config, &im->bus, err);
 	if (r >= 0)
 		r = cw_loop_new(&im->loop, err);
 	if (r >= 0)

@@ -452,7 +452,7 @@ static int retry_entries(struct cw_cli *cli, const struct choice *choice)
 		puts("Nothing of that is in quarantine.");
 		status = CW_EXIT_DONE;
 	} else if (r == 0) {
-		r = cw_link_new(cli->config->endpoint_control, &link, &err);
+		r = cw_link_new(cli->config, cli->config->endpoint_control, &link, &err);
 		if (r == 0)
 			r = requeue(&retry, link);
 		if (r == 0)
@@ -512,7 +512,7 @@ static int drop_entries(struct cw_cli *cli, struct choice *choice)
 			r = cw_error_set(&err, -ENOENT, "no quarantine entry has the number %" PRIu64, choice->ids[i]);
 	free(found.entries);
 	if (r == 0)
-		r = cw_link_new(cli->config->endpoint_control, &link, &err);
+		r = cw_link_new(cli->config, cli->config->endpoint_control, &link, &err);
 	if (r == 0)
 		r = drop(link, cli, choice, &dropped, &err);
 	cw_link_free(link);

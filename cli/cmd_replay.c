@@ -63,7 +63,7 @@ static int run(struct replay *replay, struct cw_error *err)
 	json_t *answer;
 	int r;
 
-	r = cw_link_new(replay->cli->config->endpoint_control, &link, err);
+	r = cw_link_new(replay->cli->config, replay->cli->config->endpoint_control, &link, err);
 	if (r < 0)
 		return r;
 	r = cw_link_ask(link, json_pack("{s:s, s:s?}", "op", "replay", "feed", replay->feed), &answer, err);

@@ -8,6 +8,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include <councilwatch/serve.h>
+
 #include "command.h"
 #include "control.h"
 #include "output.h"
@@ -51,7 +53,7 @@ static int ask_daemon(const struct cw_cli *cli, json_t **ret, struct cw_error *e
 	r = cw_control_probe(cli->config->endpoint_control, err);
 	if (r < 0)
 		return r;
-	r = cw_bus_new(&bus, err);
+	r = cw_client_bus_new(cli->config, &bus, err);
 	if (r >= 0)
 		r = cw_loop_new(&loop, err);
 	if (r >= 0)
@@ -347,6 +349,26 @@ static void print_steps(const struct cw_cli *cli, const json_t *feeds)
 	cw_table_clear(&table);
 }
 
+/* Who was turned away, since the daemon started. */
+static void print_refused(const json_t *answer)
+{
+	const json_t *door, *count;
+	const char *why;
+	size_t i, n = 0;
+
+	json_array_foreach(json_object_get(answer, "refused"), i, door)
+	{
+		json_object_foreach((json_t *)door, why, count)
+		{
+			if (json_integer_value(count) > 0)
+				printf("%s%s %s %lld", n++ ? ", " : "\nRefused connections: ", text_or(door, "endpoint"), why,
+				       (long long)json_integer_value(count));
+		}
+	}
+	if (n)
+		puts(".");
+}
+
 static void print_status(const struct status *status, bool daemon, const struct cw_error *why)
 {
 	const json_t *answer = status->answer, *backlog = json_object_get(answer, "backlog");
@@ -375,6 +397,8 @@ static void print_status(const struct status *status, bool daemon, const struct 
 	print_processes(status->cli, json_object_get(answer, "processes"));
 	print_feeds(status->cli, status->feeds, daemon);
 	print_steps(status->cli, status->feeds);
+
+	print_refused(answer);
 
 	printf("\nQuarantine: %" PRIu64, status->quarantined);
 	for (int r = 1, any = 0; r < CW_REASON_COUNT; r++)

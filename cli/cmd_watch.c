@@ -6,6 +6,8 @@
 #include <signal.h>
 #include <string.h>
 
+#include <councilwatch/serve.h>
+
 #include "alert_text.h"
 #include "command.h"
 #include "control.h"
@@ -26,6 +28,10 @@ const struct cw_option cw_watch_options[] = {
 	{ "since", "SEQ", "begin with everything after this number", 0 },
 	{ "count", "N", "end after this many alerts", 0 },
 	{ "timeout", "SECONDS", "end after this time", 0 },
+	{ "endpoint", "ENDPOINT", "of the alert stream; with --query, instead of those of the configuration", 0 },
+	{ "query", "ENDPOINT", "of the query socket", 0 },
+	{ "key", "FILE", "secret key to connect with, instead of client_key", 0 },
+	{ "server-key", "FILE", "public key of the service, instead of server_public_key", 0 },
 	{ NULL },
 };
 
@@ -388,7 +394,7 @@ static int open_all(struct watch *w, uint64_t timeout, struct cw_error *err)
 	if (r >= 0)
 		r = cw_loop_add_signals(w->loop, signals, on_signal, w, err);
 	if (r >= 0)
-		r = cw_bus_new(&w->bus, err);
+		r = cw_client_bus_new(w->cli->config, &w->bus, err);
 	if (r >= 0)
 		r = cw_timer_new(w->loop, on_question_timer, w, &w->question_timer, err);
 	if (r >= 0)
@@ -426,6 +432,43 @@ static void close_all(struct watch *w)
 	json_decref(w->topics);
 }
 
+static int set_from(const struct cw_cli *cli, const char *option, char **at)
+{
+	const char *value = cw_cli_option(cli, option);
+	char *copy;
+
+	if (!value)
+		return 0;
+	copy = strdup(value);
+	if (!copy)
+		return -ENOMEM;
+	free(*at);
+	*at = copy;
+	return 0;
+}
+
+/* Where to follow, and as whom, when that is not what the configuration says. */
+static int read_endpoints(struct cw_cli *cli)
+{
+	static const char *const together[][2] = { { "endpoint", "query" }, { "key", "server-key" } };
+	struct cw_config *config = cli->config;
+	CW_CLEANUP(cw_freep) char *path = NULL;
+	const char *key = cw_cli_option(cli, "key");
+
+	for (size_t i = 0; i < CW_ARRAY_LEN(together); i++)
+		if (!cw_cli_option(cli, together[i][0]) != !cw_cli_option(cli, together[i][1]))
+			return cw_cli_fail(-EINVAL, "--%s and --%s belong together: give both", together[i][0], together[i][1]);
+	if (set_from(cli, "endpoint", &config->endpoint_alerts) < 0 || set_from(cli, "query", &config->endpoint_query) < 0 ||
+	    set_from(cli, "key", &config->client_key) < 0 || set_from(cli, "server-key", &config->server_public_key) < 0)
+		return cw_cli_fail(-ENOMEM, "out of memory");
+	/* A name without a slash would be a credential. */
+	if (key && !strchr(key, '/') && asprintf(&path, "./%s", key) > 0) {
+		free(config->client_key);
+		config->client_key = cw_steal(path);
+	}
+	return 0;
+}
+
 int cw_cmd_watch(struct cw_cli *cli)
 {
 	struct watch w = { .cli = cli, .status = CW_EXIT_DONE };
@@ -437,7 +480,9 @@ int cw_cmd_watch(struct cw_cli *cli)
 	    cw_cli_option_number(cli, "count", 1, INT64_MAX, &w.limit) < 0 ||
 	    cw_cli_option_number(cli, "timeout", 1, INT32_MAX, &timeout) < 0)
 		return CW_EXIT_USAGE;
-	r = read_topics(&w);
+	r = read_endpoints(cli);
+	if (r == 0)
+		r = read_topics(&w);
 	if (r < 0) {
 		close_all(&w);
 		return CW_EXIT_USAGE;

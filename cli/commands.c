@@ -36,5 +36,6 @@ const struct cw_command cw_commands[] = {
 	  cw_cmd_quarantine },
 	{ "backup", "FOLDER", "copy the databases into a new folder, whatever runs meanwhile", 0, 1, 1, NULL, cw_cmd_backup },
 	{ "restore", "FOLDER", "put such a copy back, the daemon being stopped", 0, 1, 1, NULL, cw_cmd_restore },
+	{ "keygen", "FILE", "make a key for connections between machines", CW_COMMAND_OWN_CONFIG, 1, 1, cw_keygen_options, cw_cmd_keygen },
 	{ NULL },
 };

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <councilwatch/clock.h>
+#include <councilwatch/serve.h>
 
 #include "control.h"
 #include "link.h"
@@ -34,7 +35,7 @@ int64_t cw_link_now(void)
 	return cw_mono_now().ns / 1000000;
 }
 
-int cw_link_new(const char *endpoint, struct cw_link **ret, struct cw_error *err)
+int cw_link_new(const struct cw_config *config, const char *endpoint, struct cw_link **ret, struct cw_error *err)
 {
 	struct cw_link *link;
 	int r = cw_control_probe(endpoint, err);
@@ -49,7 +50,7 @@ int cw_link_new(const char *endpoint, struct cw_link **ret, struct cw_error *err
 	if (!link)
 		return cw_error_nomem(err);
 	link->endpoint = endpoint;
-	r = cw_bus_new(&link->bus, err);
+	r = cw_client_bus_new(config, &link->bus, err);
 	if (r >= 0)
 		r = cw_loop_new(&link->loop, err);
 	if (r >= 0)

@@ -20,7 +20,7 @@ struct cw_link;
 
 /* To the endpoint, which is borrowed (endpoint_control, endpoint_submit). Somebody must be listening, or begin to within a few
  * seconds. Returns 0 or -errno. */
-int cw_link_new(const char *endpoint, struct cw_link **ret, struct cw_error *err);
+int cw_link_new(const struct cw_config *config, const char *endpoint, struct cw_link **ret, struct cw_error *err);
 void cw_link_free(struct cw_link *link); /* NULL is fine */
 
 /* One request, again until it is answered or the moment give_up (of cw_link_now) has passed; request and bytes (NULL: none) are

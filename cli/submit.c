@@ -16,7 +16,7 @@ struct cw_submitter {
 int cw_submitter_new(const struct cw_cli *cli, struct cw_submitter **ret, struct cw_error *err)
 {
 	struct cw_link *link;
-	int r = cw_link_new(cli->config->endpoint_submit, &link, err);
+	int r = cw_link_new(cli->config, cli->config->endpoint_submit, &link, err);
 
 	if (r < 0)
 		return r;

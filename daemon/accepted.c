@@ -29,21 +29,17 @@ static int read_file(const char *path, struct cw_buf *out, struct cw_error *err)
 	return r;
 }
 
-/* Written under a name of its own content, so that a file which is there is the right one; complete before it has the name. */
-static int write_file(const char *directory, const char *kind, const struct cw_buf *text, char **ret, struct cw_error *err)
+/* Complete before it has its name. */
+static int write_as(const char *path, const struct cw_buf *text, struct cw_error *err)
 {
-	CW_CLEANUP(cw_freep) char *path = NULL;
 	CW_CLEANUP(cw_freep) char *fresh = NULL;
-	unsigned char digest[CW_SHA256_LEN];
-	char hex[CW_SHA256_HEX];
 	FILE *file;
 	int r = 0;
 
-	if (cw_sha256(text->data, text->len, digest) < 0)
+	if (asprintf(&fresh, "%s.new", path) < 0) {
+		fresh = NULL;
 		return cw_error_nomem(err);
-	cw_hex(digest, sizeof(digest), hex);
-	if (asprintf(&path, "%s/%.16s.%s", directory, hex, kind) < 0 || asprintf(&fresh, "%s.new", path) < 0)
-		return cw_error_nomem(err);
+	}
 	file = fopen(fresh, "we");
 	if (!file)
 		return cw_error_at(err, -errno, fresh, 0, 0, "cannot be written: %s", strerror(errno));
@@ -57,8 +53,28 @@ static int write_file(const char *directory, const char *kind, const struct cw_b
 		(void)unlink(fresh);
 		return cw_error_at(err, r, fresh, 0, 0, "cannot be written: %s", strerror(-r));
 	}
-	*ret = cw_steal(path);
 	return 0;
+}
+
+/* Under a name of its own content, so that a file which is there is the right one. */
+static int write_file(const char *directory, const char *kind, const struct cw_buf *text, char **ret, struct cw_error *err)
+{
+	CW_CLEANUP(cw_freep) char *path = NULL;
+	unsigned char digest[CW_SHA256_LEN];
+	char hex[CW_SHA256_HEX];
+	int r;
+
+	if (cw_sha256(text->data, text->len, digest) < 0)
+		return cw_error_nomem(err);
+	cw_hex(digest, sizeof(digest), hex);
+	if (asprintf(&path, "%s/%.16s.%s", directory, hex, kind) < 0) {
+		path = NULL;
+		return cw_error_nomem(err);
+	}
+	r = write_as(path, text, err);
+	if (r == 0)
+		*ret = cw_steal(path);
+	return r;
 }
 
 static int copy_table(const char *from, const char *directory, const char *kind, char **ret, struct cw_error *err)
@@ -112,6 +128,59 @@ static int verify(const struct cw_config *config, const char *path, struct cw_er
 	return same ? 0 : cw_error_set(err, -EBUSY, "the configuration's tables changed while they were read; try again");
 }
 
+static int list_one(struct cw_strings *list, const char *text)
+{
+	char *copy = strdup(text);
+
+	list->at = malloc(sizeof(*list->at));
+	if (!copy || !list->at) {
+		free(copy);
+		return -ENOMEM;
+	}
+	list->at[0] = copy;
+	list->n = 1;
+	return 0;
+}
+
+/* The keys that may come in, under a name that stays when the list is another: a worker that starts later reads the list of now, and one that
+ * runs is told, so that nobody's connection is lost for a change of the list. */
+static int copy_allowed(const struct cw_config *config, const char *directory, struct cw_config *copy, struct cw_error *err)
+{
+	int r = 0;
+
+	for (int door = 0; door < CW_DOOR_COUNT && r == 0; door++) {
+		struct cw_strings *allow = cw_config_allow(copy, (enum cw_door)door);
+		CW_CLEANUP(cw_freep) char *path = NULL;
+		struct cw_buf text;
+
+		*allow = (struct cw_strings){ 0 };
+		if (!config->allowed[door].n)
+			continue;
+		if (asprintf(&path, "%s/%s.keys", directory, cw_door_name((enum cw_door)door)) < 0) {
+			path = NULL;
+			return cw_error_nomem(err);
+		}
+		cw_buf_init(&text, TABLE_MAX);
+		if (cw_allowed_print(&config->allowed[door], &text) < 0 || list_one(allow, path) < 0)
+			r = cw_error_nomem(err);
+		if (r == 0)
+			r = write_as(path, &text, err);
+		cw_buf_clear(&text);
+	}
+	return r;
+}
+
+static void forget_allowed(struct cw_config *copy)
+{
+	for (int door = 0; door < CW_DOOR_COUNT; door++) {
+		struct cw_strings *allow = cw_config_allow(copy, (enum cw_door)door);
+
+		if (allow->n)
+			free(allow->at[0]);
+		free(allow->at);
+	}
+}
+
 int cw_accepted_write(const struct cw_config *config, char **ret, struct cw_error *err)
 {
 	CW_CLEANUP(cw_freep) char *directory = NULL;
@@ -140,6 +209,7 @@ int cw_accepted_write(const struct cw_config *config, char **ret, struct cw_erro
 		r = copy_table(config->other_bodies_file, directory, "other-bodies.csv", &bodies, err);
 	if (r < 0)
 		return r;
+	r = copy_allowed(config, directory, &copy, err);
 	/* The constants of risk.conf are printed with the rest. */
 	copy.councils_file = councils;
 	copy.aliases_file = aliases;
@@ -148,9 +218,12 @@ int cw_accepted_write(const struct cw_config *config, char **ret, struct cw_erro
 	copy.other_bodies_file = bodies;
 	copy.risk_file = NULL;
 	cw_buf_init(&text, PRINTED_MAX);
-	r = cw_config_print(&copy, &text);
-	r = r < 0 ? cw_error_nomem(err) : write_file(directory, "conf", &text, &path, err);
+	if (r == 0 && cw_config_print(&copy, &text) < 0)
+		r = cw_error_nomem(err);
+	if (r == 0)
+		r = write_file(directory, "conf", &text, &path, err);
 	cw_buf_clear(&text);
+	forget_allowed(&copy);
 	if (r == 0)
 		r = verify(config, path, err);
 	if (r < 0)

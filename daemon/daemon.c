@@ -23,11 +23,13 @@
 #include <councilwatch/loop.h>
 #include <councilwatch/message.h>
 #include <councilwatch/paths.h>
+#include <councilwatch/serve.h>
 
 #include "accepted.h"
 #include "control.h"
 #include "daemon.h"
 #include "dispatch.h"
+#include "doors.h"
 #include "drop.h"
 #include "fetch.h"
 #include "follow.h"
@@ -78,6 +80,8 @@ struct cw_daemon {
 	struct cw_config *config;
 	struct cw_loop *loop;
 	struct cw_bus *bus;
+	struct cw_doors doors;
+	struct cw_gate *gate; /* NULL = nothing of ours is served to other machines */
 	int state_lock, runtime_lock;
 	struct cw_inbox *inbox;
 	struct cw_fetcher *fetcher;
@@ -140,8 +144,20 @@ static int config_load(const char *file, cw_report_fn *report, void *arg, struct
 {
 	struct counted counted = { .report = report, .arg = arg };
 	struct cw_error err = { 0 };
-	int r = cw_config_load(file, report_counted, &counted, ret, &err);
+	struct cw_config *config;
+	int r = cw_config_load(file, report_counted, &counted, &config, &err);
 
+	if (r == 0) {
+		r = cw_config_check_served(config, report_counted, &counted);
+		if (r == 0)
+			*ret = config;
+		else
+			cw_config_free(config);
+		if (r > 0)
+			r = -EINVAL;
+		else if (r < 0)
+			cw_error_nomem(&err);
+	}
 	if (r < 0 && !counted.n)
 		report(arg, &err);
 	return r;
@@ -149,7 +165,7 @@ static int config_load(const char *file, cw_report_fn *report, void *arg, struct
 
 int cw_daemon_check(const char *config_file)
 {
-	struct cw_config *config;
+	struct cw_config *config = NULL;
 	size_t i, enabled = 0;
 
 	if (config_load(config_file, mistake_print, NULL, &config) < 0)
@@ -564,6 +580,14 @@ static void tell_ready(struct cw_daemon *daemon)
 	once_check(daemon);
 }
 
+/* It has read the lists at its start; they may have changed since. */
+static void allow_send(struct cw_daemon *daemon)
+{
+	for (int door = 0; door < CW_DOOR_COUNT; door++)
+		if (CW_DOORS_ASSESSOR & 1u << door && cw_config_door(daemon->config, (enum cw_door)door))
+			cw_dispatch_allow(daemon->dispatch, cw_door_name((enum cw_door)door), &daemon->config->allowed[door]);
+}
+
 static void worker_ready(void *arg, enum cw_role role, pid_t pid)
 {
 	struct cw_daemon *daemon = arg;
@@ -571,9 +595,12 @@ static void worker_ready(void *arg, enum cw_role role, pid_t pid)
 
 	cw_supervisor_ready(daemon->supervisor, pid);
 	cw_log(CW_LOG_INFO, "worker.ready", "role=%s pid=%d", cw_role_name(role), (int)pid);
-	if (role == CW_ROLE_ASSESSOR)
+	if (role == CW_ROLE_ASSESSOR) {
+		cw_doors_new_assessor(&daemon->doors);
+		allow_send(daemon);
 		for (i = 0; i < cw_schedule_count(daemon->schedule); i++)
 			feed_state_send(daemon, cw_schedule_at(daemon->schedule, i));
+	}
 	tell_ready(daemon);
 }
 
@@ -597,6 +624,7 @@ static bool worker_bad(void *arg, enum cw_role role, pid_t pid, const char *why)
 {
 	struct cw_daemon *daemon = arg;
 
+	daemon->doors.bad_workers++;
 	cw_log(CW_LOG_WARNING, "worker.bad", "role=%s pid=%d reason=%s", cw_role_name(role), (int)pid, why);
 	return cw_supervisor_kill(daemon->supervisor, pid);
 }
@@ -897,7 +925,7 @@ static json_t *status(void *arg)
 		cw_supervisor_info(daemon->supervisor, i, &info);
 		json_array_append_new(processes, status_process(&info));
 	}
-	return json_pack("{s:I, s:o, s:s, s:s, s:b, s:o, s:o, s:{s:o, s:o, s:o, s:I}, s:o, s:{s:o, s:o, s:o}, s:I}",
+	return json_pack("{s:I, s:o, s:s, s:s, s:b, s:o, s:o, s:{s:o, s:o, s:o, s:I}, s:o, s:{s:o, s:o, s:o}, s:I, s:o, s:o}",
 	                 "pid", (json_int_t)getpid(), "started_at", json_wall(daemon->started_at), "version",
 	                 CW_VERSION, "instance", daemon->config->instance ? daemon->config->instance : "", "fetching",
 	                 (int)daemon->config->fetching, "processes", processes, "feeds", feeds, "backlog", "documents",
@@ -905,7 +933,9 @@ static json_t *status(void *arg)
 	                 json_wall(counts.oldest), "in_flight", (json_int_t)cw_dispatch_in_flight(daemon->dispatch),
 	                 "poison", json_number(counts.poison), "documents", "stored", json_number(counts.stored),
 	                 "committed", json_number(counts.committed), "rejected", json_number(counts.rejected), "lag_ms",
-	                 (json_int_t)(cw_wall_known(counts.oldest) ? CW_MAX(now.ms - counts.oldest.ms, 0) : 0));
+	                 (json_int_t)(cw_wall_known(counts.oldest) ? CW_MAX(now.ms - counts.oldest.ms, 0) : 0), "refused",
+	                 cw_doors_status(&daemon->doors, daemon->config, daemon->gate), "bad_workers",
+	                 json_number(daemon->doors.bad_workers));
 }
 
 static int ask_fetch(void *arg, const char *name, struct cw_error *err)
@@ -984,6 +1014,13 @@ static void dismissed(void *arg, uint64_t number, unsigned n, const char *why_no
 	cw_control_dismissed(daemon->control, number, n, why_not);
 }
 
+static bool refused(void *arg, struct cw_str door, uint32_t why, uint64_t total)
+{
+	struct cw_daemon *daemon = arg;
+
+	return cw_doors_note(&daemon->doors, door, why, total);
+}
+
 static bool dispatched(void *arg, uint64_t document)
 {
 	struct cw_daemon *daemon = arg;
@@ -1021,6 +1058,14 @@ static int reload_check(const struct cw_config *old, const struct cw_config *new
 		{ "the endpoint of the query socket", old->endpoint_query, new->endpoint_query },
 		{ "the endpoint of the control socket", old->endpoint_control, new->endpoint_control },
 		{ "the endpoint of the submit socket", old->endpoint_submit, new->endpoint_submit },
+		{ "remote_work", old->remote_work, new->remote_work },
+		{ "remote_evidence", old->remote_evidence, new->remote_evidence },
+		{ "remote_alerts", old->remote_alerts, new->remote_alerts },
+		{ "remote_query", old->remote_query, new->remote_query },
+		{ "remote_control", old->remote_control, new->remote_control },
+		{ "remote_submit", old->remote_submit, new->remote_submit },
+		{ "server_key", old->server_key, new->server_key },
+		{ "group", old->group, new->group },
 	};
 	struct cw_error err;
 	size_t i;
@@ -1040,9 +1085,10 @@ static int reload_check(const struct cw_config *old, const struct cw_config *new
 static int reload(void *arg, struct cw_buf *mistakes)
 {
 	struct cw_daemon *daemon = arg;
-	struct cw_config *config, *old = daemon->config;
+	struct cw_config *config = NULL, *old = daemon->config;
 	CW_CLEANUP(cw_freep) char *accepted = NULL;
 	struct cw_error err;
+	bool as_before;
 	size_t i;
 	int r;
 
@@ -1077,9 +1123,14 @@ static int reload(void *arg, struct cw_buf *mistakes)
 	/* Not fatal: the folders that were watched still are. */
 	if (cw_drop_configure(daemon->drop, config, &err) < 0)
 		cw_log_error(CW_LOG_ERROR, "drop.failed", &err, NULL);
+	/* Only memory can fail here too; then the lists from before stand. */
+	if (cw_serve_update(config, CW_DOORS_DAEMON, daemon->gate, &err) < 0)
+		cw_log_error(CW_LOG_ERROR, "keys.failed", &err, NULL);
+	as_before = strcmp(daemon->accepted, accepted) == 0 && strcmp(old->hash, config->hash) == 0;
 	daemon->config = config;
 	free(daemon->accepted);
 	daemon->accepted = cw_steal(accepted);
+	allow_send(daemon);
 	cw_supervisor_configure(daemon->supervisor, config, daemon->accepted);
 	cw_config_free(old);
 	cw_log_set_level((enum cw_log_level)config->log_level);
@@ -1089,8 +1140,11 @@ static int reload(void *arg, struct cw_buf *mistakes)
 		feed_save(daemon, cw_schedule_at(daemon->schedule, i));
 		feed_state_send(daemon, cw_schedule_at(daemon->schedule, i));
 	}
-	/* A second reload before the first is through finds the workers on their way out already. */
-	if (daemon->phase == PHASE_RUNNING)
+	/* A second reload before the first is through finds the workers on their way out already. Where nothing has changed that they
+	 * read, they go on: nobody's connection is lost for another list of keys. */
+	if (as_before)
+		tell_ready(daemon);
+	else if (daemon->phase == PHASE_RUNNING)
 		drain_begin(daemon, PHASE_RELOAD_DRAIN);
 	return 0;
 }
@@ -1186,6 +1240,20 @@ static int directory_make(const char *path, struct cw_error *err)
 	return 0;
 }
 
+/* The sockets' group must reach them. Only where it cannot yet; a directory that everybody may pass is left as it is. */
+static int directory_share(const char *path, gid_t group, struct cw_error *err)
+{
+	struct stat info;
+
+	if (group == (gid_t)-1 || stat(path, &info) < 0 || info.st_gid == group || info.st_mode & S_IXOTH)
+		return 0;
+	if (chown(path, (uid_t)-1, group) < 0)
+		return cw_error_at(err, -errno, path, 0, 0,
+		                   "cannot be given to the group of the setting 'group' (number %u): %s; whoever runs the service must be in it",
+		                   (unsigned)group, strerror(errno));
+	return 0;
+}
+
 /* One daemon for each directory. The lock goes with the process, however it ends. */
 static int directory_lock(const char *directory, int *ret, struct cw_error *err)
 {
@@ -1223,6 +1291,20 @@ static int directory_lock(const char *directory, int *ret, struct cw_error *err)
 	return 0;
 }
 
+static int serve(struct cw_daemon *daemon, struct cw_error *err)
+{
+	struct cw_key_pair own;
+	bool needed;
+	int r = cw_serve_key(daemon->config, CW_DOORS_DAEMON, &needed, &own, err);
+
+	if (r == 0)
+		r = cw_serve(daemon->config, CW_DOORS_DAEMON, daemon->loop, daemon->bus, needed ? &own : NULL, cw_doors_log, daemon,
+		             &daemon->gate, err);
+	if (needed)
+		cw_key_pair_clear(&own);
+	return r;
+}
+
 static int daemon_start(struct cw_daemon *daemon, struct cw_error *err)
 {
 	static const int signals[] = { SIGTERM, SIGINT, SIGHUP, 0 };
@@ -1234,7 +1316,8 @@ static int daemon_start(struct cw_daemon *daemon, struct cw_error *err)
 		                                             .heard = worker_heard,
 		                                             .worked = worker_worked,
 		                                             .bad = worker_bad,
-		                                             .dismissed = dismissed };
+		                                             .dismissed = dismissed,
+		                                             .refused = refused };
 	static const struct cw_follow_ops follow_ops = { .stored = follow_stored, .idle = follow_idle };
 	static const struct cw_submit_ops submit_ops = {
 		.feed = feed_config, .full = full, .dispatched = dispatched, .stored = documents_queued
@@ -1260,6 +1343,8 @@ static int daemon_start(struct cw_daemon *daemon, struct cw_error *err)
 	r = directory_make(config->state_dir, err);
 	if (r == 0)
 		r = directory_make(config->runtime_dir, err);
+	if (r == 0)
+		r = directory_share(config->runtime_dir, config->gid, err);
 	if (r == 0)
 		r = directory_lock(config->state_dir, &daemon->state_lock, err);
 	if (r == 0 && strcmp(config->state_dir, config->runtime_dir) != 0)
@@ -1287,6 +1372,8 @@ static int daemon_start(struct cw_daemon *daemon, struct cw_error *err)
 	}
 	if (r == 0)
 		r = cw_bus_new(&daemon->bus, err);
+	if (r == 0)
+		r = serve(daemon, err);
 	if (r == 0)
 		r = cw_dispatch_new(daemon->loop, daemon->bus, daemon->inbox, config->endpoint_work,
 		                    config->endpoint_commit, &dispatch_ops, daemon, &daemon->dispatch, err);
@@ -1334,6 +1421,7 @@ static void daemon_clear(struct cw_daemon *daemon)
 	cw_submit_free(daemon->submit);
 	cw_control_free(daemon->control);
 	cw_dispatch_free(daemon->dispatch);
+	cw_gate_free(daemon->gate);
 	cw_bus_free(daemon->bus);
 	cw_inbox_close(daemon->inbox);
 	cw_timer_free(daemon->watchdog);

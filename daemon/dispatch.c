@@ -915,6 +915,11 @@ static void from_assessor(struct cw_dispatch *dispatch, const struct cw_peer *id
 	case CW_MSG_DISMISSED:
 		dismissed(dispatch, message);
 		break;
+	case CW_MSG_REFUSED:
+		if (!dispatch->ops.refused(dispatch->arg, (struct cw_str){ message->payload.data, message->payload.len }, message->count,
+		                           message->number))
+			peer_bad(dispatch, peer, "speaks of a door that there is not");
+		break;
 	default:
 		peer_bad(dispatch, peer, "sends what an assessor may not");
 	}
@@ -969,6 +974,8 @@ static int socket_open(struct cw_dispatch *dispatch, struct cw_bus *bus, const c
 {
 	int r = cw_sock_new(bus, CW_SOCK_ROUTER, SOCKET_HWM, LINGER_MS, sock, err);
 
+	if (r == 0)
+		cw_sock_keep_private(*sock);
 	if (r == 0)
 		r = cw_sock_bind(*sock, endpoint, err);
 	if (r == 0)
@@ -1121,4 +1128,17 @@ int cw_dispatch_dismiss(struct cw_dispatch *dispatch, uint64_t number, const str
 	message.payload = (struct cw_frame){ dispatch->scratch.data, dispatch->scratch.len };
 	send_message(dispatch, dispatch->assessor, &message);
 	return 0;
+}
+
+void cw_dispatch_allow(struct cw_dispatch *dispatch, const char *door, const struct cw_allowed *allowed)
+{
+	struct cw_message message = { .kind = CW_MSG_ALLOW };
+
+	if (!dispatch->assessor)
+		return;
+	cw_buf_reset(&dispatch->scratch);
+	if (cw_allow_put(&dispatch->scratch, door, allowed) < 0)
+		return;
+	message.payload = (struct cw_frame){ dispatch->scratch.data, dispatch->scratch.len };
+	send_message(dispatch, dispatch->assessor, &message);
 }

@@ -53,6 +53,8 @@ struct cw_dispatch_ops {
 	bool (*bad)(void *arg, enum cw_role role, pid_t pid, const char *why);
 	/* The assessor's answer to cw_dispatch_dismiss(): n entries are marked, or why not (a text that ends; "" = they are). */
 	void (*dismissed)(void *arg, uint64_t number, unsigned n, const char *why_not);
+	/* The assessor turned somebody away at a door of its own, so often since it started. False: there is no such door. */
+	bool (*refused)(void *arg, struct cw_str door, uint32_t why, uint64_t total);
 };
 
 int cw_dispatch_new(struct cw_loop *loop, struct cw_bus *bus, struct cw_inbox *inbox, const char *work_endpoint,
@@ -76,6 +78,8 @@ size_t cw_dispatch_normalisers_ready(const struct cw_dispatch *dispatch);
 void cw_dispatch_died(struct cw_dispatch *dispatch, enum cw_role role, pid_t pid, bool guilty);
 /* CW_MSG_STOP to every worker. */
 void cw_dispatch_stop_workers(struct cw_dispatch *dispatch);
+/* Tells the assessor who may come in at one of its doors; nothing to do while there is none: it reads the list at its start. */
+void cw_dispatch_allow(struct cw_dispatch *dispatch, const char *door, const struct cw_allowed *allowed);
 /* To the assessor; -EAGAIN when there is none. Should it be lost nobody is told: the one who waits asks again. */
 int cw_dispatch_dismiss(struct cw_dispatch *dispatch, uint64_t number, const struct cw_dismissal *dismissal);
 /* Dropped when there is no assessor: all are to be sent when it is ready. */

@@ -1,3 +1,4 @@
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -6,18 +7,15 @@
 
 #include <zmq.h>
 
-#include <councilwatch/bus.h>
+#include "bus_private.h"
 
-struct cw_bus {
-	void *ctx;
-};
-
-struct cw_sock {
-	void *zsocket;
-	enum cw_sock_type type;
-	zmq_msg_t held[CW_FRAMES_MAX]; /* what the last receive lent out */
-	size_t n_held;
-};
+/* A remote peer whose machine is gone is noticed after some minutes: seconds. */
+#define KEEPALIVE_IDLE 60
+#define KEEPALIVE_INTERVAL 15
+#define KEEPALIVE_COUNT 4
+/* A server that refuses us, or is not there, is asked again after this, then after twice as long, up to the longest. */
+#define RECONNECT_MS 100
+#define RECONNECT_LONGEST_MS 5000
 
 bool cw_peer_eq(const struct cw_peer *a, const struct cw_peer *b)
 {
@@ -30,6 +28,7 @@ int cw_bus_new(struct cw_bus **ret, struct cw_error *err)
 
 	if (!bus)
 		return cw_error_nomem(err);
+	bus->group = (gid_t)-1;
 	bus->ctx = zmq_ctx_new();
 	if (!bus->ctx) {
 		free(bus);
@@ -45,7 +44,36 @@ void cw_bus_free(struct cw_bus *bus)
 		return;
 	while (zmq_ctx_term(bus->ctx) < 0 && zmq_errno() == EINTR)
 		;
+	if (bus->identity)
+		cw_key_pair_clear(&bus->identity->own);
+	free(bus->identity);
+	for (size_t i = 0; i < bus->n_remotes; i++) {
+		free(bus->remotes[i].local);
+		free(bus->remotes[i].remote);
+	}
 	free(bus);
+}
+
+int cw_bus_add_remote(struct cw_bus *bus, const char *local, const char *remote, struct cw_error *err)
+{
+	struct bus_remote *at = &bus->remotes[bus->n_remotes];
+
+	if (bus->n_remotes == CW_ARRAY_LEN(bus->remotes))
+		return cw_error_set(err, -ENOBUFS, "too many remote endpoints");
+	at->local = strdup(local);
+	at->remote = strdup(remote);
+	if (!at->local || !at->remote) {
+		free(at->local);
+		free(at->remote);
+		return cw_error_nomem(err);
+	}
+	bus->n_remotes++;
+	return 0;
+}
+
+void cw_bus_set_group(struct cw_bus *bus, gid_t group)
+{
+	bus->group = group;
 }
 
 static int set_int(struct cw_sock *sock, int option, int value, struct cw_error *err)
@@ -79,6 +107,7 @@ int cw_sock_new(struct cw_bus *bus, enum cw_sock_type type, int hwm, int linger_
 
 	if (!sock)
 		return cw_error_nomem(err);
+	sock->bus = bus;
 	sock->type = type;
 	sock->zsocket = zmq_socket(bus->ctx, to_zmq_type(type));
 	if (!sock->zsocket) {
@@ -117,6 +146,7 @@ void cw_sock_free(struct cw_sock *sock)
 	if (!sock)
 		return;
 	release_held(sock);
+	gate_forget(sock);
 	zmq_close(sock->zsocket);
 	free(sock);
 }
@@ -126,26 +156,121 @@ int cw_sock_limit_received(struct cw_sock *sock, int hwm, struct cw_error *err)
 	return set_int(sock, ZMQ_RCVHWM, hwm, err);
 }
 
-int cw_sock_bind(struct cw_sock *sock, const char *endpoint, struct cw_error *err)
+void cw_sock_keep_private(struct cw_sock *sock)
 {
-	const char *path = strncmp(endpoint, "ipc://", 6) == 0 && endpoint[6] != '@' ? endpoint + 6 : NULL;
-	struct stat st;
+	sock->is_private = true;
+}
 
-	/* A socket file that a killed process left behind; whoever may bind here holds the daemon's lock. */
-	if (path && lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
-		(void)unlink(path);
+bool cw_endpoint_is_loopback(const char *endpoint)
+{
+	const char *host = strncmp(endpoint, "tcp://", 6) == 0 ? endpoint + 6 : "", *end = strrchr(host, ':');
+	struct in_addr address;
+	char text[64];
+
+	snprintf(text, sizeof(text), "%.*s", end ? (int)(end - host) : 0, host);
+	if (strcmp(text, "localhost") == 0 || strcmp(text, "[::1]") == 0)
+		return true;
+	return inet_pton(AF_INET, text, &address) == 1 && ntohl(address.s_addr) >> 24 == 127;
+}
+
+static int bind_now(struct cw_sock *sock, const char *endpoint, struct cw_error *err)
+{
 	if (zmq_bind(sock->zsocket, endpoint) < 0)
 		return cw_error_at(err, -zmq_errno(), endpoint, 0, 0, "cannot bind: %s", zmq_strerror(zmq_errno()));
-	if (path && chmod(path, 0660) < 0)
+	return 0;
+}
+
+static int bind_ipc(struct cw_sock *sock, const char *endpoint, const char *path, struct cw_error *err)
+{
+	struct stat st;
+	mode_t before;
+	int r;
+
+	/* A socket file that a killed process left behind; whoever may bind here holds the daemon's lock. */
+	if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
+		(void)unlink(path);
+	/* Nobody comes in between the making of the file and its mode. */
+	before = umask(0177);
+	r = bind_now(sock, endpoint, err);
+	umask(before);
+	if (r < 0 || sock->is_private)
+		return r;
+	if (sock->bus->group != (gid_t)-1 && lchown(path, (uid_t)-1, sock->bus->group) < 0)
+		return cw_error_at(err, -errno, path, 0, 0, "cannot give the socket to group %u: %s; whoever runs the service must be in it",
+		                   (unsigned)sock->bus->group, strerror(errno));
+	if (chmod(path, 0660) < 0)
 		return cw_error_at(err, -errno, path, 0, 0, "cannot set the mode of the socket: %s", strerror(errno));
 	return 0;
 }
 
+static int set_tcp(struct cw_sock *sock, const char *endpoint, struct cw_error *err)
+{
+	int r = set_int(sock, ZMQ_TCP_KEEPALIVE, 1, err);
+
+	if (r == 0)
+		r = set_int(sock, ZMQ_TCP_KEEPALIVE_IDLE, KEEPALIVE_IDLE, err);
+	if (r == 0)
+		r = set_int(sock, ZMQ_TCP_KEEPALIVE_INTVL, KEEPALIVE_INTERVAL, err);
+	if (r == 0)
+		r = set_int(sock, ZMQ_TCP_KEEPALIVE_CNT, KEEPALIVE_COUNT, err);
+	return r < 0 ? r : set_int(sock, ZMQ_IPV6, strchr(endpoint, '[') != NULL, err);
+}
+
+static int bind_tcp(struct cw_sock *sock, const char *endpoint, struct cw_error *err)
+{
+	struct door *door = gate_door(sock->bus->gate, endpoint);
+	int r = set_tcp(sock, endpoint, err);
+
+	if (r == 0 && !door && !cw_endpoint_is_loopback(endpoint))
+		r = cw_error_at(err, -EACCES, endpoint, 0, 0, "would be open to everybody: it has no keys");
+	if (r == 0 && door)
+		r = gate_guard(sock->bus->gate, door, sock, err);
+	return r < 0 ? r : bind_now(sock, endpoint, err);
+}
+
+static int bind_one(struct cw_sock *sock, const char *endpoint, struct cw_error *err)
+{
+	/* libzmq does not let go of a domain, and what is bound now would have it. */
+	if (sock->door)
+		return cw_error_at(err, -EBUSY, endpoint, 0, 0, "is bound after an endpoint with keys: that must be the last");
+	if (strncmp(endpoint, "tcp://", 6) == 0)
+		return bind_tcp(sock, endpoint, err);
+	if (strncmp(endpoint, "ipc://", 6) == 0 && endpoint[6] != '@')
+		return bind_ipc(sock, endpoint, endpoint + 6, err);
+	return bind_now(sock, endpoint, err);
+}
+
+int cw_sock_bind(struct cw_sock *sock, const char *endpoint, struct cw_error *err)
+{
+	int r = bind_one(sock, endpoint, err);
+
+	for (size_t i = 0; i < sock->bus->n_remotes && r == 0; i++)
+		if (strcmp(sock->bus->remotes[i].local, endpoint) == 0)
+			r = bind_one(sock, sock->bus->remotes[i].remote, err);
+	return r;
+}
+
+static int prepare_tcp(struct cw_sock *sock, const char *endpoint, struct cw_error *err)
+{
+	int r = set_tcp(sock, endpoint, err);
+
+	if (r == 0 && !sock->bus->identity && !cw_endpoint_is_loopback(endpoint))
+		r = cw_error_at(err, -EACCES, endpoint, 0, 0,
+		                "is another machine's, and is connected to with keys only: set client_key and server_public_key");
+	if (r == 0)
+		r = set_int(sock, ZMQ_RECONNECT_IVL, RECONNECT_MS, err);
+	if (r == 0)
+		r = set_int(sock, ZMQ_RECONNECT_IVL_MAX, RECONNECT_LONGEST_MS, err);
+	return r == 0 && sock->bus->identity ? bus_identify_sock(sock->bus->identity, sock, err) : r;
+}
+
 int cw_sock_connect(struct cw_sock *sock, const char *endpoint, struct cw_error *err)
 {
-	if (zmq_connect(sock->zsocket, endpoint) < 0)
-		return cw_error_at(err, -zmq_errno(), endpoint, 0, 0, "cannot connect: %s", zmq_strerror(zmq_errno()));
-	return 0;
+	int r = strncmp(endpoint, "tcp://", 6) == 0 ? prepare_tcp(sock, endpoint, err) : 0;
+
+	if (r == 0 && zmq_connect(sock->zsocket, endpoint) < 0)
+		r = cw_error_at(err, -zmq_errno(), endpoint, 0, 0, "cannot connect: %s", zmq_strerror(zmq_errno()));
+	return r;
 }
 
 int cw_sock_subscribe(struct cw_sock *sock, const char *prefix, struct cw_error *err)
@@ -182,7 +307,7 @@ int cw_sock_send(struct cw_sock *sock, const struct cw_peer *peer, const struct 
 	return r;
 }
 
-int cw_sock_recv(struct cw_sock *sock, struct cw_peer *peer, struct cw_frames *ret)
+static int receive(struct cw_sock *sock, struct cw_peer *peer, struct cw_frames *ret)
 {
 	bool more = true, refused = false, first = sock->type == CW_SOCK_ROUTER;
 
@@ -222,4 +347,59 @@ int cw_sock_recv(struct cw_sock *sock, struct cw_peer *peer, struct cw_frames *r
 		sock->n_held++;
 	}
 	return refused ? -EMSGSIZE : 0;
+}
+
+int cw_sock_recv(struct cw_sock *sock, struct cw_peer *peer, struct cw_frames *ret)
+{
+	int r;
+
+	do
+		r = receive(sock, peer, ret);
+	while (sock->door && sock->n_held && (r == 0 || r == -EMSGSIZE) && !gate_admits(sock->door, &sock->held[0]));
+	return r;
+}
+
+/* Who sent it */
+
+/* "localhost:UID:GID:PID", as libzmq writes what SO_PEERCRED says. */
+static bool local_parse(const char *address, struct cw_sender *ret)
+{
+	unsigned uid, gid;
+	int pid, end = 0;
+
+	if (sscanf(address, "localhost:%u:%u:%d%n", &uid, &gid, &pid, &end) != 3 || address[end] != '\0')
+		return false;
+	ret->kind = CW_SENDER_LOCAL;
+	ret->uid = uid;
+	ret->pid = pid;
+	return true;
+}
+
+void cw_sock_sender(struct cw_sock *sock, struct cw_sender *ret)
+{
+	const char *address = sock->n_held ? zmq_msg_gets(&sock->held[0], "Peer-Address") : NULL;
+
+	*ret = (struct cw_sender){ .kind = CW_SENDER_UNKNOWN };
+	if (!address || local_parse(address, ret))
+		return;
+	snprintf(ret->address, sizeof(ret->address), "%s", address);
+	ret->kind = sock->door && gate_name(sock->door, &sock->held[0], ret->name) ? CW_SENDER_KEY : CW_SENDER_TCP;
+}
+
+const char *cw_sender_format(const struct cw_sender *sender, char ret[CW_SENDER_TEXT])
+{
+	switch (sender->kind) {
+	case CW_SENDER_LOCAL:
+		snprintf(ret, CW_SENDER_TEXT, "uid:%u", (unsigned)sender->uid);
+		break;
+	case CW_SENDER_KEY:
+		snprintf(ret, CW_SENDER_TEXT, "key:%s", sender->name);
+		break;
+	case CW_SENDER_TCP:
+		snprintf(ret, CW_SENDER_TEXT, "tcp:%s", sender->address);
+		break;
+	default:
+		snprintf(ret, CW_SENDER_TEXT, "unknown");
+	}
+	return ret;
 }

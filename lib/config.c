@@ -474,7 +474,7 @@ static int finish_main(struct loader *loader)
 	}
 	for (size_t i = 0; r == 0 && i < CW_ARRAY_LEN(endpoints); i++)
 		r = default_endpoint(loader, endpoints[i].name, endpoints[i].at);
-	return r;
+	return r == 0 ? conf_doors_read(loader->main, config, &loader->mistakes) : r;
 }
 
 /*
@@ -662,6 +662,7 @@ void cw_config_free(struct cw_config *config)
 	cw_phrases_free(config->phrases);
 	cw_calendar_free(config->calendar);
 	cw_councils_free(config->councils);
+	conf_doors_clear(config);
 	conf_free("main", config);
 	free(config->file);
 	free(config);

@@ -6,6 +6,7 @@
  *   config_feed.c    what a feed must hold
  *   config_risk.c    the risk constants; config_risk_check.c: what of them contradicts each other
  *   config_phrases.c names and phrases that are found in texts
+ *   config_doors.c   what is served to other machines, and to whom
  *   config.c         which files, in which order; printing; the hash
  *
  * Nothing stops at the first mistake: each is added to struct conf_mistakes with its file and line, reading goes on, and
@@ -174,6 +175,10 @@ int conf_risk_apply(const struct conf_section *section, struct cw_risk *risk, st
 int conf_phrases_read(const struct conf_section *section, const struct cw_risk *risk,
                       const struct cw_councils *councils, bool strict, struct conf_mistakes *mistakes,
                       struct cw_phrases **ret);
+
+/* What is served and who may come in; what is wrong there. 0 or -ENOMEM. */
+int conf_doors_read(const struct conf_section *section, struct cw_config *config, struct conf_mistakes *mistakes);
+void conf_doors_clear(struct cw_config *config);
 
 /* Where constants are written: the risk section of councilwatch.conf, risk.conf (each NULL when there is none), and what to name
  * instead. */

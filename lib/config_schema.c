@@ -69,6 +69,10 @@ bool cw_feed_may_give(const struct cw_feed *feed, enum cw_kind kind)
 		.section = "main", .name = key, .type = ktype, .offset = offsetof(struct cw_config, field),            \
 		.min = low, .max = high, .def = dflt, .help = text                                                     \
 	}
+/* Two keys: where a socket is served to other machines, and whose keys may come in there. */
+#define REMOTE(key, field, text, who)                                                                                  \
+	MAIN("remote_" key, CONF_TEXT, remote_##field, 0, 0, NULL, text),                                              \
+	MAIN("allow_" key, CONF_LIST, allow_##field, 0, 0, NULL, "files or directories with the public keys of " who)
 #define FEED(key, ktype, field, low, high, dflt, text)                                                                 \
 	{                                                                                                              \
 		.section = "feed", .name = key, .type = ktype, .offset = offsetof(struct cw_feed, field), .min = low,  \
@@ -195,6 +199,17 @@ const struct conf_key conf_keys[] = {
 	MAIN("endpoint_query", CONF_TEXT, endpoint_query, 0, 0, NULL, "snapshot and replay of alerts"),
 	MAIN("endpoint_control", CONF_TEXT, endpoint_control, 0, 0, NULL, "the command line"),
 	MAIN("endpoint_submit", CONF_TEXT, endpoint_submit, 0, 0, NULL, "documents that clients hand in"),
+	REMOTE("work", work, "daemon to normalisers of other machines", "normalisers"),
+	REMOTE("evidence", evidence, "normalisers of other machines to assessor", "normalisers"),
+	REMOTE("alerts", alerts, "the alert stream, for other machines", "subscribers"),
+	REMOTE("query", query, "snapshot and replay of alerts, for other machines", "subscribers"),
+	REMOTE("control", control, "the command line, on other machines", "commands"),
+	REMOTE("submit", submit, "documents that clients on other machines hand in", "clients"),
+	MAIN("server_key", CONF_TEXT, server_key, 0, 0, NULL, "secret key of the service: a systemd credential or a path"),
+	MAIN("client_key", CONF_TEXT, client_key, 0, 0, NULL,
+	     "secret key with which other machines are connected to: a systemd credential or a path"),
+	MAIN("server_public_key", CONF_PATH, server_public_key, 0, 0, NULL, "public key of the service that is connected to"),
+	MAIN("group", CONF_TEXT, group, 0, 0, NULL, "who else may use the alerts, query, control and submit sockets"),
 
 	FEED("enabled", CONF_BOOL, enabled, 0, 0, "true", "fetch it when it is due; imports are always taken"),
 	FEED("why", CONF_TEXT, why, 0, 0, NULL, "the reason it is on or off"),

@@ -12,6 +12,7 @@ static const char *const kind_names[] = {
 	[CW_MSG_DONE] = "done",           [CW_MSG_BATCH_ACK] = "batch_ack",       [CW_MSG_ANNOUNCE] = "announce",
 	[CW_MSG_FEED_STATE] = "feed_state", [CW_MSG_SETTLE] = "settle",           [CW_MSG_COMMITTED] = "committed",
 	[CW_MSG_DISMISS] = "dismiss",     [CW_MSG_DISMISSED] = "dismissed",
+	[CW_MSG_ALLOW] = "allow", [CW_MSG_REFUSED] = "refused",
 	[CW_MSG_LINKS] = "links",         [CW_MSG_LINKS_ACK] = "links_ack",
 };
 
@@ -302,4 +303,54 @@ int cw_dismissal_get(struct cw_cursor *cursor, struct cw_dismissal *ret, struct 
 	if (cw_cursor_done(cursor) < 0 || n > CW_DISMISS_MAX || !n || !ret->author.len || !ret->why.len)
 		return cw_error_set(err, -EBADMSG, "malformed dismissal");
 	return 0;
+}
+
+/* Read by cw_allow_get. */
+int cw_allow_put(struct cw_buf *buf, const char *door, const struct cw_allowed *allowed)
+{
+	cw_buf_put_str(buf, cw_str(door));
+	cw_buf_put_varint(buf, allowed->n);
+	for (size_t i = 0; i < allowed->n; i++) {
+		cw_buf_put_str(buf, cw_str(allowed->keys[i].name));
+		cw_buf_append(buf, allowed->keys[i].key.bytes, CW_KEY_LEN);
+	}
+	return buf->failed;
+}
+
+static int get_named_key(struct cw_cursor *cursor, struct cw_named_key *ret)
+{
+	struct cw_str name = cw_get_str(cursor, CW_NAME_MAX - 1);
+
+	for (size_t i = 0; i < CW_KEY_LEN; i++)
+		ret->key.bytes[i] = cw_get_u8(cursor);
+	if (cursor->bad || !cw_key_name_valid(name))
+		return -EBADMSG;
+	memset(ret->name, 0, sizeof(ret->name));
+	memcpy(ret->name, name.at, name.len);
+	return 0;
+}
+
+/* Written by cw_allow_put. */
+int cw_allow_get(struct cw_cursor *cursor, struct cw_str *ret_door, struct cw_allowed *ret, struct cw_error *err)
+{
+	struct cw_allowed allowed = { 0 };
+	struct cw_named_key key;
+	uint64_t n;
+	int r = 0;
+
+	*ret_door = cw_get_str(cursor, CW_NAME_MAX - 1);
+	n = cw_get_varint(cursor);
+	if (n > CW_ALLOWED_MAX)
+		r = -EBADMSG;
+	for (uint64_t i = 0; i < n && r == 0; i++) {
+		r = get_named_key(cursor, &key);
+		if (r == 0)
+			r = cw_allowed_add(&allowed, &key, err);
+	}
+	if (r != -ENOMEM && (r < 0 || cw_cursor_done(cursor) < 0))
+		r = cw_error_set(err, -EBADMSG, "a malformed list of keys");
+	if (r < 0)
+		cw_allowed_clear(&allowed);
+	*ret = allowed;
+	return r;
 }

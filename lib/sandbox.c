@@ -205,7 +205,7 @@ static const int with_files[] = {
 	SCMP_SYS(flock),      SCMP_SYS(unlink),          SCMP_SYS(unlinkat),   SCMP_SYS(rename),
 	SCMP_SYS(renameat),   SCMP_SYS(renameat2),       SCMP_SYS(mkdir),      SCMP_SYS(mkdirat),
 	SCMP_SYS(rmdir),      SCMP_SYS(chmod),           SCMP_SYS(fchmod),     SCMP_SYS(fchmodat),
-	SCMP_SYS(fchown),     SCMP_SYS(utimensat),       SCMP_SYS(getcwd),     SCMP_SYS(readlink),
+	SCMP_SYS(fchown),     SCMP_SYS(lchown),          SCMP_SYS(fchownat),   SCMP_SYS(utimensat),       SCMP_SYS(getcwd),     SCMP_SYS(readlink),
 	SCMP_SYS(readlinkat), SCMP_SYS(getdents64),      SCMP_SYS(msync),      SCMP_SYS(umask),
 	SCMP_SYS(bind),       SCMP_SYS(listen),          SCMP_SYS(accept),     SCMP_SYS(accept4),
 };
@@ -241,6 +241,9 @@ static int allow_sockets(scmp_filter_ctx filter, bool tcp)
 		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2,
 		                     SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i]),
 		                     SCMP_A1(SCMP_CMP_MASKED_EQ, 0xf, SOCK_STREAM));
+	/* libzmq asks for the names of network interfaces before it binds: it aborts on EPERM, and takes this for "there are none". */
+	if (r == 0 && tcp)
+		r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EOPNOTSUPP), SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_NETLINK));
 	return r;
 }
 

@@ -1,10 +1,12 @@
 /*
  * bus.h: ZeroMQ sockets as councilwatch uses them: bounded, non-blocking, LINGER explicit.
  *
- * The only files that include zmq.h are bus.c and loop.c.
+ * The only files that include zmq.h are bus.c, gate.c and loop.c.
  */
 #ifndef COUNCILWATCH_BUS_H
 #define COUNCILWATCH_BUS_H
+
+#include <sys/types.h>
 
 #include <councilwatch/base.h>
 #include <councilwatch/error.h>
@@ -39,10 +41,18 @@ void cw_bus_free(struct cw_bus *bus); /* every socket must have been freed; NULL
 int cw_sock_new(struct cw_bus *bus, enum cw_sock_type type, int hwm, int linger_ms, struct cw_sock **ret,
                 struct cw_error *err);
 void cw_sock_free(struct cw_sock *sock);
-/* For ipc:// endpoints, binding removes a stale socket file and sets mode 0660. */
+/* Who else may use the ipc sockets that are bound from now on: their mode is 0660, of this group. */
+void cw_bus_set_group(struct cw_bus *bus, gid_t group);
+/* What is bound to local from now on is bound to remote as well. */
+int cw_bus_add_remote(struct cw_bus *bus, const char *local, const char *remote, struct cw_error *err);
+/* Between our own processes only: its ipc endpoints have mode 0600. Before bind. */
+void cw_sock_keep_private(struct cw_sock *sock);
 /* Messages of one peer that wait to be received, when they may be large; before bind. */
 int cw_sock_limit_received(struct cw_sock *sock, int hwm, struct cw_error *err);
+/* ipc://: a stale socket file is removed. tcp://: with CURVE where the bus has a gate with a door there (gate.h); without, only on the
+ * loopback interface. A socket may be bound to several endpoints. */
 int cw_sock_bind(struct cw_sock *sock, const char *endpoint, struct cw_error *err);
+/* tcp://: with CURVE after cw_bus_identify (gate.h); without, only to the loopback interface. */
 int cw_sock_connect(struct cw_sock *sock, const char *endpoint, struct cw_error *err);
 int cw_sock_subscribe(struct cw_sock *sock, const char *prefix, struct cw_error *err);
 void *cw_sock_zmq(struct cw_sock *sock); /* for cw_loop_add_zmq */
@@ -54,5 +64,31 @@ int cw_sock_send(struct cw_sock *sock, const struct cw_peer *peer, const struct 
  * many frames or one too large (it is dropped whole). peer: filled for ROUTER, may be NULL; its len is 0 when
  * the peer's identity was too long, which is an -EMSGSIZE too. */
 int cw_sock_recv(struct cw_sock *sock, struct cw_peer *peer, struct cw_frames *ret);
+
+/* Is it on this machine's loopback interface? For tcp:// endpoints. */
+bool cw_endpoint_is_loopback(const char *endpoint);
+
+/*
+ * Who sent the message that was received last, as the kernel (ipc) or its key (gate.h) says: nothing that the message or its sender
+ * claims. Valid until the next receive on the socket.
+ */
+#define CW_ADDRESS_MAX 80
+enum cw_sender_kind {
+	CW_SENDER_UNKNOWN, /* not a process that can be told (inproc) */
+	CW_SENDER_LOCAL,   /* a process of this machine: pid and uid */
+	CW_SENDER_KEY,     /* name of the key that it has */
+	CW_SENDER_TCP,     /* address only: a loopback endpoint without keys */
+};
+struct cw_sender {
+	enum cw_sender_kind kind;
+	uid_t uid;
+	pid_t pid;
+	char name[CW_NAME_MAX];
+	char address[CW_ADDRESS_MAX]; /* KEY and TCP */
+};
+void cw_sock_sender(struct cw_sock *sock, struct cw_sender *ret);
+/* "uid:1000", "key:NAME", "tcp:127.0.0.1", "unknown". */
+#define CW_SENDER_TEXT (CW_ADDRESS_MAX + 8)
+const char *cw_sender_format(const struct cw_sender *sender, char ret[CW_SENDER_TEXT]);
 
 #endif

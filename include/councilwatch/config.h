@@ -8,12 +8,15 @@
 #ifndef COUNCILWATCH_CONFIG_H
 #define COUNCILWATCH_CONFIG_H
 
+#include <sys/types.h>
+
 #include <councilwatch/base.h>
 #include <councilwatch/buf.h>
 #include <councilwatch/calendar.h>
 #include <councilwatch/council.h>
 #include <councilwatch/error.h>
 #include <councilwatch/evidence.h>
+#include <councilwatch/keys.h>
 #include <councilwatch/limits.h>
 #include <councilwatch/phrases.h>
 #include <councilwatch/risk.h>
@@ -216,6 +219,10 @@ const struct cw_step *cw_feed_step(const struct cw_feed *feed, struct cw_str nam
 /* Of the step that reads what this one's links lead to; "" = the feed's own format. */
 const char *cw_feed_next_step(const struct cw_feed *feed, const struct cw_step *step);
 
+/* Sockets that may be served to other machines. */
+enum cw_door { CW_DOOR_WORK, CW_DOOR_EVIDENCE, CW_DOOR_ALERTS, CW_DOOR_QUERY, CW_DOOR_CONTROL, CW_DOOR_SUBMIT, CW_DOOR_COUNT };
+const char *cw_door_name(enum cw_door door); /* "work" … */
+
 struct cw_config {
 	char *file;
 	char *instance;              /* names this installation in alerts: /councilwatch/<instance> */
@@ -249,6 +256,16 @@ struct cw_config {
 	char *endpoint_query;        /* …/query   (ROUTER, snapshot and replay) */
 	char *endpoint_control;      /* …/control (ROUTER, command line) */
 	char *endpoint_submit;       /* …/submit  (ROUTER, documents handed in) */
+	/* The same sockets for other machines, over tcp; NULL = not. And the files and directories of the keys that may come in. */
+	char *remote_work, *remote_evidence, *remote_alerts, *remote_query, *remote_control, *remote_submit;
+	struct cw_strings allow_work, allow_evidence, allow_alerts, allow_query, allow_control, allow_submit;
+	struct cw_allowed allowed[CW_DOOR_COUNT]; /* what those list */
+	unsigned endpoint_lines[CW_DOOR_COUNT], remote_lines[CW_DOOR_COUNT], commit_line, server_key_line; /* for messages; 0 = not set */
+	char *server_key;            /* name of a credential, or absolute path; NULL = nothing is served with keys */
+	char *client_key;            /* likewise; NULL = other machines are not connected to */
+	char *server_public_key;     /* path; there when client_key is */
+	char *group;                 /* of the sockets that are not internal; NULL = as it comes */
+	gid_t gid;                   /* of that group; (gid_t)-1 without */
 
 	size_t n_feeds;
 	struct cw_feed *feeds;       /* by name */
@@ -263,6 +280,15 @@ struct cw_config {
 extern const char *const cw_config_default_file;
 
 int cw_config_load(const char *file, cw_report_fn *report, void *arg, struct cw_config **ret, struct cw_error *err);
+/* What is wrong only where it is served, not where it is connected to: tcp endpoints that would be open, a server_key that cannot be used.
+ * Returns the number of mistakes, or -ENOMEM. */
+int cw_config_check_served(const struct cw_config *config, cw_report_fn *report, void *arg);
+/* The endpoint at which a socket is served with keys, or NULL. */
+const char *cw_config_door(const struct cw_config *config, enum cw_door door);
+/* Its settings: endpoint_, remote_ (NULL = none) and allow_. */
+const char *cw_config_endpoint(const struct cw_config *config, enum cw_door door);
+const char *cw_config_remote(const struct cw_config *config, enum cw_door door);
+struct cw_strings *cw_config_allow(struct cw_config *config, enum cw_door door);
 void cw_config_free(struct cw_config *config);
 const struct cw_feed *cw_config_feed(const struct cw_config *config, struct cw_str name);
 /* May a document of this feed give evidence of that kind? */

@@ -78,6 +78,9 @@
 /* Submissions of one client that wait to be read: each may be a whole frame. */
 #define CW_SUBMIT_HWM 4
 
+/* Keys on one allow-list. Each of them may open connections, and each handshake looks through the list. */
+#define CW_ALLOWED_MAX 1024u
+
 /* Names: feeds, councils, kinds. Bytes. */
 #define CW_NAME_MAX 64u
 #define CW_URL_MAX 2048u

@@ -17,6 +17,7 @@
 #include <councilwatch/bus.h>
 #include <councilwatch/clock.h>
 #include <councilwatch/evidence.h>
+#include <councilwatch/keys.h>
 
 #define CW_MESSAGE_MAGIC 0x31575743u /* "CWW1" */
 #define CW_MESSAGE_VERSION 1
@@ -51,9 +52,11 @@ enum cw_message_kind {
 	CW_MSG_SETTLE = 32,    /* payload: struct cw_document_info; number = enum cw_reason: record this document as
 	                          rejected without any normaliser (poison, too large) */
 	CW_MSG_DISMISS = 33,   /* payload: struct cw_dismissal; number = what the answer is to be known by */
+	CW_MSG_ALLOW = 34,     /* payload: cw_allow_put: from now on these keys may come in at that door */
 	/* assessor -> daemon */
 	CW_MSG_COMMITTED = 40, /* payload: struct cw_commit_info */
 	CW_MSG_DISMISSED = 41, /* durable: number = as in DISMISS; count = entries; payload: why not, as plain bytes */
+	CW_MSG_REFUSED = 42,   /* count = enum cw_refusal, number = how often since it started; payload: the door, as plain bytes */
 };
 #define CW_HEARTBEAT_MS 1000
 #define CW_HEARTBEAT_LOST_MS 10000 /* silence after which a worker is taken for dead and killed */
@@ -150,5 +153,9 @@ struct cw_dismissal {
 };
 int cw_dismissal_put(struct cw_buf *buf, const struct cw_dismissal *dismissal);
 int cw_dismissal_get(struct cw_cursor *cursor, struct cw_dismissal *ret, struct cw_error *err);
+
+/* Who may come in at a door ("alerts"): a name and a public key each. The list that is read is owned, and empty on failure. */
+int cw_allow_put(struct cw_buf *buf, const char *door, const struct cw_allowed *allowed);
+int cw_allow_get(struct cw_cursor *cursor, struct cw_str *ret_door, struct cw_allowed *ret, struct cw_error *err);
 
 #endif

@@ -265,8 +265,8 @@ class Options(Case):
         self.start()
         for name in "state", "run":
             self.assertEqual(os.stat(self.path(name)).st_mode & 0o777, 0o750)
-        for name in "control", "work", "commit":
-            self.assertEqual(os.stat(self.path("run/" + name)).st_mode & 0o777, 0o660)
+        for name, mode in ("control", 0o660), ("submit", 0o660), ("work", 0o600), ("commit", 0o600):
+            self.assertEqual(os.stat(self.path("run/" + name)).st_mode & 0o777, mode, name)
         done = self.once("--once")
         self.assertEqual(done.returncode, 1)
         self.assertIn(f"another councilwatchd (process {self.daemon.pid})", done.stderr)

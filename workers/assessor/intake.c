@@ -84,6 +84,8 @@ struct intake {
 	struct unsent *outbox;
 	size_t n_outbox;
 	uint64_t handled;
+	struct cw_gate *gate; /* NULL = none */
+	uint64_t refused_told[CW_DOORS_MAX][CW_REFUSAL_COUNT];
 	bool stopping, live;
 	void (*stopped)(void *arg);
 	void *stopped_arg;
@@ -688,6 +690,25 @@ static int take_dismissal(struct intake *intake, const struct cw_message *messag
 	return r;
 }
 
+static int take_allow(struct intake *intake, const struct cw_message *message, struct cw_error *err)
+{
+	struct cw_allowed allowed;
+	struct cw_cursor cursor;
+	struct cw_str name;
+	int r;
+
+	cw_cursor_init(&cursor, message->payload.data, message->payload.len);
+	r = cw_allow_get(&cursor, &name, &allowed, err);
+	for (int door = 0; door < CW_DOOR_COUNT && r == 0; door++) {
+		const char *endpoint = cw_config_door(intake->config, (enum cw_door)door);
+
+		if (intake->gate && endpoint && cw_str_eq(name, cw_door_name((enum cw_door)door)))
+			r = cw_gate_allow(intake->gate, cw_door_name((enum cw_door)door), endpoint, &allowed, err);
+	}
+	cw_allowed_clear(&allowed);
+	return r;
+}
+
 static void take_order(struct intake *intake, const struct cw_message *message)
 {
 	struct cw_error err = { 0 };
@@ -703,6 +724,9 @@ static void take_order(struct intake *intake, const struct cw_message *message)
 		break;
 	case CW_MSG_DISMISS:
 		r = take_dismissal(intake, message, &err);
+		break;
+	case CW_MSG_ALLOW:
+		r = take_allow(intake, message, &err);
 		break;
 	case CW_MSG_DROP: {
 		struct document **link = find_link(intake, message->document), *document = *link;
@@ -755,11 +779,28 @@ static void beat(struct intake *intake)
 	intake->last_heartbeat = cw_mono_now();
 }
 
+/* For the daemon's status. */
+static void tell_refused(struct intake *intake)
+{
+	uint64_t total[CW_REFUSAL_COUNT];
+	const char *door;
+
+	for (size_t i = 0; (door = cw_gate_door(intake->gate, i, total)); i++)
+		for (uint32_t why = 0; why < CW_REFUSAL_COUNT; why++) {
+			struct cw_message message = { .kind = CW_MSG_REFUSED, .count = why, .number = total[why],
+				                      .payload = { door, strlen(door) } };
+
+			if (total[why] != intake->refused_told[i][why] && send_or_keep(intake, &message) == 0)
+				intake->refused_told[i][why] = total[why];
+		}
+}
+
 static void on_heartbeat(void *arg)
 {
 	struct intake *intake = arg;
 
 	beat(intake);
+	tell_refused(intake);
 	take_early(intake, 0);
 	cw_timer_arm(intake->heartbeat, CW_HEARTBEAT_MS);
 }
@@ -790,6 +831,8 @@ int intake_new(struct cw_loop *loop, struct cw_bus *bus, const struct cw_config 
 	r = cw_store_unstage(store, 0, err);
 	if (r == 0)
 		r = cw_sock_new(bus, CW_SOCK_ROUTER, SOCKET_HWM, 1000, &intake->evidence, err);
+	if (r == 0)
+		cw_sock_keep_private(intake->evidence);
 	if (r == 0)
 		r = cw_sock_bind(intake->evidence, evidence_endpoint, err);
 	if (r == 0)
@@ -823,6 +866,11 @@ int intake_ready(struct intake *intake, struct cw_error *err)
 		return cw_error_set(err, r, "cannot tell the daemon that the assessor is ready: %s", strerror(-r));
 	cw_timer_arm(intake->heartbeat, CW_HEARTBEAT_MS);
 	return 0;
+}
+
+void intake_set_gate(struct intake *intake, struct cw_gate *gate)
+{
+	intake->gate = gate;
 }
 
 bool intake_live(const struct intake *intake)

@@ -10,6 +10,7 @@
 #define CW_ASSESSOR_INTAKE_H
 
 #include <councilwatch/bus.h>
+#include <councilwatch/gate.h>
 #include <councilwatch/loop.h>
 
 #include "commit.h"
@@ -22,6 +23,8 @@ int intake_new(struct cw_loop *loop, struct cw_bus *bus, const struct cw_config 
                struct committer *committer, const char *commit_endpoint, const char *evidence_endpoint,
                void (*stopped)(void *arg), void *arg, struct intake **ret, struct cw_error *err);
 void intake_free(struct intake *intake);
+/* Where the daemon's word of who may come in goes; borrowed. */
+void intake_set_gate(struct intake *intake, struct cw_gate *gate);
 /* Tells the daemon that work can come. */
 int intake_ready(struct intake *intake, struct cw_error *err);
 /* Are feeds being polled? Then the alert clock follows the wall clock. */

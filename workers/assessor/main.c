@@ -17,6 +17,7 @@
 #include <councilwatch/loop.h>
 #include <councilwatch/paths.h>
 #include <councilwatch/sandbox.h>
+#include <councilwatch/serve.h>
 
 #include "intake.h"
 #include "publish.h"
@@ -25,6 +26,7 @@ struct assessor {
 	struct cw_config *config;
 	struct cw_store *store;
 	struct cw_bus *bus;
+	struct cw_gate *gate; /* NULL = nothing is served to other machines */
 	struct cw_loop *loop;
 	struct committer *committer;
 	struct publisher *publisher;
@@ -149,8 +151,26 @@ static void on_tick(void *arg)
 	cw_timer_arm(assessor->tick, sleep_ms);
 }
 
+static void on_refused(void *arg, const struct cw_refused *refused)
+{
+	(void)arg;
+	cw_log(CW_LOG_WARNING, "peer.refused", "endpoint=%s reason=%s from=%s count=%llu total=%llu", refused->door,
+	       cw_refusal_name(refused->why), refused->who, (unsigned long long)refused->n, (unsigned long long)refused->total);
+}
+
+static bool is_tcp(const char *endpoint)
+{
+	return endpoint && strncmp(endpoint, "tcp://", 6) == 0;
+}
+
+static bool serves_tcp(const struct cw_config *config)
+{
+	return is_tcp(config->endpoint_alerts) || is_tcp(config->endpoint_query) || is_tcp(config->endpoint_evidence) ||
+	       is_tcp(config->endpoint_commit) || config->remote_alerts || config->remote_query || config->remote_evidence;
+}
+
 /* Start-up order; assessor_close is the same backwards. */
-static int assessor_open(struct assessor *assessor, const struct endpoints *given, struct cw_error *err)
+static int assessor_open(struct assessor *assessor, const struct endpoints *given, struct cw_key_pair *own, struct cw_error *err)
 {
 	static const int signals[] = { SIGTERM, SIGINT, SIGHUP, SIGPIPE, 0 };
 	const struct cw_config *config;
@@ -158,6 +178,7 @@ static int assessor_open(struct assessor *assessor, const struct endpoints *give
 	struct cw_sandbox_options sandbox = { .writable = writable };
 	unsigned char warm[CW_SHA256_LEN];
 	char missing[256];
+	bool has_key;
 	int r;
 
 	r = cw_config_load(given->config, report_mistake, NULL, &assessor->config, err);
@@ -167,13 +188,14 @@ static int assessor_open(struct assessor *assessor, const struct endpoints *give
 	cw_log_set_level((enum cw_log_level)config->log_level);
 	/* libcrypto reads its own configuration at first use: before the sandbox. */
 	(void)cw_sha256("", 0, warm);
+	r = cw_serve_key(config, CW_DOORS_ASSESSOR, &has_key, own, err);
+	if (r < 0)
+		return r;
 	if (config->sandbox) {
 		writable[0] = config->state_dir;
 		writable[1] = config->runtime_dir;
 		writable[2] = NULL;
-		sandbox.tcp = strncmp(config->endpoint_alerts, "tcp://", 6) == 0 ||
-		              strncmp(config->endpoint_query, "tcp://", 6) == 0 ||
-		              strncmp(config->endpoint_evidence, "tcp://", 6) == 0;
+		sandbox.tcp = serves_tcp(config);
 		r = cw_sandbox_enter(CW_SANDBOX_ASSESSOR, &sandbox, missing, sizeof(missing), err);
 		if (r < 0)
 			return r;
@@ -190,6 +212,9 @@ static int assessor_open(struct assessor *assessor, const struct endpoints *give
 	if (r == 0)
 		r = cw_bus_new(&assessor->bus, err);
 	if (r == 0)
+		r = cw_serve(config, CW_DOORS_ASSESSOR, assessor->loop, assessor->bus, has_key ? own : NULL, on_refused, assessor,
+		             &assessor->gate, err);
+	if (r == 0)
 		r = publisher_new(assessor->loop, assessor->bus, config, assessor->store,
 		                  given->alerts ? given->alerts : config->endpoint_alerts,
 		                  given->query ? given->query : config->endpoint_query, &assessor->publisher, err);
@@ -204,6 +229,7 @@ static int assessor_open(struct assessor *assessor, const struct endpoints *give
 		r = cw_timer_new(assessor->loop, on_tick, assessor, &assessor->tick, err);
 	if (r < 0)
 		return r;
+	intake_set_gate(assessor->intake, assessor->gate);
 	cw_timer_arm(assessor->tick, TICK_SETTLE_MS);
 	return intake_ready(assessor->intake, err);
 }
@@ -213,6 +239,7 @@ static void assessor_close(struct assessor *assessor)
 	cw_timer_free(assessor->tick);
 	intake_free(assessor->intake);
 	publisher_free(assessor->publisher);
+	cw_gate_free(assessor->gate);
 	cw_bus_free(assessor->bus);
 	cw_loop_free(assessor->loop);
 	committer_free(assessor->committer);
@@ -224,6 +251,7 @@ int main(int argc, char **argv)
 {
 	struct assessor assessor = { 0 };
 	struct endpoints endpoints;
+	struct cw_key_pair own = { 0 };
 	struct cw_error err = { 0 };
 	int r;
 
@@ -231,7 +259,8 @@ int main(int argc, char **argv)
 	r = parse_options(argc, argv, &endpoints);
 	if (r)
 		return r - 1;
-	r = assessor_open(&assessor, &endpoints, &err);
+	r = assessor_open(&assessor, &endpoints, &own, &err);
+	cw_key_pair_clear(&own);
 	if (r == 0)
 		r = cw_loop_run(assessor.loop, &err);
 	if (r < 0)
