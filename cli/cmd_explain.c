@@ -285,7 +285,8 @@ static int explain_json(const struct explanation *x)
 	cw_json_set(object, "points", json_real(cw_render_points(now->points)), &failed);
 	cw_json_set(object, "breadth", json_boolean(now->breadth), &failed);
 	cw_json_set(object, "criteria", cw_render_criteria(now), &failed);
-	cw_json_set(object, "override", cw_render_ruling(now), &failed);
+	cw_json_set(object, "override", cw_render_override(now), &failed);
+	cw_json_set(object, "rulings", cw_render_rulings(now, false), &failed);
 	cw_json_set(object, "conflicts", cw_render_conflicts(now), &failed);
 	cw_json_set(object, "contributors", cw_render_contributors(now), &failed);
 	cw_json_set(object, "would_lower", lines_json(&x->lower), &failed);

@@ -82,6 +82,8 @@ static const struct cw_value_def value_defs[CW_VAL_COUNT] = {
 	[CW_VAL_COMBINED_WITH] = { CW_VAL_COMBINED_WITH, "combined_with", CW_VALUE_TEXT, 0, 0, NULL },
 	[CW_VAL_COURT] = { CW_VAL_COURT, "court", CW_VALUE_TEXT, 0, 0, NULL },
 	[CW_VAL_ROLE] = { CW_VAL_ROLE, "role", CW_VALUE_WORD, 0, 0, role_words },
+	[CW_VAL_EVENT] = { CW_VAL_EVENT, "event", CW_VALUE_TEXT, 0, 0, NULL },
+	[CW_VAL_SOURCE] = { CW_VAL_SOURCE, "source", CW_VALUE_TEXT, 0, 0, NULL },
 };
 
 /* Values of each kind, then those of which at least one must be there for a row to say anything. */
@@ -135,8 +137,8 @@ VALUES(control_outcome, CW_VAL_CONTROL);
 VALUES(note_values, CW_VAL_SEVERITY, CW_VAL_EXPIRES, CW_VAL_AUTHOR, CW_VAL_SENSITIVITY, CW_VAL_CRITERION, ANY_KIND);
 VALUES(note_outcome, CW_VAL_SEVERITY);
 VALUES(override_values, CW_VAL_LEVEL, CW_VAL_EXPIRES, CW_VAL_AUTHOR, CW_VAL_SENSITIVITY, CW_VAL_SCOPE, CW_VAL_REASON,
-       ANY_KIND);
-VALUES(override_outcome, CW_VAL_LEVEL);
+       CW_VAL_EVENT, CW_VAL_SOURCE, ANY_KIND);
+VALUES(override_outcome, CW_VAL_LEVEL, CW_VAL_EVENT);
 VALUES(judgment_values, CW_VAL_CITATION, CW_VAL_COURT, CW_VAL_ROLE, CW_VAL_THEME, ANY_KIND);
 VALUES(judgment_outcome, CW_VAL_CITATION);
 

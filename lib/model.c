@@ -49,6 +49,7 @@ void sim_clear(struct sim *sim)
 	free(sim->predecessors);
 	for (size_t i = 0; i < sim->n_instances; i++)
 		free(sim->instances[i].facts);
+	free(sim->rulings);
 	free(sim->instances);
 	free(sim->active);
 	for (int s = 0; s < STRAND_COUNT; s++) {
@@ -67,6 +68,7 @@ void sim_settle(struct sim *sim, int32_t day)
 	if (sim->vested != CW_DAY_NONE && day >= sim->vested && !sim->has_inherited)
 		heritage_take(sim);
 	instances_expire(sim, day);
+	rulings_settle(sim, day);
 	sim_evaluate(sim, day, &sim->totals);
 	sim->totals_valid = true;
 	sim_step_level(sim, &sim->totals, day);
@@ -94,10 +96,7 @@ static int32_t next_candidate(const struct sim *sim, int32_t until)
 			CANDIDATE(sim->hold_from[c] + sim->risk->hold_days);
 	if (sim->under_since != CW_DAY_NONE)
 		CANDIDATE(sim->under_since + sim->risk->step_down_days);
-	if (sim->ruling.fact) {
-		CANDIDATE(ruling_notice_day(sim));
-		CANDIDATE(sim->ruling.until_day + 1);
-	}
+	CANDIDATE(rulings_next_day(sim, day));
 	if (sim->vested != CW_DAY_NONE) {
 		CANDIDATE(sim->vested);
 		CANDIDATE(inheritance_ends(sim));
@@ -147,6 +146,8 @@ int sim_enter_own(struct sim *sim, const struct entry *entry)
 {
 	int s = strand_of(entry->fact->evidence.kind);
 
+	rulings_pass(sim, entry->day);
+	sim->rulings_moved = true;
 	if (s >= 0)
 		return strand_enter(sim, s, entry);
 	if (entry->fact->evidence.kind == CW_KIND_OVERRIDE)
@@ -156,8 +157,10 @@ int sim_enter_own(struct sim *sim, const struct entry *entry)
 
 int sim_enter(struct sim *sim, const struct entry *entry)
 {
+	int r = entry->fact->heritage ? heritage_enter(sim, entry) : sim_enter_own(sim, entry);
+
 	sim->totals_valid = false;
-	return entry->fact->heritage ? heritage_enter(sim, entry) : sim_enter_own(sim, entry);
+	return r;
 }
 
 /* Folds entries (sorted by speaking) that speak by a day, and lets the days pass up to it. */
@@ -179,12 +182,40 @@ int sim_fold(struct sim *sim, const struct entry *entries, size_t n, int32_t unt
 	return sim->out_of_memory ? -ENOMEM : 0;
 }
 
+/* Rulings on events change what points there are, and with them when the level went down: what would be without them is told
+ * from the beginning. */
+int sim_unruled_level(const struct sim *sim, const struct entry *entries, size_t n, int32_t day, enum cw_level *ret)
+{
+	CW_CLEANUP(cw_freep) struct entry *rest = NULL;
+	struct sim without;
+	struct totals totals;
+	size_t n_rest = 0;
+	bool held;
+	int r;
+
+	if (!rulings_on_events(sim))
+		return 0;
+	rest = calloc(n + 1, sizeof(*rest));
+	if (!rest)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		if (entries[i].fact->evidence.kind != CW_KIND_OVERRIDE)
+			rest[n_rest++] = entries[i];
+	qsort(rest, n_rest, sizeof(*rest), entry_by_speaking);
+	sim_init(&without, sim->risk);
+	r = sim_fold(&without, rest, n_rest, day);
+	sim_evaluate(&without, day, &totals);
+	*ret = sim_model_level(&without, &totals, day, &held);
+	sim_clear(&without);
+	return r;
+}
+
 static int stop_at_change(void *arg, struct sim *sim, const struct view *before, const struct view *after)
 {
 	int32_t *day = arg;
 
 	if (before->level == after->level && before->knowledge == after->knowledge &&
-	    before->ruling_ends >= after->ruling_ends &&
+	    before->rulings == after->rulings && memcmp(before->ending, after->ending, sizeof(before->ending)) == 0 &&
 	    memcmp(before->floors, after->floors, sizeof(before->floors)) == 0)
 		return 0;
 	*day = sim->day;
@@ -237,6 +268,11 @@ int cw_model_assess(const struct cw_risk *risk, const struct cw_fact *facts, siz
 	r = sim_fold(&sim, entries, n, as_of);
 	if (r == 0)
 		r = sim_assess(&sim, as_of, &assessment);
+	if (r == 0) {
+		r = sim_unruled_level(&sim, entries, n, as_of, &assessment.model_level);
+		if (r < 0)
+			cw_assessment_clear(&assessment);
+	}
 	if (r == 0) {
 		assessment.next_day = sim_next_day(&sim);
 		*ret = assessment;

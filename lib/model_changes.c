@@ -56,6 +56,9 @@ struct teller {
 	void *arg;
 	struct cw_wall at; /* the moment of evidence entering; NONE while time passes */
 	int32_t news_day;  /* when the newest of that evidence was published */
+	const struct entry *known; /* all that was known by then, for what would be without rulings */
+	size_t n_known;
+	struct cw_ruling ruling; /* that is behind what is told; fact NULL = none */
 	struct told *told;
 	size_t n_told;
 };
@@ -72,7 +75,9 @@ static const struct instance *newest_cause(const struct sim *sim, const struct t
 		bool floor = instance->def->state && instance_floor(instance) > CW_LEVEL_ROUTINE;
 		bool opened = floor ? !before->floors[instance->def - sim->risk->signals][instance->criterion]
 		                    : cw_wall_known(teller->at) && instance->latest_known == teller->at.ms;
-		double points = instance->def->state ? instance->weight : instance_now(sim, instance, sim->day);
+		double points = instance_rejected(instance, sim->day) ? 0
+		                : instance->def->state               ? instance->weight
+		                                                     : instance_now(sim, instance, sim->day);
 
 		if (!opened || !instance_live(instance, sim->day) || (floors_only && !floor))
 			continue;
@@ -189,7 +194,8 @@ static int tell(struct teller *teller, struct sim *sim, enum cw_alert_kind kind,
 {
 	struct cw_change change = { .kind = kind, .sim = sim,
 		                    .previous_level = before->level,
-		                    .previous_knowledge = before->knowledge };
+		                    .previous_knowledge = before->knowledge,
+		                    .ruling = teller->ruling };
 	/* A cause names its event; what became of the event goes before it. */
 	static const char *const prefixes[] = { "", "closed:", "", "", "", "" };
 	unsigned times;
@@ -205,13 +211,38 @@ static int tell(struct teller *teller, struct sim *sim, enum cw_alert_kind kind,
 	r = sim_assess(sim, sim->day, &change.after);
 	if (r < 0)
 		return r;
+	r = sim_unruled_level(sim, teller->known, teller->n_known, sim->day, &change.after.model_level);
+	if (r < 0) {
+		cw_change_clear(&change);
+		return r;
+	}
 	change.lead = find_contributor(&change.after, why);
 	r = teller->emit(teller->arg, &change);
 	cw_change_clear(&change);
 	return r;
 }
 
-/* One moment gives at most one alert about the level, the weightiest, and one each about knowledge, a conflict and a ruling
+/* Each ruling whose end has come near. */
+static int tell_endings(struct teller *teller, struct sim *sim, const struct view *before, const struct view *after)
+{
+	char cause[80];
+	int r = 0;
+
+	for (size_t i = 0; i < ENDING_MAX && after->ending[i] && r >= 0; i++) {
+		bool seen = false;
+
+		for (size_t k = 0; k < ENDING_MAX && !seen; k++)
+			seen = before->ending[k] == after->ending[i];
+		if (seen)
+			continue;
+		teller->ruling = ruling_of(sim, after->ending[i], sim->day);
+		snprintf(cause, sizeof(cause), "expiring/%.16s", after->ending[i]->id);
+		r = tell(teller, sim, CW_ALERT_OVERRIDE_EXPIRING, NULL, cause, before);
+	}
+	return r;
+}
+
+/* One moment gives at most one alert about the level, the weightiest, and one each about knowledge, a conflict and each ruling
  * that ends. */
 static int compare_views(void *arg, struct sim *sim, const struct view *before, const struct view *after)
 {
@@ -222,14 +253,16 @@ static int compare_views(void *arg, struct sim *sim, const struct view *before, 
 	int r = 0;
 
 	if (same_floors && before->level == after->level && before->knowledge == after->knowledge &&
-	    !memcmp(before->conflict, after->conflict, sizeof(before->conflict)) && before->ruling_ends >= after->ruling_ends &&
+	    !memcmp(before->conflict, after->conflict, sizeof(before->conflict)) &&
+	    !memcmp(before->ending, after->ending, sizeof(before->ending)) &&
 	    (!cw_wall_known(teller->at) || after->points + EPSILON < before->points + sim->risk->new_evidence_points))
 		return 0;
 	opened = same_floors ? NULL : newest_cause(sim, teller, before, true);
 	closed = same_floors ? NULL : closed_cause(sim, before, after);
-	if (after->level != before->level && cw_wall_known(teller->at) && sim->ruling.fact &&
-	    sim->ruling.fact->known_at.ms == teller->at.ms) {
-		snprintf(cause, sizeof(cause), "override/%.16s", sim->ruling.fact->id);
+	teller->ruling = ruling_behind(sim, teller->at, sim->day);
+	if (after->level != before->level && cw_wall_known(teller->at) && teller->ruling.fact &&
+	    teller->ruling.scope == CW_RULING_LEVEL) {
+		snprintf(cause, sizeof(cause), "override/%.16s", teller->ruling.fact->id);
 		r = tell(teller, sim, after->level > before->level ? CW_ALERT_LEVEL_UP : CW_ALERT_LEVEL_DOWN, NULL,
 		         cause, before);
 	} else if (after->level > before->level) {
@@ -237,6 +270,8 @@ static int compare_views(void *arg, struct sim *sim, const struct view *before, 
 
 		if (why)
 			name_instance(why, cause, sizeof(cause));
+		else if (teller->ruling.fact)
+			snprintf(cause, sizeof(cause), "ended/%.16s", teller->ruling.fact->id);
 		else
 			snprintf(cause, sizeof(cause), "up/%s", cw_day_format(sim->day, day));
 		r = tell(teller, sim, CW_ALERT_LEVEL_UP, why, cause, before);
@@ -248,7 +283,10 @@ static int compare_views(void *arg, struct sim *sim, const struct view *before, 
 		name_instance(closed, cause, sizeof(cause));
 		r = tell(teller, sim, CW_ALERT_FLOOR_CLOSED, NULL, cause, before);
 	} else if (after->level < before->level) {
-		snprintf(cause, sizeof(cause), "down/%s", cw_day_format(sim->day, day));
+		if (teller->ruling.fact && teller->ruling.scope == CW_RULING_LEVEL)
+			snprintf(cause, sizeof(cause), "ended/%.16s", teller->ruling.fact->id);
+		else
+			snprintf(cause, sizeof(cause), "down/%s", cw_day_format(sim->day, day));
 		r = tell(teller, sim, CW_ALERT_LEVEL_DOWN, NULL, cause, before);
 	} else if (cw_wall_known(teller->at) &&
 	           after->points + EPSILON >= before->points + sim->risk->new_evidence_points) {
@@ -259,6 +297,7 @@ static int compare_views(void *arg, struct sim *sim, const struct view *before, 
 			r = tell(teller, sim, CW_ALERT_NEW_EVIDENCE, why, cause, before);
 		}
 	}
+	teller->ruling = (struct cw_ruling){ .fact = NULL };
 	if (r < 0)
 		return r;
 	if (before->knowledge == CW_KNOWN && after->knowledge != CW_KNOWN) {
@@ -272,10 +311,8 @@ static int compare_views(void *arg, struct sim *sim, const struct view *before, 
 		         cw_day_format(inspection_day(&sim->strand[s].inspections[sim->strand[s].current]), day));
 		r = tell(teller, sim, CW_ALERT_CONFLICT, NULL, cause, before);
 	}
-	if (r >= 0 && !before->ruling_ends && after->ruling_ends) {
-		snprintf(cause, sizeof(cause), "expiring/%.16s", sim->ruling.fact->id);
-		r = tell(teller, sim, CW_ALERT_OVERRIDE_EXPIRING, NULL, cause, before);
-	}
+	if (r >= 0)
+		r = tell_endings(teller, sim, before, after);
 	return r < 0 ? r : 0;
 }
 
@@ -296,6 +333,7 @@ int cw_model_changes(const struct cw_risk *risk, const struct cw_fact *facts, si
 		return cw_error_nomem(err);
 	entries_sort(entries, &n, entry_by_knowing);
 	sim_init(&sim, risk);
+	teller.known = known;
 
 	while (r == 0 && i < n && entries[i].known <= until.ms) {
 		struct view before = { .knowledge = CW_UNKNOWN }, after;
@@ -315,6 +353,7 @@ int cw_model_changes(const struct cw_risk *risk, const struct cw_fact *facts, si
 			late |= sim.day != CW_DAY_NONE && entries[i].day < day;
 			known[n_known++] = entries[i];
 		}
+		teller.n_known = n_known;
 		if (sim.day != CW_DAY_NONE) {
 			struct totals today;
 
@@ -350,6 +389,11 @@ int cw_model_changes(const struct cw_risk *risk, const struct cw_fact *facts, si
 		struct cw_assessment last;
 
 		r = sim_assess(&sim, cw_wall_day(until), &last);
+		if (r == 0) {
+			r = sim_unruled_level(&sim, known, n_known, cw_wall_day(until), &last.model_level);
+			if (r < 0)
+				cw_assessment_clear(&last);
+		}
 		if (r == 0) {
 			last.next_day = sim_next_day(&sim);
 			*ret_last = last;

@@ -95,6 +95,7 @@ struct instance *instance_open(struct sim *sim, const struct cw_signal_def *def,
 		sim->active = grown;
 		sim->cap_active = cap;
 	}
+	sim->rulings_moved = true;
 	sim->active[sim->n_active++] = sim->n_instances;
 	instance = &sim->instances[sim->n_instances++];
 	*instance = (struct instance){ .def = def,
@@ -108,6 +109,9 @@ struct instance *instance_open(struct sim *sim, const struct cw_signal_def *def,
 		                       .best_tier = CW_TIER_D,
 		                       .latest_known = INT64_MIN,
 		                       .next_near = SIZE_MAX,
+		                       .rejected_until = CW_DAY_NONE,
+		                       .rejected = SIZE_MAX,
+		                       .handled = SIZE_MAX,
 		                       .value_day = CW_DAY_NONE,
 		                       .faded_day = INT32_MAX };
 	if (!def->state)

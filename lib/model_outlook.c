@@ -58,6 +58,8 @@ static int copy_sim(const struct sim *from, struct sim *to)
 		instance->facts = copied(instance->facts, instance->n_facts, sizeof(*instance->facts));
 		instance->cap_facts = instance->n_facts = instance->facts ? instance->n_facts : 0;
 	}
+	to->rulings = copied(from->rulings, from->n_rulings, sizeof(*to->rulings));
+	to->cap_rulings = to->n_rulings = to->rulings ? from->n_rulings : 0;
 	for (int s = 0; s < STRAND_COUNT; s++) {
 		to->strand[s].inspections = NULL;
 		to->strand[s].n = 0;
@@ -65,7 +67,9 @@ static int copy_sim(const struct sim *from, struct sim *to)
 	for (int s = 0; s < STRAND_COUNT; s++)
 		if (copy_strand(&from->strand[s], &to->strand[s]) < 0)
 			return -ENOMEM;
-	return (from->n_active && !to->active) || to->n_instances != from->n_instances ? -ENOMEM : 0;
+	return (from->n_active && !to->active) || to->n_instances != from->n_instances || to->n_rulings != from->n_rulings
+	           ? -ENOMEM
+	           : 0;
 }
 
 /* ---- what may happen ---- */
@@ -141,7 +145,7 @@ static enum cw_turn_why why_turned(const struct sim *sim, const struct view *bef
 	const struct instance *ended = NULL;
 
 	*ret_signal = NULL;
-	if (sim->ruling.fact && sim->day == sim->ruling.until_day + 1)
+	if (ruling_behind(sim, cw_wall_none(), sim->day).fact)
 		return CW_TURN_RULING;
 	if (memcmp(before->floors, after->floors, sizeof(before->floors)) != 0) {
 		for (size_t i = 0; i < sim->n_active; i++) {

@@ -48,6 +48,8 @@ struct instance {
 	int32_t faded_day;       /* impulses: the first day on which it is nothing */
 	int32_t value_day;       /* the day of value; CW_DAY_NONE = to be worked out */
 	double value;
+	int32_t rejected_until; /* a person rejects it; CW_DAY_NONE = nobody does */
+	size_t rejected, handled; /* the rulings that say so; SIZE_MAX = none */
 	size_t next_near; /* chain of instances whose events fell near each other; SIZE_MAX ends */
 };
 
@@ -78,6 +80,8 @@ struct inspection {
 	struct cw_str url;
 	struct cw_wall stated; /* publication as stated by whoever spoke last; NONE = not stated */
 	bool answered;         /* a statement closed what it had opened (a monitoring visit, say) */
+	size_t ruling;         /* on who is right about it; SIZE_MAX = none */
+	struct cw_str believed; /* who is, while that is in force; at NULL = nobody is said to be */
 	struct voice *voices;
 	size_t n_voices;
 };
@@ -120,6 +124,19 @@ struct figures_seen {
 	int64_t known; /* when what stood out became known */
 };
 
+/* What a person has ruled, in the order in which it was ruled. */
+struct ruling {
+	struct cw_ruling says; /* state is worked out for a day when it is asked for */
+	struct cw_event_name event;
+	int64_t known; /* of its entry */
+	int64_t made;  /* ms, and the day */
+	int32_t made_day;
+	bool replaced;   /* by a later one about the same */
+	size_t instance; /* that it is about, SIZE_MAX = none that stands */
+	int strand;      /* or the inspection: -1 = none */
+	size_t inspection;
+};
+
 struct sim {
 	const struct cw_risk *risk;
 	int32_t day;          /* evaluated up to and including this day; CW_DAY_NONE = nothing yet */
@@ -140,8 +157,9 @@ struct sim {
 	struct figures_seen figures[FIGURES_COUNT];
 	struct cw_str control; /* political control as last stated; at NULL = never */
 	int32_t control_day;
-	struct cw_ruling ruling; /* fact NULL = none */
-	int32_t ruling_day;       /* it was made */
+	struct ruling *rulings;
+	size_t n_rulings, cap_rulings;
+	bool rulings_moved; /* what they are about has to be looked for anew */
 	/* Reorganisation: what the predecessors stood at, until it is inherited on the day this council begins. */
 	struct sim **predecessors;
 	size_t n_predecessors;
@@ -152,13 +170,17 @@ struct sim {
 	bool out_of_memory;
 };
 
+/* Rulings of one council whose end is told at one time. */
+#define ENDING_MAX 8
+
 /* What is compared to see a change. floors: bit per signal of the risk table and criterion, folded. */
 struct view {
 	enum cw_level level;
 	enum cw_knowledge knowledge;
 	double points;
 	bool conflict[STRAND_COUNT];
-	bool ruling_ends; /* soon */
+	size_t rulings; /* in force */
+	const struct cw_fact *ending[ENDING_MAX]; /* of these, which end soon */
 	bool floors[CW_SIGNALS_MAX][CW_CRIT_COUNT];
 };
 
@@ -191,6 +213,8 @@ typedef int step_fn(void *arg, struct sim *sim, const struct view *before, const
 int sim_pass_days(struct sim *sim, int32_t until, step_fn *step, void *arg);
 /* Entries as entry_by_speaking orders them; those that speak by a day. */
 int sim_fold(struct sim *sim, const struct entry *entries, size_t n, int32_t until);
+/* What the evidence would come to had nobody ruled; *ret stays where no event was ruled on, and that is known. */
+int sim_unruled_level(const struct sim *sim, const struct entry *entries, size_t n, int32_t day, enum cw_level *ret);
 /* The next day on which level, knowledge or floors change through time alone. Leaves sim spent. */
 int32_t sim_next_day(struct sim *sim);
 
@@ -229,6 +253,8 @@ void instances_retire(struct sim *sim, int32_t day);
 int strand_enter(struct sim *sim, int s, const struct entry *entry);
 /* A full inspection known only by a statement answers what an earlier one of the strand opened. */
 void strand_answer(struct sim *sim, int s, int32_t event_day, int32_t day);
+/* Opens and closes what the current inspection says, as heard now. */
+int strand_findings(struct sim *sim, int s, int32_t day);
 /* Do two statements speak of the same inspection? */
 bool inspection_same(int32_t day_a, struct cw_str url_a, struct cw_wall stated_a, int32_t day_b, struct cw_str url_b,
                      struct cw_wall stated_b, int cluster_days);
@@ -236,6 +262,8 @@ struct verdict inspection_verdict(int strand, const struct inspection *inspectio
 /* The verdict of a voice that may take part in a conflict, else 0; do such voices differ about the current inspection? */
 int voice_contested(int strand, const struct inspection *inspection, const struct voice *voice);
 bool strand_conflict(const struct sim *sim, int s);
+/* Does a person say who is right about it? */
+bool strand_settled(const struct sim *sim, int s);
 
 /* ---- model_signal.c ---- */
 int signal_enter(struct sim *sim, const struct entry *entry);
@@ -244,10 +272,27 @@ int signal_enter(struct sim *sim, const struct entry *entry);
 int ruling_enter(struct sim *sim, const struct entry *entry);
 /* CW_DAY_NONE: absent or no day. */
 int32_t fact_value_day(const struct cw_evidence *e, enum cw_value_id id);
-bool ruling_active(const struct sim *sim, int32_t day);
-/* The day on which it is time to say that the ruling will end: never on the day it was made. */
-int32_t ruling_notice_day(const struct sim *sim);
-/* With the ruling in force; sim_model_level: without. */
+/* Makes the rulings bear on what stands on a day. Out of memory: sim->out_of_memory. */
+void rulings_settle(struct sim *sim, int32_t day);
+/* Before evidence of a day enters: those that have ended end. */
+void rulings_pass(struct sim *sim, int32_t day);
+bool ruling_active(const struct sim *sim, size_t ruling, int32_t day);
+/* With its state on a day; of SIZE_MAX, or of one that is not in force then: fact NULL. */
+struct cw_ruling ruling_in_force(const struct sim *sim, size_t ruling, int32_t day);
+/* The one on the level that is in force; SIZE_MAX = none. */
+size_t ruling_on_level(const struct sim *sim, int32_t day);
+/* The one that began at a moment, or that ended with the day before; fact NULL = none. */
+struct cw_ruling ruling_behind(const struct sim *sim, struct cw_wall at, int32_t day);
+/* Was any event ruled on? */
+bool rulings_on_events(const struct sim *sim);
+/* What this fact rules. */
+struct cw_ruling ruling_of(const struct sim *sim, const struct cw_fact *fact, int32_t day);
+/* All, the latest first; owned. */
+int rulings_list(const struct sim *sim, int32_t day, struct cw_ruling **ret, size_t *ret_n);
+/* The next day after one on which a ruling begins to end, or has ended; CW_DAY_NONE. */
+int32_t rulings_next_day(const struct sim *sim, int32_t day);
+void rulings_view(const struct sim *sim, int32_t day, struct view *view);
+/* With the rulings in force; sim_model_level: without that on the level. */
 enum cw_level sim_level(const struct sim *sim, const struct totals *t, int32_t day, bool *ret_held);
 
 /* ---- model_score.c ---- */
@@ -285,7 +330,7 @@ static inline int strand_of(enum cw_kind kind)
 
 static inline bool same_text(struct cw_str a, struct cw_str b)
 {
-	return a.len == b.len && memcmp(a.at, b.at, a.len) == 0;
+	return a.len == b.len && (!a.len || memcmp(a.at, b.at, a.len) == 0);
 }
 
 /* A floor needs a source better than the media. */
@@ -298,6 +343,12 @@ static inline bool instance_live(const struct instance *instance, int32_t day)
 {
 	return instance->opened_day <= day && (instance->closed_day == CW_DAY_NONE || instance->closed_day > day) &&
 	       (instance->expires_day == CW_DAY_NONE || instance->expires_day > day);
+}
+
+/* A person rejects it: a floor stays, points do not count. */
+static inline bool instance_rejected(const struct instance *instance, int32_t day)
+{
+	return instance->rejected_until != CW_DAY_NONE && instance->rejected_until >= day;
 }
 
 static inline bool instance_counts(const struct instance *instance, int32_t day)

@@ -34,7 +34,7 @@ static void find_leaders(const struct sim *sim, int32_t day, struct leaders *ret
 		size_t s = (size_t)(instance->def - sim->risk->signals);
 		double v;
 
-		if (!instance_counts(instance, day))
+		if (!instance_counts(instance, day) || instance_rejected(instance, day))
 			continue;
 		v = instance->def->state ? instance->weight : instance_now(sim, instance, day);
 		if (ret->at[s][instance->criterion] == SIZE_MAX || v > ret->value[s][instance->criterion]) {
@@ -54,13 +54,16 @@ static int add_contributor(const struct sim *sim, size_t at, int32_t day, const 
 	*c = (struct cw_contributor){ .signal = instance->def,
 		                      .criterion = instance->criterion,
 		                      .confidence = 1,
+		                      .event_day = instance->event_day,
 		                      .opened_day = instance->opened_day,
 		                      .age_days = day - instance->opened_day,
 		                      .derived = instance->derived,
 		                      .closes_day = instance->expires_day,
 		                      .weight = instance->weight,
 		                      .steady = instance->steady,
-		                      .inherited = instance->inherited };
+		                      .inherited = instance->inherited,
+		                      .rejected = ruling_in_force(sim, instance->rejected, day),
+		                      .handled = ruling_in_force(sim, instance->handled, day) };
 	if (instance->def->state) {
 		c->value = instance->weight;
 		c->share = leads;
@@ -74,7 +77,12 @@ static int add_contributor(const struct sim *sim, size_t at, int32_t day, const 
 		c->value = mine;
 		c->share = leads ? 1 : sim->risk->repeat_share;
 	}
+	if (c->rejected.fact)
+		c->share = 0;
 	c->points = c->share * c->value;
+	/* Who rejects a formal finding, or has it in hand, has looked at it: the floor stays. */
+	if (c->rejected.fact && c->floor > CW_LEVEL_ROUTINE && !c->handled.fact)
+		c->handled = c->rejected;
 	c->facts = calloc(instance->n_facts, sizeof(*c->facts));
 	if (!c->facts)
 		return -ENOMEM;
@@ -84,6 +92,28 @@ static int add_contributor(const struct sim *sim, size_t at, int32_t day, const 
 	return 0;
 }
 
+const char *cw_contributor_event(const struct cw_contributor *contributor, char buf[CW_EVENT_NAME_TEXT])
+{
+	struct cw_event_name name = { .form = CW_EVENT_SIGNAL,
+		                      .signal = contributor->signal,
+		                      .criterion = contributor->criterion,
+		                      .day = contributor->event_day };
+
+	/* Notes of one day are not one event: each has its own number. */
+	if (contributor->facts[0]->evidence.kind == CW_KIND_INTERNAL_NOTE) {
+		name.form = CW_EVENT_EVIDENCE;
+		memcpy(name.id, contributor->facts[0]->id, sizeof(name.id));
+	}
+	return cw_event_name_format(&name, buf);
+}
+
+const char *cw_conflict_event(const struct cw_conflict *conflict, char buf[CW_EVENT_NAME_TEXT])
+{
+	struct cw_event_name name = { .form = CW_EVENT_INSPECTION, .kind = conflict->kind, .day = conflict->day };
+
+	return cw_event_name_format(&name, buf);
+}
+
 void cw_assessment_clear(struct cw_assessment *assessment)
 {
 	for (size_t i = 0; i < assessment->n_contributors; i++)
@@ -91,19 +121,25 @@ void cw_assessment_clear(struct cw_assessment *assessment)
 	for (size_t i = 0; i < assessment->n_conflicts; i++)
 		free(assessment->conflicts[i].facts);
 	assessment->n_conflicts = 0;
+	free(assessment->rulings);
+	assessment->rulings = NULL;
+	assessment->n_rulings = 0;
 	free(assessment->contributors);
 	assessment->contributors = NULL;
 	assessment->n_contributors = 0;
 }
 
-static int add_conflict(const struct sim *sim, int s, struct cw_assessment *assessment)
+static int add_conflict(const struct sim *sim, int s, int32_t day, struct cw_assessment *assessment)
 {
 	const struct inspection *inspection = &sim->strand[s].inspections[sim->strand[s].current];
 	const struct voice *heard = inspection_verdict(s, inspection).voice;
 	struct cw_conflict *conflict = &assessment->conflicts[assessment->n_conflicts];
 
 	*conflict = (struct cw_conflict){ .kind = s == STRAND_ILACS ? CW_KIND_ILACS : CW_KIND_AREA_SEND,
-		                          .event_day = inspection->event_day };
+		                          .event_day = inspection->event_day,
+		                          .day = inspection_day(inspection) };
+	if (strand_settled(sim, s))
+		conflict->settled = ruling_in_force(sim, inspection->ruling, day);
 	conflict->facts = calloc(inspection->n_voices, sizeof(*conflict->facts));
 	if (!conflict->facts)
 		return -ENOMEM;
@@ -140,8 +176,7 @@ int sim_assess(const struct sim *sim, int32_t day, struct cw_assessment *ret)
 	sim_knowledge(sim, day, &k);
 	a.model_level = sim_model_level(sim, &t, day, &a.held);
 	a.level = sim_level(sim, &t, day, &a.held);
-	if (ruling_active(sim, day))
-		a.ruling = sim->ruling;
+	a.ruling = ruling_in_force(sim, ruling_on_level(sim, day), day);
 	a.floor_level = t.floor;
 	a.hold_until = sim_hold_until(sim, day);
 	if (sim->under_since != CW_DAY_NONE)
@@ -169,10 +204,12 @@ int sim_assess(const struct sim *sim, int32_t day, struct cw_assessment *ret)
 		if (sim->instances[i].criterion != CW_CRIT_OFSTED && sim->instances[i].criterion != CW_CRIT_SEND)
 			a.criteria[sim->instances[i].criterion].knowledge = CW_KNOWN;
 	a.contributors = calloc(sim->n_active ? sim->n_active : 1, sizeof(*a.contributors));
-	if (!a.contributors)
+	if (!a.contributors || rulings_list(sim, day, &a.rulings, &a.n_rulings) < 0) {
+		cw_assessment_clear(&a);
 		return -ENOMEM;
+	}
 	for (int s = 0; s < STRAND_COUNT; s++) {
-		if (strand_conflict(sim, s) && add_conflict(sim, s, &a) < 0) {
+		if (strand_conflict(sim, s) && add_conflict(sim, s, day, &a) < 0) {
 			cw_assessment_clear(&a);
 			return -ENOMEM;
 		}

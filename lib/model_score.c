@@ -37,14 +37,18 @@ void sim_evaluate(const struct sim *sim, int32_t day, struct totals *ret)
 		if (instance->def->state) {
 			enum cw_level floor = instance_floor(instance);
 
+			t.floor = CW_MAX(t.floor, floor);
+			t.criterion_floor[c] = CW_MAX(t.criterion_floor[c], floor);
+		}
+		if (instance_rejected(instance, day))
+			continue;
+		if (instance->def->state) {
 			/* Each kind once. */
 			if (!counted[s][c] || instance->weight > strongest[s][c])
 				t.criterion[c] += instance->weight - (counted[s][c] ? strongest[s][c] : 0);
 			strongest[s][c] = counted[s][c] ? CW_MAX(strongest[s][c], instance->weight) : instance->weight;
 			counted[s][c] = true;
 			others |= instance->weight > 0;
-			t.floor = CW_MAX(t.floor, floor);
-			t.criterion_floor[c] = CW_MAX(t.criterion_floor[c], floor);
 		} else {
 			double v = instance_now(sim, instance, day);
 
@@ -206,8 +210,8 @@ void sim_view(const struct sim *sim, int32_t day, struct view *ret)
 	ret->knowledge = k.overall;
 	ret->points = t.points;
 	for (int s = 0; s < STRAND_COUNT; s++)
-		ret->conflict[s] = strand_conflict(sim, s);
-	ret->ruling_ends = ruling_active(sim, day) && day >= ruling_notice_day(sim);
+		ret->conflict[s] = strand_conflict(sim, s) && !strand_settled(sim, s);
+	rulings_view(sim, day, ret);
 	for (size_t i = 0; i < sim->n_active; i++) {
 		const struct instance *instance = &sim->instances[sim->active[i]];
 
@@ -228,8 +232,12 @@ static bool under_line(const struct sim *sim, int32_t day)
  * be searched for by halves. */
 int32_t sim_falls_under(const struct sim *sim, int32_t until)
 {
-	int32_t above = sim->day, below = until;
+	int32_t above = sim->day, below, ruling = rulings_next_day(sim, sim->day);
 
+	/* An event that a person rejects counts again one day. */
+	if (ruling != CW_DAY_NONE)
+		until = CW_MIN(until, ruling - 1);
+	below = until;
 	if (sim->points_level == CW_LEVEL_ROUTINE || sim->under_since != CW_DAY_NONE || !under_line(sim, until))
 		return CW_DAY_NONE;
 	while (below - above > 1) {

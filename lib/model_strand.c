@@ -99,20 +99,34 @@ static void voice_take(int strand, struct voice *voice, const struct cw_fact *fa
 	voice->severity = severity;
 }
 
+/* Is it the one that a person says is right? The media cannot be. */
+static bool is_believed(const struct inspection *inspection, const struct voice *voice)
+{
+	return voice->fact->evidence.tier <= CW_TIER_B &&
+	       (same_text(voice->fact->evidence.publisher, inspection->believed) ||
+	        same_text(voice->fact->feed, inspection->believed));
+}
+
 struct verdict inspection_verdict(int strand, const struct inspection *inspection)
 {
 	struct verdict worst = { 0 };
 	enum cw_tier best = CW_TIER_D;
+	bool believed = false;
 
 	/* Who says nothing about the grade does not outrank who does. */
-	for (size_t i = 0; i < inspection->n_voices; i++)
-		if (voice_verdict(strand, &inspection->voices[i], inspection->event_day).severity)
-			best = CW_MIN(best, inspection->voices[i].fact->evidence.tier);
+	for (size_t i = 0; i < inspection->n_voices; i++) {
+		const struct voice *voice = &inspection->voices[i];
+
+		if (!voice_verdict(strand, voice, inspection->event_day).severity)
+			continue;
+		best = CW_MIN(best, voice->fact->evidence.tier);
+		believed |= inspection->believed.len && is_believed(inspection, voice);
+	}
 	for (size_t i = 0; i < inspection->n_voices; i++) {
 		const struct voice *voice = &inspection->voices[i];
 		struct verdict verdict = voice_verdict(strand, voice, inspection->event_day);
 
-		if (voice->fact->evidence.tier > best)
+		if (believed ? !is_believed(inspection, voice) : voice->fact->evidence.tier > best)
 			continue;
 		if (!worst.voice || verdict.severity > worst.severity)
 			worst = (struct verdict){ verdict.severity, verdict.derived,
@@ -143,6 +157,18 @@ bool strand_conflict(const struct sim *sim, int s)
 			return true;
 		said = severity ? severity : said;
 	}
+	return false;
+}
+
+bool strand_settled(const struct sim *sim, int s)
+{
+	const struct strand *strand = &sim->strand[s];
+	const struct inspection *inspection = strand->n ? &strand->inspections[strand->current] : NULL;
+
+	for (size_t i = 0; inspection && inspection->believed.len && i < inspection->n_voices; i++)
+		if (is_believed(inspection, &inspection->voices[i]) &&
+		    voice_contested(s, inspection, &inspection->voices[i]))
+			return true;
 	return false;
 }
 
@@ -301,18 +327,14 @@ static bool verdict_fell(int s, const struct verdict *before, const struct verdi
 	return !(s == STRAND_ILACS && now->derived && now->severity == CW_GRADE_GOOD);
 }
 
-static int strand_update(struct sim *sim, int s, int32_t day)
+int strand_findings(struct sim *sim, int s, int32_t day)
 {
-	struct strand *strand = &sim->strand[s];
-	size_t previous = strand->previous;
-	const struct inspection *inspection = &strand->inspections[strand->current];
-	struct verdict verdict, before = { 0 };
+	const struct strand *strand = &sim->strand[s];
+	struct verdict verdict = inspection_verdict(s, &strand->inspections[strand->current]), before = { 0 };
 	int r;
 
-	verdict = inspection_verdict(s, inspection);
-	if (previous != SIZE_MAX)
-		before = inspection_verdict(s, &strand->inspections[previous]);
-
+	if (strand->previous != SIZE_MAX)
+		before = inspection_verdict(s, &strand->inspections[strand->previous]);
 	if (s == STRAND_ILACS) {
 		r = strand_state(sim, s, "ilacs_inadequate", verdict.severity == CW_GRADE_INADEQUATE, &verdict, day);
 		if (r == 0)
@@ -329,6 +351,14 @@ static int strand_update(struct sim *sim, int s, int32_t day)
 	}
 	if (r == 0)
 		r = strand_state(sim, s, "judgement_fell", verdict_fell(s, &before, &verdict), &verdict, day);
+	return r;
+}
+
+static int strand_update(struct sim *sim, int s, int32_t day)
+{
+	const struct inspection *inspection = &sim->strand[s].inspections[sim->strand[s].current];
+	int r = strand_findings(sim, s, day);
+
 	if (r < 0)
 		return r;
 	instances_answer(sim, s == STRAND_ILACS, inspection_day(inspection), day, NULL);
@@ -362,7 +392,8 @@ int strand_enter(struct sim *sim, int s, const struct entry *entry)
 		strand->inspections = grown;
 		inspection = &grown[strand->n++];
 		*inspection = (struct inspection){
-			.event_day = e->event_day, .published_day = entry->day, .known = entry->known, .url = e->url
+			.event_day = e->event_day, .published_day = entry->day, .known = entry->known, .url = e->url,
+			.ruling = SIZE_MAX, .believed = { NULL, 0 }
 		};
 		strand->undated |= e->event_day == CW_DAY_NONE;
 		strand_joined(strand, strand->n - 1);

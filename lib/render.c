@@ -4,37 +4,8 @@
 #include <string.h>
 
 #include <councilwatch/paths.h>
-#include <councilwatch/render.h>
 
-/* A member that is not stated is null: programs can tell it from an empty text. */
-static json_t *text_or_null(const char *text)
-{
-	return text && *text ? json_string(text) : json_null();
-}
-
-static json_t *str_json(struct cw_str text)
-{
-	return json_stringn(text.at, text.len);
-}
-
-static json_t *str_or_null(struct cw_str text)
-{
-	return text.len ? str_json(text) : json_null();
-}
-
-static json_t *day_json(int32_t day)
-{
-	char buf[CW_WALL_TEXT];
-
-	return text_or_null(cw_day_format(day, buf));
-}
-
-static json_t *wall_json(struct cw_wall t)
-{
-	char buf[CW_WALL_TEXT];
-
-	return text_or_null(cw_wall_format(t, buf));
-}
+#include "render_private.h"
 
 double cw_render_points(double points)
 {
@@ -164,7 +135,7 @@ static const char *default_title(enum cw_kind kind)
 	case CW_KIND_INTERNAL_NOTE:
 		return "Internal note";
 	case CW_KIND_OVERRIDE:
-		return "Ruling on the level";
+		return "Ruling";
 	default:
 		return NULL;
 	}
@@ -267,6 +238,7 @@ json_t *cw_render_criteria(const struct cw_assessment *assessment)
 static json_t *render_contributor(const struct cw_contributor *c)
 {
 	json_t *evidence = json_array();
+	char event[CW_EVENT_NAME_TEXT];
 	json_t *object;
 
 	for (size_t i = 0; evidence && i < CW_MIN(c->n_facts, (size_t)EVIDENCE_SHOWN); i++)
@@ -278,6 +250,12 @@ static json_t *render_contributor(const struct cw_contributor *c)
 	                   c->signal->state || c->steady ? json_null() : json_real(c->signal->half_life), "floor",
 	                   c->floor > CW_LEVEL_ROUTINE ? json_string(cw_level_name(c->floor)) : json_null(), "age_days",
 	                   c->age_days, "opened", day_json(c->opened_day), "derived", c->derived, "evidence", evidence);
+	if (object)
+		json_object_set_new(object, "event", json_string(cw_contributor_event(c, event)));
+	if (object && c->rejected.fact)
+		json_object_set_new(object, "rejected", cw_render_ruling(&c->rejected));
+	if (object && c->handled.fact)
+		json_object_set_new(object, "handled", cw_render_ruling(&c->handled));
 	if (object && c->inherited)
 		json_object_set_new(object, "inherited", json_true());
 	if (object && c->closes_day != CW_DAY_NONE)
@@ -299,6 +277,7 @@ json_t *cw_render_contributors(const struct cw_assessment *assessment)
 json_t *cw_render_conflicts(const struct cw_assessment *assessment)
 {
 	json_t *array = json_array();
+	char event[CW_EVENT_NAME_TEXT];
 
 	for (size_t i = 0; array && i < assessment->n_conflicts; i++) {
 		const struct cw_conflict *conflict = &assessment->conflicts[i];
@@ -306,34 +285,23 @@ json_t *cw_render_conflicts(const struct cw_assessment *assessment)
 
 		for (size_t k = 0; evidence && k < conflict->n_facts; k++)
 			json_array_append_new(evidence, cw_render_fact(conflict->facts[k]));
-		json_array_append_new(array, json_pack("{s:s, s:o, s:o}", "kind", cw_kind_def(conflict->kind)->name, "event_date",
-		                                       day_json(conflict->event_day), "evidence", evidence));
+		json_array_append_new(array, json_pack("{s:s, s:o, s:s, s:o, s:o}", "kind", cw_kind_def(conflict->kind)->name,
+		                                       "event_date", day_json(conflict->event_day), "event",
+		                                       cw_conflict_event(conflict, event), "settled",
+		                                       cw_render_ruling(&conflict->settled), "evidence", evidence));
 	}
 	return array;
 }
 
-json_t *cw_render_ruling(const struct cw_assessment *assessment)
-{
-	const struct cw_ruling *ruling = &assessment->ruling;
-	const struct cw_evidence *e;
-
-	if (!ruling->fact)
-		return json_null();
-	e = &ruling->fact->evidence;
-	return json_pack("{s:s, s:o, s:o, s:o, s:s, s:o}", "level", cw_level_name(ruling->level), "until",
-	                 day_json(ruling->until_day), "author", str_or_null(cw_evidence_value(e, CW_VAL_AUTHOR)), "reason",
-	                 str_or_null(cw_evidence_value(e, CW_VAL_REASON)), "model_level",
-	                 cw_level_name(assessment->model_level), "evidence", cw_render_fact(ruling->fact));
-}
-
 json_t *cw_render_council_level(const struct cw_council *council, const struct cw_assessment *assessment)
 {
-	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:s, s:s, s:f, s:o, s:o}", "council_id", council->id, "name",
+	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:s, s:s, s:f, s:o, s:o, s:o}", "council_id", council->id, "name",
 	                 council->short_name, "gss_code", text_or_null(council->gss_code), "la_code",
 	                 text_or_null(council->la_code), "urn", text_or_null(council->urn), "region",
 	                 text_or_null(council->region), "level", cw_level_name(assessment->level), "knowledge",
 	                 cw_knowledge_name(assessment->knowledge), "points", cw_render_points(assessment->points), "criteria",
-	                 cw_render_criteria(assessment), "as_of", day_json(assessment->as_of));
+	                 cw_render_criteria(assessment), "rulings", cw_render_rulings(assessment, true), "as_of",
+	                 day_json(assessment->as_of));
 }
 
 int cw_render_level(const struct cw_assessment *assessment, struct cw_buf *out)
@@ -390,6 +358,10 @@ static void put_reason(struct cw_buf *out, const struct cw_change *change)
 	cw_buf_printf(out, "; %.*s)", (int)fact->evidence.publisher.len, fact->evidence.publisher.at);
 	if (only)
 		cw_buf_printf(out, "; %s", only);
+	if (c->handled.fact) {
+		cw_buf_puts(out, "; ");
+		(void)cw_render_ruled(&c->handled, out);
+	}
 }
 
 /* "closed:ilacs_ri/ofsted/2019-07-15" in words. */
@@ -399,22 +371,6 @@ static const char *closed_signal(const char *cause, char *buf, size_t size)
 
 	snprintf(buf, size, "%.*s", (int)strcspn(name, "/"), name);
 	return cw_render_signal(buf);
-}
-
-/* False when the change does not come from a person's ruling. */
-static bool put_ruling(struct cw_buf *out, const struct cw_council *council, const struct cw_change *change)
-{
-	const struct cw_assessment *a = &change->after;
-	struct cw_str author;
-	char day[CW_WALL_TEXT];
-
-	if (strncmp(change->cause, "override/", 9) != 0 || !a->ruling.fact)
-		return false;
-	author = cw_evidence_value(&a->ruling.fact->evidence, CW_VAL_AUTHOR);
-	cw_buf_printf(out, "%s: support level set from %s to %s by %.*s until %s; the model would say %s", council->short_name,
-	              cw_level_name(change->previous_level), cw_level_name(a->level), (int)author.len, author.at,
-	              cw_day_format(a->ruling.until_day, day), cw_level_name(a->model_level));
-	return true;
 }
 
 /* "; Ofsted: overall effectiveness: good; Data to Insight: …" */
@@ -437,10 +393,10 @@ int cw_render_sentence(const struct cw_council *council, const struct cw_change 
 	const char *level = cw_level_name(a->level), *previous = cw_level_name(change->previous_level);
 	char day[CW_WALL_TEXT], signal[64];
 
+	if (render_ruling_sentence(council, change, out))
+		return cw_buf_putc(out, '.');
 	switch (change->kind) {
 	case CW_ALERT_LEVEL_UP:
-		if (put_ruling(out, council, change))
-			break;
 		cw_buf_printf(out, "%s: flag for a conversation: support level up from %s to %s; evidence suggests: ",
 		              council->short_name, previous, level);
 		put_reason(out, change);
@@ -460,10 +416,12 @@ int cw_render_sentence(const struct cw_council *council, const struct cw_change 
 			cw_buf_printf(out, "; next step down %s if nothing changes", cw_day_format(a->step_down_day, day));
 		else if (a->hold_until != CW_DAY_NONE)
 			cw_buf_printf(out, "; held at watch until %s", cw_day_format(a->hold_until, day));
+		if (change->ruling.fact && change->ruling.state == CW_RULING_IN_FORCE) {
+			cw_buf_puts(out, "; ");
+			(void)cw_render_ruled(&change->ruling, out);
+		}
 		break;
 	case CW_ALERT_LEVEL_DOWN:
-		if (put_ruling(out, council, change))
-			break;
 		cw_buf_printf(out, "%s: support level down from %s to %s, with time and no new adverse evidence", council->short_name,
 		              previous, level);
 		break;
@@ -486,11 +444,6 @@ int cw_render_sentence(const struct cw_council *council, const struct cw_change 
 	case CW_ALERT_CONFLICT:
 		cw_buf_printf(out, "%s: sources differ about an inspection", council->short_name);
 		put_conflicts(out, a);
-		break;
-	case CW_ALERT_OVERRIDE_EXPIRING:
-		cw_buf_printf(out, "%s: the ruling that sets the level to %s ends on %s; the model would then say %s",
-		              council->short_name, cw_level_name(a->ruling.level), cw_day_format(a->ruling.until_day, day),
-		              cw_level_name(a->model_level));
 		break;
 	default:
 		cw_buf_printf(out, "%s: %s", council->short_name, cw_alert_kind_name(change->kind));
@@ -519,6 +472,7 @@ json_t *cw_render_alert(const struct cw_config *config, const struct cw_council 
                         uint64_t seq, const char *id)
 {
 	const struct cw_assessment *a = &change->after;
+	const char *sensitivity = cw_render_sensitivity(change);
 	struct cw_buf text;
 	json_t *data;
 
@@ -537,7 +491,11 @@ json_t *cw_render_alert(const struct cw_config *config, const struct cw_council 
 	if (data && a->n_conflicts)
 		json_object_set_new(data, "conflicts", cw_render_conflicts(a));
 	if (data && a->ruling.fact)
-		json_object_set_new(data, "override", cw_render_ruling(a));
+		json_object_set_new(data, "override", cw_render_override(a));
+	if (data && change->ruling.fact)
+		json_object_set_new(data, "ruling", cw_render_ruling(&change->ruling));
+	if (data && sensitivity)
+		json_object_set_new(data, "sensitivity", json_string(sensitivity));
 	cw_buf_clear(&text);
 	return data ? envelope(config, change->kind, council->id, change->at, id, data) : NULL;
 }

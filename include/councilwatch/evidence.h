@@ -37,7 +37,7 @@ enum cw_kind {
 	CW_KIND_SPEND = 19,             /* budgets and outturn */
 	CW_KIND_POLITICAL_CONTROL = 20, /* who controls the council in a year; only a change is an input */
 	CW_KIND_INTERNAL_NOTE = 21,     /* an adviser's observation, domain 3.9 */
-	CW_KIND_OVERRIDE = 22,          /* a human ruling on a level, domain 3.9 */
+	CW_KIND_OVERRIDE = 22,          /* a human ruling on a level, an event or a floor, domain 3.9 */
 	CW_KIND_COURT_JUDGMENT = 23,    /* metadata of a judgment that names a council: kept until a person classifies it */
 	CW_KIND_FOI_REQUEST = 24,       /* a freedom of information request: kept, not scored */
 	CW_KIND_PUBLICATION = 25,       /* a publication about a council that no rule makes a signal of */
@@ -122,6 +122,8 @@ enum cw_value_id {
 	CW_VAL_COMBINED_WITH,      /* other councils that the same row counts for, by id */
 	CW_VAL_COURT,              /* that gave a judgment, as the source codes it */
 	CW_VAL_ROLE,               /* of the council in a judgment */
+	CW_VAL_EVENT,              /* that a ruling is about, see event_name.h */
+	CW_VAL_SOURCE,             /* of those that differ about it, the one that a ruling says is right: its publisher or feed */
 	CW_VAL_COUNT
 };
 #define CW_VALUES_MAX 24 /* values in one piece of evidence */

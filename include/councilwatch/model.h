@@ -11,6 +11,7 @@
 #include <councilwatch/clock.h>
 #include <councilwatch/council.h>
 #include <councilwatch/error.h>
+#include <councilwatch/event_name.h>
 #include <councilwatch/evidence.h>
 #include <councilwatch/risk.h>
 
@@ -31,6 +32,26 @@ struct cw_fact {
 	const struct cw_wall *again;
 };
 
+/*
+ * What a person has ruled (domain 3.9). LEVEL: what the level is. FLOOR: a formal finding is being dealt with; level and floor
+ * stay. EVENT: an event is rejected, and its points do not count; or, with a source, which of those that differ about an
+ * inspection is right. Of several on the same subject the one made last counts, also when it has expired.
+ */
+enum cw_ruling_scope { CW_RULING_LEVEL, CW_RULING_EVENT, CW_RULING_FLOOR };
+/* IDLE: what it is about does not stand, or stands no more. */
+enum cw_ruling_state { CW_RULING_IN_FORCE, CW_RULING_IDLE, CW_RULING_REPLACED, CW_RULING_EXPIRED };
+struct cw_ruling {
+	const struct cw_fact *fact; /* kind override; NULL = none */
+	enum cw_ruling_scope scope;
+	enum cw_ruling_state state;
+	enum cw_level level;        /* scope LEVEL */
+	struct cw_str event;        /* the others: what it is about (event_name.h) */
+	struct cw_str source;       /* who is right; empty: the event is rejected */
+	int32_t until_day;          /* the last day on which it counts */
+};
+const char *cw_ruling_state_name(enum cw_ruling_state state); /* "in_force" */
+const char *cw_ruling_scope_name(enum cw_ruling_scope scope); /* "level" */
+
 struct cw_contributor {
 	const struct cw_signal_def *signal;
 	enum cw_criterion criterion;
@@ -38,6 +59,7 @@ struct cw_contributor {
 	double value;            /* now, by itself */
 	double share;            /* of it that counts: of several impulses of a kind all but one are repeats, of several states none */
 	double confidence;       /* impulses; 1 for states */
+	int32_t event_day;       /* with signal and criterion its name, see cw_contributor_event */
 	int32_t opened_day;      /* published */
 	int age_days;
 	enum cw_level floor;     /* what it holds now */
@@ -46,9 +68,13 @@ struct cw_contributor {
 	bool derived;            /* rests on a derived headline */
 	bool inherited;          /* from a predecessor */
 	int32_t closes_day;      /* when it ends by itself; CW_DAY_NONE = not by time alone */
+	struct cw_ruling rejected; /* by a person: points is 0; fact NULL = not */
+	struct cw_ruling handled;  /* the floor is being dealt with; fact NULL = nobody says so */
 	size_t n_facts;
 	const struct cw_fact **facts; /* owned array of borrowed facts; at least one */
 };
+/* What a person types to say that it is meant (event_name.h). Returns buf. */
+const char *cw_contributor_event(const struct cw_contributor *contributor, char buf[CW_EVENT_NAME_TEXT]);
 
 struct cw_criterion_state {
 	enum cw_level level;
@@ -57,27 +83,25 @@ struct cw_criterion_state {
 	enum cw_knowledge knowledge;
 };
 
-/* A level that a person has set (domain 3.9). */
-struct cw_ruling {
-	const struct cw_fact *fact; /* kind override; NULL = none */
-	enum cw_level level;
-	int32_t until_day;          /* the last day on which it counts */
-};
-
 /* Sources of tier A or B that differ about the headline of the current inspection (domain 3.7). */
 struct cw_conflict {
 	enum cw_kind kind;           /* ilacs or area_send, whatever the framework of the day was */
 	int32_t event_day;           /* of the inspection; CW_DAY_NONE = not stated */
+	int32_t day;                 /* the same, or when it was published: its name */
+	struct cw_ruling settled;    /* who is right, says a person; fact NULL = open */
 	size_t n_facts;
 	const struct cw_fact **facts; /* owned array of borrowed facts: one per source, who is heard first */
 };
 #define CW_CONFLICTS_MAX 2
+const char *cw_conflict_event(const struct cw_conflict *conflict, char buf[CW_EVENT_NAME_TEXT]);
 
 struct cw_assessment {
 	int32_t as_of;
 	enum cw_level level;
-	enum cw_level model_level;   /* what it would be without the ruling */
-	struct cw_ruling ruling;     /* the one in force */
+	enum cw_level model_level;   /* what it would be had nobody ruled on the level or an event */
+	struct cw_ruling ruling;     /* on the level, in force */
+	size_t n_rulings;
+	struct cw_ruling *rulings;   /* owned; all that had been made, the latest first */
 	enum cw_level points_level;  /* after the 60-day step-down rule */
 	enum cw_level floor_level;
 	bool held;                   /* watch only because of the hold */
@@ -151,6 +175,7 @@ struct cw_change {
 	enum cw_level previous_level;
 	enum cw_knowledge previous_knowledge;
 	size_t lead;                  /* the contributor that is the news; SIZE_MAX = none of them (something closed, or time) */
+	struct cw_ruling ruling;      /* whose coming or end brought it, or that is about to end; fact NULL = none */
 	int32_t news_day;             /* the newest publication among the evidence that brought it; CW_DAY_NONE = time did */
 	char cause[96];               /* identifies the same change in another run over the same evidence */
 	struct cw_assessment after;

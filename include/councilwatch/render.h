@@ -19,9 +19,17 @@ json_t *cw_render_council(const struct cw_council *council);          /* id name
 json_t *cw_render_fact(const struct cw_fact *fact);                   /* the evidence object of design section 5 */
 json_t *cw_render_criteria(const struct cw_assessment *assessment);   /* {"ofsted":{"level":…,"points":…},…} */
 json_t *cw_render_contributors(const struct cw_assessment *assessment); /* with evidence[] */
-json_t *cw_render_conflicts(const struct cw_assessment *assessment);    /* kind event_date evidence[] of each */
-json_t *cw_render_ruling(const struct cw_assessment *assessment);       /* of a person, in force; null when there is none */
-/* One row of "councils --json": council_id name gss_code la_code urn region level knowledge points criteria{} */
+json_t *cw_render_conflicts(const struct cw_assessment *assessment);    /* kind event_date event settled evidence[] of each */
+/* What a person has ruled: id scope state made until author reason sensitivity, and level or event and source; null when its fact is NULL. */
+json_t *cw_render_ruling(const struct cw_ruling *ruling);
+json_t *cw_render_override(const struct cw_assessment *assessment); /* the one on the level, with model_level and evidence; or null */
+json_t *cw_render_rulings(const struct cw_assessment *assessment, bool in_force); /* or all, the latest first */
+/* The strictest of what people inside have said and an alert repeats: "internal", "dfe_shareable"; NULL = nothing of theirs. */
+const char *cw_render_sensitivity(const struct cw_change *change);
+/* "handled by principal adviser until 2025-06-01: reason"; and what it says, "rejects section 114 notice of 2025-03-04, by …". */
+int cw_render_ruled(const struct cw_ruling *ruling, struct cw_buf *out);
+int cw_render_ruling_words(const struct cw_ruling *ruling, struct cw_buf *out);
+/* One row of "councils --json": council_id name gss_code la_code urn region level knowledge points criteria{} rulings[] */
 json_t *cw_render_council_level(const struct cw_council *council, const struct cw_assessment *assessment);
 /* The CloudEvents object of a change in one council; its time is that of the change. */
 json_t *cw_render_alert(const struct cw_config *config, const struct cw_council *council, const struct cw_change *change,

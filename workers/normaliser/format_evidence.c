@@ -11,9 +11,9 @@
 #include <string.h>
 
 #include <councilwatch/limits.h>
-#include <councilwatch/lint.h>
 
 #include "format.h"
+#include "inside.h"
 #include "json.h"
 
 struct statements {
@@ -152,15 +152,10 @@ static int value_text(struct cw_record *record, const char *name, const json_t *
 	return r < 0 ? r : 0;
 }
 
-static bool is_internal(enum cw_kind kind)
-{
-	return kind == CW_KIND_INTERNAL_NOTE || kind == CW_KIND_OVERRIDE;
-}
-
 /* What a person says from inside is taken as it is meant or not at all; of what a source says, the rest is used. */
 static int value_rejected(const struct cw_evidence *evidence, int r)
 {
-	return r < 0 ? r : is_internal(evidence->kind);
+	return r < 0 ? r : cw_inside_kind(evidence->kind);
 }
 
 /* 0 taken, absent or rejected alone; 1 the whole statement is rejected with it; -errno. */
@@ -375,119 +370,6 @@ static int take_council(struct cw_record *record, const json_t *object, struct c
 	return r < 0 ? r : r ? 2 : 1;
 }
 
-/* --- what people inside say (domain 3.9) --- */
-
-/* How long a note or a ruling may count. */
-#define EXPIRES_MOST_DAYS 180
-
-/* A text that seems to hold personal data, or an author that is no role, must not be kept, not even as the reason of a rejection: only what
- * it is and where it stands. 0, or 1: rejected; -errno. */
-static int check_person(struct cw_record *record, const char *field, struct cw_str text, bool author)
-{
-	const struct cw_councils *councils = cw_record_config(record)->councils;
-	struct cw_lint found;
-	int r = author ? cw_lint_role(text, councils, &found, 1) : cw_lint_text(text, councils, &found, 1);
-
-	if (r <= 0)
-		return r;
-	if (found.rule == CW_LINT_NO_ROLE)
-		r = cw_record_reject(record, CW_REASON_BAD_VALUE, field, cw_str(""), "it names no role. %s",
-		                     cw_lint_mend(found.rule));
-	else
-		r = cw_record_reject(record, CW_REASON_PERSONAL_DATA, field, cw_str(""), "%s seems to hold %s (bytes %zu to %zu). %s",
-		                     field, cw_lint_what(found.rule), found.at + 1, found.at + found.len,
-		                     cw_lint_mend(found.rule));
-	return r < 0 ? r : 1;
-}
-
-static int check_persons(struct cw_record *record, const struct cw_evidence *evidence)
-{
-	struct cw_str author = cw_evidence_value(evidence, CW_VAL_AUTHOR), reason = cw_evidence_value(evidence, CW_VAL_REASON);
-	int r = check_person(record, "title", evidence->title, false);
-
-	if (r == 0)
-		r = check_person(record, "quote", evidence->quote, false);
-	if (r == 0)
-		r = check_person(record, "reason", reason, false);
-	if (r == 0 && author.len)
-		r = check_person(record, "author", author, true);
-	return r;
-}
-
-/* 1: rejected, for want of something that such a statement must have. */
-static int lacking(struct cw_record *record, const struct cw_evidence *evidence, const char *field, const char *what)
-{
-	int r = cw_record_reject(record, CW_REASON_BAD_VALUE, field, cw_str(""), "\"%s\" needs %s", cw_kind_def(evidence->kind)->name,
-	                         what);
-
-	return r < 0 ? r : 1;
-}
-
-static int check_expiry(struct cw_record *record, const struct cw_evidence *evidence)
-{
-	struct cw_str text = cw_evidence_value(evidence, CW_VAL_EXPIRES);
-	const struct cw_wall *made = cw_wall_known(evidence->published_at) ? &evidence->published_at
-	                             : cw_wall_known(evidence->fetched_at) ? &evidence->fetched_at
-	                                                                   : &cw_record_info(record)->fetched_at;
-	int32_t expires, from = cw_wall_known(*made) ? cw_wall_day(*made) : evidence->event_day;
-	int r;
-
-	if (!text.len || cw_date_parse(text.at, text.len, "%Y-%m-%d", &expires) < 0)
-		return lacking(record, evidence, "expires", "a day on which it expires: \"expires\":\"2025-06-30\"");
-	if (from == CW_DAY_NONE || (expires >= from && expires <= from + EXPIRES_MOST_DAYS))
-		return 0;
-	r = cw_record_reject(record, CW_REASON_BAD_VALUE, "expires", text,
-	                     expires < from ? "it expires before it was made"
-	                                    : "it expires more than %d days after it was made: say it again when that day comes",
-	                     EXPIRES_MOST_DAYS);
-	return r < 0 ? r : 1;
-}
-
-/* A note, or a ruling. What it means for the level is the model's business. */
-static int check_internal(struct cw_record *record, const json_t *object, struct cw_evidence *evidence)
-{
-	bool note = evidence->kind == CW_KIND_INTERNAL_NOTE;
-	const json_t *quote = json_object_get(object, "quote");
-	struct cw_str whole = { json_string_value(quote), json_string_length(quote) };
-	int r = whole.len ? cw_record_text(record, whole, 0, &whole) : 0;
-
-	if (r < 0)
-		return r;
-	if (!cw_evidence_value(evidence, CW_VAL_AUTHOR).len)
-		return lacking(record, evidence, "author", "an author: the role in which it is said, never a person");
-	if (note && !cw_evidence_value(evidence, CW_VAL_SEVERITY).len)
-		return lacking(record, evidence, "severity", "a severity: low, medium or high");
-	if (note && !evidence->quote.len && !evidence->title.len)
-		return lacking(record, evidence, "quote", "a text");
-	/* What is cut off would not be looked at, nor shown. */
-	if (note && evidence->quote.len && whole.len > evidence->quote.len) {
-		r = cw_record_reject(record, CW_REASON_BAD_VALUE, "quote", cw_str(""), "it has more than %u characters: say it shorter",
-		                     CW_QUOTE_MAX);
-		return r < 0 ? r : 1;
-	}
-	if (!note && !cw_evidence_value(evidence, CW_VAL_LEVEL).len)
-		return lacking(record, evidence, "level", "a level: routine, watch, priority or intensive");
-	if (!note && !cw_evidence_value(evidence, CW_VAL_REASON).len)
-		return lacking(record, evidence, "reason", "a reason");
-	r = check_expiry(record, evidence);
-	if (r)
-		return r;
-	if (!cw_evidence_value(evidence, CW_VAL_SENSITIVITY).len)
-		return cw_evidence_set(evidence, CW_VAL_SENSITIVITY, cw_str("internal"));
-	return 0;
-}
-
-/* Whoever names an author speaks from inside: what he says is looked at for personal data. */
-static int check_statement(struct statements *statements, const json_t *object, struct cw_evidence *evidence)
-{
-	bool internal = is_internal(evidence->kind);
-	int r = 0;
-
-	if (internal || cw_evidence_value(evidence, CW_VAL_AUTHOR).len)
-		r = check_persons(statements->record, evidence);
-	return r || !internal ? r : check_internal(statements->record, object, evidence);
-}
-
 static int row(void *arg, uint64_t number, const json_t *object)
 {
 	struct statements *statements = arg;
@@ -513,7 +395,7 @@ static int row(void *arg, uint64_t number, const json_t *object)
 		return r < 0 ? r : 0;
 	r = take_values(statements, object, &evidence);
 	if (r == 0)
-		r = check_statement(statements, object, &evidence);
+		r = cw_inside_check(record, object, &evidence);
 	if (r)
 		return r < 0 ? r : 0;
 	if (evidence.kind == CW_KIND_SIGNAL && !evidence.key.len) {
