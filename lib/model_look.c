@@ -125,7 +125,7 @@ int cw_model_inspections(const struct cw_risk *risk, const struct cw_fact *facts
 	for (size_t i = 0; i < n; i++)
 		if (!entries[i].fact->heritage)
 			entries[kept++] = entries[i];
-	qsort(entries, kept, sizeof(*entries), entry_by_speaking);
+	entries_sort(entries, &kept, entry_by_speaking);
 	sim_init(&sim, risk);
 	r = sim_fold(&sim, entries, kept, as_of);
 	if (r == 0)

@@ -375,7 +375,7 @@ int cw_outlook_find(const struct cw_risk *risk, const struct cw_fact *facts, siz
 
 	if (entries_list(risk, facts, n_facts, &entries, &n) < 0)
 		return cw_error_nomem(err);
-	qsort(entries, n, sizeof(*entries), entry_by_speaking);
+	entries_sort(entries, &n, entry_by_speaking);
 	sim_init(&sim, risk);
 	r = sim_fold(&sim, entries, n, as_of);
 	if (r == 0)
@@ -386,5 +386,9 @@ int cw_outlook_find(const struct cw_risk *risk, const struct cw_fact *facts, siz
 
 int cw_outlook_of_change(const struct cw_change *change, struct cw_outlook *ret, struct cw_error *err)
 {
+	if (!change->sim) {
+		*ret = (struct cw_outlook){ 0 };
+		return 0;
+	}
 	return find(change->sim, ret) < 0 ? cw_error_nomem(err) : 0;
 }

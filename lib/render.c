@@ -373,6 +373,22 @@ static const char *closed_signal(const char *cause, char *buf, size_t size)
 	return cw_render_signal(buf);
 }
 
+/* False when the change comes from evidence or time. */
+static bool put_recalculated(struct cw_buf *out, const struct cw_council *council, const struct cw_change *change)
+{
+	const struct cw_assessment *a = &change->after;
+
+	if (strncmp(change->cause, CW_CAUSE_MODEL, strlen(CW_CAUSE_MODEL)) != 0)
+		return false;
+	if (a->level != change->previous_level)
+		cw_buf_printf(out, "%s: support level from %s to %s (%.1f points)", council->short_name,
+		              cw_level_name(change->previous_level), cw_level_name(a->level), cw_render_points(a->points));
+	else
+		cw_buf_printf(out, "%s: what is known is %s", council->short_name, cw_knowledge_name(a->knowledge));
+	cw_buf_puts(out, " because the configuration or the version of councilwatch changed; nothing new is known of the council");
+	return true;
+}
+
 /* "; Ofsted: overall effectiveness: good; Data to Insight: …" */
 static void put_conflicts(struct cw_buf *out, const struct cw_assessment *a)
 {
@@ -393,7 +409,7 @@ int cw_render_sentence(const struct cw_council *council, const struct cw_change 
 	const char *level = cw_level_name(a->level), *previous = cw_level_name(change->previous_level);
 	char day[CW_WALL_TEXT], signal[64];
 
-	if (render_ruling_sentence(council, change, out))
+	if (put_recalculated(out, council, change) || render_ruling_sentence(council, change, out))
 		return cw_buf_putc(out, '.');
 	switch (change->kind) {
 	case CW_ALERT_LEVEL_UP:

@@ -1,4 +1,4 @@
--- councilwatch.db, version 3. The assessor is its only writer.
+-- councilwatch.db, version 4. The assessor is its only writer.
 
 -- Dimensions: texts that recur in evidence, by small numbers.
 CREATE TABLE feed (
@@ -45,6 +45,9 @@ CREATE TABLE stage (
 CREATE TABLE alert (
 	seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, kind INTEGER NOT NULL, time INTEGER NOT NULL,
 	council_id TEXT, topic TEXT NOT NULL, topic_level TEXT, json TEXT NOT NULL);
+
+-- Ids of changes that are no news: they follow from what was known before, with constants that came later.
+CREATE TABLE silent (id TEXT PRIMARY KEY) WITHOUT ROWID;
 
 CREATE TABLE level (council_id TEXT PRIMARY KEY, level INTEGER NOT NULL, next_day INTEGER, json TEXT NOT NULL) WITHOUT ROWID;
 CREATE INDEX level_by_next_day ON level (next_day) WHERE next_day IS NOT NULL;

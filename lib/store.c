@@ -10,7 +10,7 @@
 #include "schema.h"
 #include "store_private.h"
 
-#define SCHEMA_VERSION 3
+#define SCHEMA_VERSION 4
 
 /* Version 1 knew only the first and the last document that had a reject. */
 static const char schema_1_to_2[] =
@@ -32,8 +32,11 @@ static const char schema_1_to_2[] =
 /* Version 2 did not know who read a document. */
 static const char schema_2_to_3[] = "ALTER TABLE document ADD COLUMN parser TEXT NOT NULL DEFAULT '';";
 
+/* Version 3 told no changes of another configuration, and kept none from being told. */
+static const char schema_3_to_4[] = "CREATE TABLE silent (id TEXT PRIMARY KEY) WITHOUT ROWID;";
+
 /* By the version that they begin at. */
-static const char *const migrations[SCHEMA_VERSION] = { [1] = schema_1_to_2, [2] = schema_2_to_3 };
+static const char *const migrations[SCHEMA_VERSION] = { [1] = schema_1_to_2, [2] = schema_2_to_3, [3] = schema_3_to_4 };
 
 static int note_wal(void *arg, sqlite3 *db, const char *name, int pages);
 

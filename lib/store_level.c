@@ -126,6 +126,17 @@ int cw_store_alert_json(struct cw_store *store, uint64_t seq, char **ret, struct
 	return r;
 }
 
+int cw_store_put_silent(struct cw_store *store, const char *id, struct cw_error *err)
+{
+	sqlite3_stmt *st = NULL;
+	int r = store_prepare(store, ST_SILENT_PUT, &st, err);
+
+	if (r < 0)
+		return r;
+	store_bind_str(st, 1, cw_str(id));
+	return store_run(store, st, "keeping a change silent", err);
+}
+
 int cw_store_last_seq(struct cw_store *store, uint64_t *ret, struct cw_error *err)
 {
 	sqlite3_stmt *st = NULL;

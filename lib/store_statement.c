@@ -70,7 +70,8 @@ static const char *const statement_sql[ST_COUNT] = {
 	[ST_STAGE_PUT] = "INSERT OR REPLACE INTO stage (document, sequence, rejects, count, data) VALUES (?1, ?2, ?3, ?4, ?5)",
 	[ST_STAGE_ALL] = "SELECT rejects, count, data FROM stage WHERE document = ?1 ORDER BY sequence",
 	[ST_STAGE_DROP] = "DELETE FROM stage WHERE document = ?1 OR ?1 = 0",
-	[ST_ALERT_EXISTS] = "SELECT 1 FROM alert WHERE id = ?1",
+	[ST_ALERT_EXISTS] = "SELECT 1 FROM alert WHERE id = ?1 UNION ALL SELECT 1 FROM silent WHERE id = ?1",
+	[ST_SILENT_PUT] = "INSERT OR IGNORE INTO silent (id) SELECT ?1 WHERE NOT EXISTS (SELECT 1 FROM alert WHERE id = ?1)",
 	/* The cause tells the signal and criterion that brought it: "apa_open/ofsted/2021-05-10". */
 	[ST_ALERT_ROWS] = "SELECT seq, id, kind, time, council_id, topic_level, json_extract(json, '$.data.cause') FROM alert "
 	                  "WHERE (?1 IS NULL OR id = ?1) AND (?2 >> kind) & 1 ORDER BY seq",

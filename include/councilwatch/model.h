@@ -167,7 +167,8 @@ enum cw_alert_kind {
 const char *cw_alert_kind_name(enum cw_alert_kind kind);
 const char *const *cw_alert_kind_names(void); /* ends with NULL */
 
-/* One change somebody should hear of. */
+/* One change somebody should hear of. A cause that begins with CW_CAUSE_MODEL: what it is worked out with changed, not the evidence. */
+#define CW_CAUSE_MODEL "model/"
 struct sim;
 struct cw_change {
 	enum cw_alert_kind kind;

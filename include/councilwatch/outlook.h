@@ -59,7 +59,7 @@ struct cw_outlook {
 /* From what was known on a day, as cw_model_assess sees it. At routine there is time alone. */
 int cw_outlook_find(const struct cw_risk *risk, const struct cw_fact *facts, size_t n_facts, int32_t as_of,
                     struct cw_outlook *ret, struct cw_error *err);
-/* From the state after a change; within the call of cw_change_fn only. */
+/* From the state after a change; within the call of cw_change_fn only. Nothing, of a change that the model did not find. */
 int cw_outlook_of_change(const struct cw_change *change, struct cw_outlook *ret, struct cw_error *err);
 
 #endif

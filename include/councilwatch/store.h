@@ -153,11 +153,15 @@ typedef int cw_stage_fn(void *arg, bool rejects, uint32_t count, const void *dat
 int cw_store_staged(struct cw_store *store, uint64_t document, cw_stage_fn *fn, void *arg, struct cw_error *err);
 int cw_store_unstage(struct cw_store *store, uint64_t document, struct cw_error *err); /* 0 = all documents */
 
+/* Was it told, or is it not to be? */
 int cw_store_alert_exists(struct cw_store *store, const char *id, bool *ret, struct cw_error *err);
 /* seq must be the last one plus 1. council_id and topic_level may be NULL (alerts about feeds). */
 int cw_store_put_alert(struct cw_store *store, uint64_t seq, const char *id, enum cw_alert_kind kind, struct cw_wall time,
                        const char *council_id, const char *topic, const char *topic_level, const char *json,
                        struct cw_error *err);
+
+/* An alert that is never to be told: what it says was so before, by constants that came later. */
+int cw_store_put_silent(struct cw_store *store, const char *id, struct cw_error *err);
 
 /* Levels as of the assessor's clock. json: as "councils --json". */
 int cw_store_put_level(struct cw_store *store, const char *council_id, enum cw_level level, int32_t next_day,

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <jansson.h>
 #include <sqlite3.h>
 
 #include <councilwatch/config.h>
@@ -622,6 +623,83 @@ static void test_dated_into_the_future(void **state)
 	assert_string_equal(f->topics[0], "council/bradford/level_up");
 }
 
+static struct cw_signal_def *constant(struct fixture *f, const char *signal)
+{
+	for (size_t i = 0; i < f->config->risk.n_signals; i++)
+		if (strcmp(f->config->risk.signals[i].name, signal) == 0)
+			return &f->config->risk.signals[i];
+	fail();
+	return NULL;
+}
+
+/* The last alert, as a program reads it. */
+static json_t *last_alert(struct fixture *f)
+{
+	json_t *alert = NULL;
+	char path[128];
+	sqlite3 *db;
+	sqlite3_stmt *st;
+
+	snprintf(path, sizeof(path), "%s/councilwatch.db", f->dir);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(db, "SELECT json FROM alert ORDER BY seq DESC LIMIT 1", -1, &st, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+	alert = json_loads((const char *)sqlite3_column_text(st, 0), 0, NULL);
+	sqlite3_finalize(st);
+	sqlite3_close(db);
+	assert_non_null(alert);
+	return alert;
+}
+
+static void expect_recalculated(struct fixture *f, const char *kind, const char *level, const char *cause)
+{
+	json_t *alert = last_alert(f), *data = json_object_get(alert, "data");
+
+	assert_string_equal(json_string_value(json_object_get(data, "kind")), kind);
+	assert_string_equal(json_string_value(json_object_get(data, "level")), level);
+	assert_string_equal(json_string_value(json_object_get(data, "cause")), cause);
+	assert_true(json_is_true(json_object_get(data, "digest")));
+	assert_non_null(strstr(json_string_value(json_object_get(data, "text")), "configuration or the version of councilwatch changed"));
+	assert_string_equal(json_string_value(json_object_get(json_object_get(data, "model"), "config")), f->config->hash);
+	json_decref(alert);
+}
+
+/* Other constants: each council that stands elsewhere now is told once, as what it is, and what they make of the past is not told. */
+static void test_other_constants(void **state)
+{
+	struct fixture *f = *state;
+	struct row ri = { "bradford", "2023-01-05", "https://files.example/1", "requires_improvement" };
+	struct row other = { "leeds", "2023-01-05", "https://files.example/2", "inadequate" };
+
+	assert_int_equal(commit_refresh(f->committer, NULL), 0);
+	commit_rows(f, "a", "2023-01-31T09:00:00Z", &ri, 1, 0);
+	commit_rows(f, "b", "2023-01-31T09:00:00Z", &other, 1, 0);
+	assert_int_equal(f->published, 2);
+	assert_int_equal(commit_refresh(f->committer, NULL), 0);
+	assert_int_equal(f->published, 2);
+
+	constant(f, "ilacs_ri")->floor = CW_LEVEL_ROUTINE;
+	f->config->hash[10] ^= 1;
+	assert_int_equal(commit_refresh(f->committer, NULL), 0);
+	assert_int_equal(f->published, 3);
+	expect_recalculated(f, "level_down", "routine", "model/1");
+	assert_int_equal(commit_refresh(f->committer, NULL), 0);
+	assert_int_equal(f->published, 3);
+
+	/* There and further: what was a floor of watch has always been one of priority. That is no news of January. */
+	constant(f, "ilacs_ri")->floor = CW_LEVEL_PRIORITY;
+	f->config->risk.stale_ilacs_months = 1;
+	f->config->hash[10] ^= 1;
+	assert_int_equal(commit_refresh(f->committer, NULL), 0);
+	assert_int_equal(f->published, 4);
+	expect_recalculated(f, "level_up", "priority", "model/2");
+	assert_int_equal(commit_rows(f, "a", "2023-02-01T09:00:00Z", &ri, 1, 0).alerts, 0);
+	/* From now on they count: in time as in evidence. */
+	assert_int_equal(commit_tick(f->committer, moment("2023-02-05T00:00:01Z"), NULL), 0);
+	assert_int_equal(f->published, 6);
+	assert_non_null(strstr(f->topics[5], "knowledge_lost"));
+}
+
 /* Where nothing is polled, history may be replayed at any date; a live clock stays with the world's. */
 static void test_future(void **state)
 {
@@ -731,7 +809,7 @@ static void test_older_schema_is_brought_up_to_date(void **state)
 	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
 	assert_int_equal(
 	    sqlite3_exec(db,
-	                 "ALTER TABLE document DROP COLUMN ord; ALTER TABLE document DROP COLUMN parser; DROP TABLE reject_document; ALTER TABLE reject RENAME TO r;"
+	                 "DROP TABLE silent; ALTER TABLE document DROP COLUMN ord; ALTER TABLE document DROP COLUMN parser; DROP TABLE reject_document; ALTER TABLE reject RENAME TO r;"
 	                 "CREATE TABLE reject (id INTEGER PRIMARY KEY, feed INTEGER NOT NULL, reason INTEGER NOT NULL, field TEXT NOT NULL,"
 	                 " text TEXT NOT NULL, detail TEXT NOT NULL, row INTEGER NOT NULL, document INTEGER NOT NULL, last_document"
 	                 " INTEGER NOT NULL, first_seen INTEGER NOT NULL, last_seen INTEGER NOT NULL, times INTEGER NOT NULL,"
@@ -869,7 +947,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_once), TEST(test_backwards), TEST(test_flapping_page), TEST(test_date_put_right), TEST(test_correction_taken_back), TEST(test_refused_batch_leaves_nothing),
 		TEST(test_unresolved), TEST(test_unresolved_is_cut_between_characters), TEST(test_cause_is_cut_between_characters),
-		TEST(test_outage), TEST(test_time), TEST(test_future), TEST(test_dated_into_the_future), TEST(test_stage), TEST(test_newer_schema_is_refused), TEST(test_heritage), TEST(test_release_is_a_digest),
+		TEST(test_outage), TEST(test_time), TEST(test_future), TEST(test_dated_into_the_future), TEST(test_other_constants), TEST(test_stage), TEST(test_newer_schema_is_refused), TEST(test_heritage), TEST(test_release_is_a_digest),
 		TEST(test_read_again_clears_the_quarantine), TEST(test_read_again_takes_back),
 		TEST(test_dismissed), TEST(test_older_schema_is_brought_up_to_date),
 	};

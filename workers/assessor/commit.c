@@ -1,50 +1,11 @@
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include <councilwatch/history.h>
-#include <councilwatch/log.h>
 #include <councilwatch/render.h>
 
-#include "commit.h"
-
-/* An alert worked out and not yet numbered. */
-struct pending {
-	struct cw_wall at;
-	enum cw_alert_kind kind;
-	const struct cw_council *council; /* NULL: about a feed */
-	char id[33];
-	char topic[2 * CW_NAME_MAX + 32];
-	char topic_level[CW_NAME_MAX];
-	json_t *json; /* owned */
-	char *text;   /* owned; once numbered */
-	uint64_t seq;
-	bool old_news; /* of what was published long ago */
-	bool history; /* not for paging anybody */
-};
-
-struct committer {
-	const struct cw_config *config;
-	struct cw_store *store;
-	alert_sink *sink;
-	void *sink_arg;
-	void (*pulse)(void *arg);
-	void *pulse_arg;
-	bool live; /* feeds are polled */
-
-	/* The document in hand. */
-	struct cw_document_info info;
-	const struct cw_feed *feed;
-	bool open;
-	uint64_t evidence, new_evidence, quarantined;
-	int64_t latest_known; /* ms, of its evidence */
-	uint64_t unresolved;  /* texts that name no council, not seen before */
-	struct cw_buf unresolved_names; /* the first of them */
-	bool *affected;       /* by council index */
-
-	struct pending *pending;
-	size_t n_pending, cap_pending;
-};
+#include "commit_private.h"
 
 int committer_new(const struct cw_config *config, struct cw_store *store, alert_sink *sink, void *arg,
                   struct committer **ret, struct cw_error *err)
@@ -63,16 +24,6 @@ int committer_new(const struct cw_config *config, struct cw_store *store, alert_
 	*ret = committer;
 	return 0;
 }
-
-static void drop_pending(struct committer *committer)
-{
-	for (size_t i = 0; i < committer->n_pending; i++) {
-		json_decref(committer->pending[i].json);
-		free(committer->pending[i].text);
-	}
-	committer->n_pending = 0;
-}
-
 void committer_free(struct committer *committer)
 {
 	if (!committer)
@@ -90,7 +41,7 @@ void committer_set_pulse(struct committer *committer, void (*pulse)(void *arg), 
 	committer->pulse_arg = arg;
 }
 
-static void pulse(struct committer *committer)
+void committer_pulse(struct committer *committer)
 {
 	if (committer->pulse)
 		committer->pulse(committer->pulse_arg);
@@ -101,223 +52,33 @@ bool commit_is_open(const struct committer *committer, const struct cw_document_
 	return committer->open && committer->info.id == info->id && committer->info.attempt == info->attempt;
 }
 
-static void clear_affected(struct committer *committer)
+void clear_affected(struct committer *committer)
 {
 	memset(committer->affected, 0, cw_councils_count(committer->config->councils) * sizeof(*committer->affected));
 }
 
-/* ---- alerts ---- */
-
-/* The same change worked out again, in another run or order, has the same id. */
-static int alert_id(const char *subject, const char *sort, const char *what, char ret[33])
-{
-	unsigned char digest[CW_SHA256_LEN];
-	struct cw_buf text;
-	int r;
-
-	cw_buf_init(&text, 4096);
-	cw_buf_printf(&text, "%s|%s|%s", subject, sort, what);
-	r = text.failed ? text.failed : cw_sha256(text.data, text.len, digest);
-	cw_buf_clear(&text);
-	if (r == 0)
-		cw_hex(digest, 16, ret);
-	return r;
-}
-
-static struct pending *pending_add(struct committer *committer)
-{
-	if (committer->n_pending == committer->cap_pending) {
-		size_t cap = committer->cap_pending ? committer->cap_pending * 2 : 16;
-		struct pending *grown = realloc(committer->pending, cap * sizeof(*grown));
-
-		if (!grown)
-			return NULL;
-		committer->pending = grown;
-		committer->cap_pending = cap;
-	}
-	committer->pending[committer->n_pending] = (struct pending){ 0 };
-	return &committer->pending[committer->n_pending++];
-}
-
-static bool pending_has(const struct committer *committer, const char *id)
-{
-	for (size_t i = 0; i < committer->n_pending; i++)
-		if (strcmp(committer->pending[i].id, id) == 0)
-			return true;
-	return false;
-}
-
-/* What was published longer ago than this is no news when it is found: a source was read for the first time. */
-#define NEWS_DAYS 30
-
-struct telling {
-	struct committer *committer;
-	const struct cw_council *council;
-	struct cw_error *err;
-};
-
-static int tell_change(void *arg, const struct cw_change *change)
-{
-	struct telling *telling = arg;
-	struct committer *committer = telling->committer;
-	char id[33];
-	struct pending *pending;
-	bool exists = false;
-	int r;
-
-	pulse(committer);
-	r = alert_id(telling->council->id, "change", change->cause, id);
-	if (r == 0)
-		r = cw_store_alert_exists(committer->store, id, &exists, telling->err);
-	if (r < 0 || exists || pending_has(committer, id))
-		return r;
-	pending = pending_add(committer);
-	if (!pending)
-		return cw_error_nomem(telling->err);
-	pending->at = change->at;
-	pending->kind = change->kind;
-	pending->council = telling->council;
-	pending->old_news = change->news_day != CW_DAY_NONE && cw_wall_day(change->at) - change->news_day > NEWS_DAYS;
-	memcpy(pending->id, id, sizeof(id));
-	snprintf(pending->topic, sizeof(pending->topic), "council/%s/%s", telling->council->id, cw_alert_kind_name(change->kind));
-	snprintf(pending->topic_level, sizeof(pending->topic_level), "level/%s/%s", cw_level_name(change->after.level),
-	         cw_alert_kind_name(change->kind));
-	/* Numbered when all of this transaction are in order. */
-	pending->json = cw_render_alert(committer->config, telling->council, change, 0, id);
-	return pending->json ? 0 : cw_error_nomem(telling->err);
-}
-
-static int tell_feed(struct committer *committer, enum cw_alert_kind kind, struct cw_str feed, struct cw_wall at,
-                     const char *what, const char *text, struct cw_error *err)
-{
-	char id[33], subject[CW_NAME_MAX + 1];
-	struct pending *pending;
-	bool exists;
-	int r;
-
-	snprintf(subject, sizeof(subject), "%.*s", (int)feed.len, feed.at);
-	r = alert_id(subject, cw_alert_kind_name(kind), what, id);
-	if (r == 0)
-		r = cw_store_alert_exists(committer->store, id, &exists, err);
-	if (r < 0 || exists || pending_has(committer, id))
-		return r;
-	pending = pending_add(committer);
-	if (!pending)
-		return cw_error_nomem(err);
-	pending->at = at;
-	pending->kind = kind;
-	memcpy(pending->id, id, sizeof(id));
-	snprintf(pending->topic, sizeof(pending->topic), "feed/%s/%s", subject, cw_alert_kind_name(kind));
-	/* What depends on the feed is unknown: whoever listens by level hears of it too. */
-	snprintf(pending->topic_level, sizeof(pending->topic_level), "level/unknown/%s", cw_alert_kind_name(kind));
-	pending->json = cw_render_feed_alert(committer->config, kind, feed, at, text, 0, id);
-	return pending->json ? 0 : cw_error_nomem(err);
-}
-
-static int by_time(const void *a, const void *b)
-{
-	const struct pending *x = a, *y = b;
-	const char *cx = x->council ? x->council->id : "", *cy = y->council ? y->council->id : "";
-	int order;
-
-	if (x->at.ms != y->at.ms)
-		return x->at.ms < y->at.ms ? -1 : 1;
-	order = strcmp(cx, cy);
-	return order ? order : strcmp(x->id, y->id);
-}
-
-/* What is told this long after it came about is history: the clock has caught up over a time when nobody watched. */
-#define HISTORY_MS (2 * 86400000ll)
-
-static bool last_of_council(const struct committer *committer, size_t at)
-{
-	for (size_t i = at + 1; i < committer->n_pending; i++)
-		if (committer->pending[i].council == committer->pending[at].council)
-			return false;
-	return true;
-}
-
-/* Subscribers that page people leave history alone: what was imported, what is told late, and what is derived again. But what
- * was quarantined and is understood now tells how things stand, however old the document is. */
-static bool is_history(const struct committer *committer, size_t at, uint32_t flags, struct cw_wall now)
-{
-	if (flags & CW_DOC_IMPORTED)
-		return true;
-	if (flags & CW_DOC_REPLAY)
-		return !(flags & CW_DOC_RETRY) || !last_of_council(committer, at);
-	return cw_wall_known(now) && committer->pending[at].at.ms < now.ms - HISTORY_MS;
-}
-
-/* Does one moment bring news of so many councils that it must be a national release, or the first capture of a table? */
-static bool is_release(const struct committer *committer, uint32_t flags, struct cw_wall now)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < committer->n_pending; i++)
-		n += committer->pending[i].council && !is_history(committer, i, flags, now) && last_of_council(committer, i);
-	return n >= committer->config->digest_from;
-}
-
-/* Numbers and stores what is pending; *ret_last is the last number. flags: of the document; now: where the clock stands. */
-static int store_pending(struct committer *committer, uint32_t flags, struct cw_wall now, uint64_t *ret_last,
-                         struct cw_error *err)
-{
-	uint64_t seq = 0;
-	int r = cw_store_last_seq(committer->store, &seq, err);
-	bool release;
-
-	if (committer->n_pending)
-		qsort(committer->pending, committer->n_pending, sizeof(*committer->pending), by_time);
-	release = is_release(committer, flags, now);
-	for (size_t i = 0; r == 0 && i < committer->n_pending; i++) {
-		struct pending *pending = &committer->pending[i];
-		json_t *data = json_object_get(pending->json, "data");
-
-		pending->seq = ++seq;
-		json_object_set_new(data, "seq", json_integer((json_int_t)seq));
-		pending->history = is_history(committer, i, flags, now);
-		json_object_set_new(data, "imported", json_boolean(pending->history));
-		/* A level that fell waits for the digest, and so does a national release (domain 3.4). */
-		if (!pending->history)
-			json_object_set_new(data, "digest", json_boolean(release || pending->old_news ||
-			                                                 pending->kind == CW_ALERT_LEVEL_DOWN));
-		pending->text = json_dumps(pending->json, CW_JSON_FLAGS);
-		if (!pending->text)
-			return cw_error_nomem(err);
-		/* The text is what is stored and sent; the object has done its work. */
-		json_decref(pending->json);
-		pending->json = NULL;
-		r = cw_store_put_alert(committer->store, seq, pending->id, pending->kind, pending->at,
-		                       pending->council ? pending->council->id : NULL, pending->topic,
-		                       pending->topic_level[0] ? pending->topic_level : NULL, pending->text, err);
-	}
-	*ret_last = seq;
-	return r;
-}
-
-/* After the commit. */
-static void publish_pending(struct committer *committer)
-{
-	for (size_t i = 0; i < committer->n_pending; i++) {
-		const struct pending *pending = &committer->pending[i];
-
-		committer->sink(committer->sink_arg, pending->seq, pending->topic,
-		                pending->topic_level[0] ? pending->topic_level : NULL, pending->text, strlen(pending->text), !pending->history);
-	}
-	drop_pending(committer);
-}
-
 /* ---- councils ---- */
 
-static int assess_council(struct committer *committer, const struct cw_council *council, struct cw_wall until, bool tell,
-                          struct cw_error *err)
+static int store_level(struct committer *committer, const struct cw_council *council, const struct cw_assessment *assessment,
+                       int32_t next_day, struct cw_error *err)
+{
+	json_t *row = cw_render_council_level(council, assessment);
+	char *text = row ? json_dumps(row, CW_JSON_FLAGS) : NULL;
+	int r;
+
+	json_decref(row);
+	r = text ? cw_store_put_level(committer->store, council->id, assessment->level, next_day, text, err) : cw_error_nomem(err);
+	free(text);
+	return r;
+}
+
+int assess_council(struct committer *committer, const struct cw_council *council, struct cw_wall until,
+                   const struct assessing *assessing, struct cw_error *err)
 {
 	struct telling telling = { committer, council, err };
 	struct cw_assessment assessment;
 	struct cw_history facts;
 	bool ended = false;
-	json_t *row;
-	char *text;
 	int r;
 
 	r = cw_history_load(committer->store, committer->config->councils, &committer->config->risk, council, &facts, err);
@@ -328,24 +89,19 @@ static int assess_council(struct committer *committer, const struct cw_council *
 		until.ms = cw_day_start(council->end_day + 1).ms - 1;
 		ended = true;
 	}
-	if (tell)
-		r = cw_model_changes(&committer->config->risk, facts.at, facts.n, until, tell_change, &telling, &assessment, err);
-	if (r == 0 && tell && ended)
+	r = cw_model_changes(&committer->config->risk, facts.at, facts.n, until, assessing->tell, &telling, &assessment, err);
+	if (r == 0 && ended) {
 		cw_assessment_clear(&assessment); /* it knows only what was known by then */
-	if (r == 0 && (!tell || ended))
 		r = cw_model_assess(&committer->config->risk, facts.at, facts.n, cw_wall_day(until), &assessment, err);
+	}
 	if (r == 0) {
 		int32_t next = cw_history_next_day(&facts, until);
 
 		if (next == CW_DAY_NONE || (assessment.next_day != CW_DAY_NONE && assessment.next_day < next))
 			next = assessment.next_day;
-		row = cw_render_council_level(council, &assessment);
-		text = row ? json_dumps(row, CW_JSON_FLAGS) : NULL;
-		json_decref(row);
-		r = text ? cw_store_put_level(committer->store, council->id, assessment.level,
-		                              ended ? CW_DAY_NONE : next, text, err)
-		         : cw_error_nomem(err);
-		free(text);
+		r = store_level(committer, council, &assessment, ended ? CW_DAY_NONE : next, err);
+		if (r == 0 && assessing->done && !ended)
+			r = assessing->done(&telling, &assessment, assessing->arg);
 		cw_assessment_clear(&assessment);
 	}
 	cw_history_free(&facts);
@@ -380,16 +136,17 @@ static int mark_due(void *arg, const char *council_id, enum cw_level level, int3
 }
 
 /* Works out every affected council, and every one that time alone has changed, up to the clock. */
-static int assess_affected(struct committer *committer, struct cw_wall until, struct cw_error *err)
+int assess_affected(struct committer *committer, struct cw_wall until, struct cw_error *err)
 {
 	const struct cw_councils *councils = committer->config->councils;
+	const struct assessing assessing = { .tell = tell_change };
 	int r = cw_store_levels(committer->store, cw_wall_day(until), mark_due, committer, err);
 
 	for (size_t i = 0; r == 0 && i < cw_councils_count(councils); i++) {
 		if (!committer->affected[i])
 			continue;
-		pulse(committer);
-		r = assess_council(committer, cw_councils_at(councils, i), until, true, err);
+		committer_pulse(committer);
+		r = assess_council(committer, cw_councils_at(councils, i), until, &assessing, err);
 	}
 	return r;
 }
@@ -539,7 +296,7 @@ int commit_batch(struct committer *committer, bool rejects, uint32_t count, cons
 	struct cw_cursor cursor;
 	int r = 0;
 
-	pulse(committer);
+	committer_pulse(committer);
 	cw_cursor_init(&cursor, data, len);
 	for (uint32_t i = 0; r == 0 && i < count; i++)
 		r = rejects ? take_reject(committer, &cursor, err) : take_evidence(committer, &cursor, err);
@@ -612,21 +369,6 @@ static int move_clock(struct committer *committer, struct cw_wall *ret, struct c
 	return cw_wall_known(clock) ? cw_store_set_clock(committer->store, clock, err) : 0;
 }
 
-/* Commits and publishes what was told, or, when r says that something failed, forgets all of it. */
-static int end_transaction(struct committer *committer, int r, struct cw_error *err)
-{
-	if (r == 0) {
-		r = cw_store_commit(committer->store, err);
-		committer->open = false;
-	}
-	if (r < 0) {
-		commit_abort(committer);
-		return r;
-	}
-	publish_pending(committer);
-	return 0;
-}
-
 static void mark_council(void *arg, const char *council_id)
 {
 	struct committer *committer = arg;
@@ -664,124 +406,4 @@ int commit_finish(struct committer *committer, const struct cw_document_tally *t
 	if (r == 0)
 		*report = info;
 	return r;
-}
-
-/* ---- time, feeds, configuration ---- */
-
-/* Runs work in a transaction of its own and publishes what it told. */
-static int in_transaction(struct committer *committer, int (*work)(struct committer *, const void *, struct cw_error *),
-                          const void *arg, struct cw_wall now, struct cw_error *err)
-{
-	uint64_t last;
-	int r;
-
-	commit_abort(committer);
-	clear_affected(committer);
-	r = cw_store_begin(committer->store, err);
-	if (r < 0)
-		return r;
-	committer->open = true;
-	committer->info.id = 0;
-	r = work(committer, arg, err);
-	if (r == 0)
-		r = store_pending(committer, 0, now, &last, err);
-	return end_transaction(committer, r, err);
-}
-
-static int tick(struct committer *committer, const void *arg, struct cw_error *err)
-{
-	struct cw_wall now = *(const struct cw_wall *)arg;
-	int r = cw_store_set_clock(committer->store, now, err);
-
-	return r < 0 ? r : assess_affected(committer, now, err);
-}
-
-int commit_tick(struct committer *committer, struct cw_wall now, struct cw_error *err)
-{
-	struct cw_wall clock;
-	int r = cw_store_clock(committer->store, &clock, err);
-
-	/* A clock set back does not take back what was told. */
-	if (r < 0 || (cw_wall_known(clock) && now.ms <= clock.ms))
-		return r;
-	return in_transaction(committer, tick, &now, now, err);
-}
-
-static int take_feed_state(struct committer *committer, const void *arg, struct cw_error *err)
-{
-	const struct cw_feed_state *state = arg;
-	char since[CW_WALL_TEXT], last[CW_WALL_TEXT], text[CW_ERROR_TEXT_MAX + 256];
-	bool began;
-	int r = cw_store_put_feed_state(committer->store, state, &began, err);
-
-	if (r < 0 || !began)
-		return r;
-	cw_wall_format(state->outage_since, since);
-	snprintf(text, sizeof(text), "Feed %.*s has had no success since %s (%.*s): what depends on it is unknown, not calm.",
-	         (int)state->feed.len, state->feed.at,
-	         cw_wall_known(state->last_success) ? cw_wall_format(state->last_success, last) : "it was set up",
-	         (int)state->detail.len, state->detail.at);
-	return tell_feed(committer, CW_ALERT_SOURCE_OUTAGE, state->feed, state->outage_since, since, text, err);
-}
-
-int commit_feed_state(struct committer *committer, const struct cw_feed_state *state, struct cw_error *err)
-{
-	committer->live |= state->polled;
-	return in_transaction(committer, take_feed_state, state, cw_wall_none(), err);
-}
-
-struct dismissing {
-	const struct cw_dismissal *dismissal;
-	unsigned *n;
-};
-
-static int dismiss(struct committer *committer, const void *arg, struct cw_error *err)
-{
-	const struct dismissing *dismissing = arg;
-	const struct cw_dismissal *dismissal = dismissing->dismissal;
-	int r = 0;
-
-	*dismissing->n = 0;
-	for (size_t i = 0; r >= 0 && i < dismissal->n; i++) {
-		r = cw_store_dismiss(committer->store, dismissal->ids[i], cw_wall_now(), dismissal->author, dismissal->why, err);
-		*dismissing->n += r > 0;
-	}
-	return r < 0 ? r : 0;
-}
-
-int commit_dismiss(struct committer *committer, const struct cw_dismissal *dismissal, unsigned *ret, struct cw_error *err)
-{
-	struct dismissing dismissing = { dismissal, ret };
-
-	return in_transaction(committer, dismiss, &dismissing, cw_wall_none(), err);
-}
-
-static int refresh(struct committer *committer, const void *arg, struct cw_error *err)
-{
-	const struct cw_councils *councils = committer->config->councils;
-	struct cw_wall clock = *(const struct cw_wall *)arg;
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < cw_councils_count(councils); i++)
-		r = assess_council(committer, cw_councils_at(councils, i), clock, false, err);
-	return r < 0 ? r : cw_store_set_meta(committer->store, "config", committer->config->hash, err);
-}
-
-int commit_refresh(struct committer *committer, struct cw_error *err)
-{
-	CW_CLEANUP(cw_freep) char *hash = NULL;
-	struct cw_wall clock;
-	int r;
-
-	r = cw_store_meta(committer->store, "config", &hash, err);
-	if (r == 0)
-		r = cw_store_clock(committer->store, &clock, err);
-	if (r < 0)
-		return r;
-	if (hash && strcmp(hash, committer->config->hash) == 0)
-		return 0;
-	if (!cw_wall_known(clock))
-		return cw_store_set_meta(committer->store, "config", committer->config->hash, err);
-	cw_log(CW_LOG_NOTICE, "assess.refresh", "config=%s", committer->config->hash);
-	return in_transaction(committer, refresh, &clock, cw_wall_none(), err);
 }
