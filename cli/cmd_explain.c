@@ -274,6 +274,7 @@ static int explain_json(const struct explanation *x)
 	cw_json_set(object, "council", cw_render_council(x->council), &failed);
 	cw_json_set(object, "as_of", cw_json_day(now->as_of), &failed);
 	cw_json_set(object, "level", json_string(cw_level_name(now->level)), &failed);
+	cw_json_set(object, "model_level", json_string(cw_level_name(now->model_level)), &failed);
 	cw_json_set(object, "points_level", json_string(cw_level_name(now->points_level)), &failed);
 	cw_json_set(object, "floor_level", json_string(cw_level_name(now->floor_level)), &failed);
 	cw_json_set(object, "held", json_boolean(now->held), &failed);

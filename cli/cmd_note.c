@@ -10,6 +10,7 @@
 #include <councilwatch/limits.h>
 
 #include "command.h"
+#include "event_pick.h"
 #include "output.h"
 #include "submit.h"
 
@@ -27,11 +28,13 @@ const struct cw_option cw_note_options[] = {
 };
 
 const struct cw_option cw_override_options[] = {
-	{ "level", "LEVEL", "routine, watch, priority or intensive", 0 },
+	{ "level", "LEVEL", "routine, watch, priority or intensive: what the level is", 0 },
+	{ "event", "EVENT", "the event or finding that is ruled on, as 'explain' names it", 0 },
+	{ "scope", "SCOPE", "level; event: it is rejected; floor: it is being handled. Level when left out, event with --event", 0 },
+	{ "source", "PUBLISHER", "which of the sources that differ about an inspection is right", 0 },
 	{ "expires", "DATE", "until when it counts: at most 180 days", 0 },
 	{ "author", "ROLE", "the role that rules, never a name", 0 },
 	{ "reason", "TEXT", "why", 0 },
-	{ "scope", "SCOPE", "level, event or floor; level when left out", 0 },
 	{ "sensitivity", "WHO", "internal or dfe_shareable; internal when left out", 0 },
 	{ NULL },
 };
@@ -45,6 +48,7 @@ struct statement {
 	struct cw_wall made;
 	int32_t expires;
 	json_t *values;
+	struct cw_picked picked; /* a ruling on an event or a floor */
 	char sha256[CW_SHA256_HEX];
 	char id[33]; /* of the evidence, once it is there */
 };
@@ -84,7 +88,8 @@ static int take_expiry(struct statement *statement)
 	if (r < 0)
 		return r;
 	if (day == CW_DAY_NONE && statement->kind == CW_KIND_OVERRIDE)
-		return cw_cli_fail(-EINVAL, "--expires is needed: no ruling is for ever");
+		return cw_cli_fail(-EINVAL, "--expires is needed: no ruling is for ever; %s would be %d days",
+		                   cw_day_format(today + EXPIRES_DEFAULT_DAYS, text), EXPIRES_DEFAULT_DAYS);
 	if (day == CW_DAY_NONE)
 		day = today + EXPIRES_DEFAULT_DAYS;
 	if (day < today)
@@ -137,16 +142,50 @@ static int take_note(struct statement *statement)
 	return r < 0 ? r : check_text(statement, "the text", statement->text);
 }
 
+/* What a ruling on an event or a floor is about: one of what stands now. */
+static int take_subject(struct statement *statement, const char *scope)
+{
+	const char *source = cw_cli_option(statement->cli, "source"), *event = cw_cli_option(statement->cli, "event");
+	bool floor = !strcmp(scope, "floor");
+	int r;
+
+	if (cw_cli_option(statement->cli, "level"))
+		return cw_cli_fail(CW_EXIT_USAGE, "--level is for a ruling on the level: one on an event or a floor sets none");
+	if (floor && source)
+		return cw_cli_fail(CW_EXIT_USAGE, "--source is for --scope event: a floor is handled, whoever reports it");
+	if (!event && !source)
+		return cw_cli_fail(CW_EXIT_USAGE, "--event is needed: 'councilwatch explain %s' shows what each is called", statement->council->id);
+	r = cw_cli_pick_event(statement->cli, statement->council, cw_wall_day(statement->made), event, floor, source, &statement->picked);
+	if (r)
+		return r;
+	if (json_object_set_new(statement->values, "scope", json_string(scope)) < 0 ||
+	    json_object_set_new(statement->values, "event", json_string(statement->picked.event)) < 0 ||
+	    (source && json_object_set_new(statement->values, "source", json_string(statement->picked.source)) < 0))
+		return -ENOMEM;
+	return 0;
+}
+
 static int take_override(struct statement *statement)
 {
-	const char *reason = cw_cli_option(statement->cli, "reason");
-	int r = take_word(statement, "level", CW_VAL_LEVEL, true);
+	const char *reason = cw_cli_option(statement->cli, "reason"), *scope;
+	int r = take_word(statement, "scope", CW_VAL_SCOPE, false);
 
-	if (r == 0)
-		r = take_word(statement, "scope", CW_VAL_SCOPE, false);
+	if (r < 0)
+		return r;
+	scope = cw_cli_option(statement->cli, "scope");
+	if (!scope && (cw_cli_option(statement->cli, "event") || cw_cli_option(statement->cli, "source")))
+		scope = "event";
+	if (scope && strcmp(scope, "level") != 0)
+		r = take_subject(statement, scope);
+	else if (cw_cli_option(statement->cli, "event") || cw_cli_option(statement->cli, "source"))
+		r = cw_cli_fail(-EINVAL, "a ruling on the level is about no event: leave out --scope, or --event and --source");
+	else
+		r = take_word(statement, "level", CW_VAL_LEVEL, true);
 	if (r == 0)
 		r = check_text(statement, "--reason", reason);
-	return r < 0 ? r : json_object_set_new(statement->values, "reason", cw_json_str(cw_str(reason)));
+	if (r)
+		return r;
+	return json_object_set_new(statement->values, "reason", cw_json_str(cw_str(reason))) < 0 ? -ENOMEM : 0;
 }
 
 static int find_feed(struct statement *statement)
@@ -181,7 +220,7 @@ static int read_arguments(struct statement *statement)
 		r = take_author(statement);
 	if (r == -ENOMEM)
 		return cw_cli_fail(CW_EXIT_NO, "out of memory");
-	return r < 0 ? CW_EXIT_USAGE : 0;
+	return r < 0 ? CW_EXIT_USAGE : r;
 }
 
 /* ---- handing it in ---- */
@@ -237,17 +276,20 @@ static int print_made(const struct statement *statement, const json_t *state)
 	char day[CW_WALL_TEXT];
 
 	if (statement->cli->json)
-		return cw_out_json(stdout, json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I}", "id", statement->id, "kind",
+		return cw_out_json(stdout, json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:O}", "id", statement->id, "kind",
 		                                     cw_kind_def(statement->kind)->name, "council_id", statement->council->id, "expires",
 		                                     cw_day_format(statement->expires, day), "receipt",
 		                                     cw_json_get_text(state, "receipt", ""), "document",
 		                                     (json_int_t)cw_json_get_integer(state, "document", 0), "alerts",
-		                                     (json_int_t)cw_json_get_integer(state, "alerts", 0))) < 0
+		                                     (json_int_t)cw_json_get_integer(state, "alerts", 0), "values",
+		                                     statement->values)) < 0
 		           ? CW_EXIT_NO
 		           : CW_EXIT_DONE;
 	printf("%s\n", statement->id);
 	fprintf(stderr, "%s ", statement->kind == CW_KIND_OVERRIDE ? "Ruled on" : "Noted about");
 	cw_out_text(stderr, statement->council->name);
+	if (statement->picked.event[0])
+		fprintf(stderr, ", %s", statement->picked.event);
 	fprintf(stderr, ", until %s; %lld alert%s.\n", cw_day_format(statement->expires, day),
 	        (long long)cw_json_get_integer(state, "alerts", 0), cw_json_get_integer(state, "alerts", 0) == 1 ? "" : "s");
 	return CW_EXIT_DONE;
@@ -304,6 +346,7 @@ static int make(struct cw_cli *cli, enum cw_kind kind)
 	if (!status)
 		status = hand_in(&statement);
 	json_decref(statement.values);
+	cw_picked_clear(&statement.picked);
 	return status;
 }
 
