@@ -198,8 +198,10 @@ static void judge(struct status *status)
 		           *since = cw_json_get_text(item, "outage_since", NULL);
 		const struct cw_feed *feed = cw_config_feed(status->cli->config, cw_str(name));
 
-		if (feed && feed->required && since)
-			add_reason(status, "required feed %s is out: without success for too long, told on %s", name, since);
+		/* Whatever else is well: a source that is not heard is not calm. One that was switched off is missed by nobody. */
+		if (feed && feed->enabled && since)
+			add_reason(status, "%sfeed %s is in an outage since %s: %s", feed->required ? "required " : "", name, since,
+			           cw_json_get_text(item, "detail", "no success for too long"));
 		if (folder_broken(item))
 			add_reason(status, "feed %s: %s", name, cw_json_get_text(item, "detail", "its folder cannot be used"));
 	}

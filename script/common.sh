@@ -12,7 +12,7 @@ BUILD_PACKAGES=(
 # To show them: a web server for the recorded pages, and a subscriber that is not ours.
 DEMO_PACKAGES=(nginx-light python3 python3-zmq)
 # To test them: a second compiler, the test library, the sanitizers' symbolizer, and readers of what is checked.
-TEST_PACKAGES=("${DEMO_PACKAGES[@]}" clang curl llvm libcmocka-dev libclang-rt-14-dev mandoc procps sqlite3)
+TEST_PACKAGES=("${DEMO_PACKAGES[@]}" clang curl llvm libcmocka-dev libclang-rt-14-dev mandoc openssl procps sqlite3)
 
 if [ -t 1 ]; then BOLD=$'\033[1m' PLAIN=$'\033[0m'; else BOLD='' PLAIN=''; fi
 

@@ -18,6 +18,7 @@ from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 BODY = b"council,grade\nbradford,good\n" * 100
+BOMB = gzip.compress(b"\0" * (16 << 20), 1)
 LOG = []
 DIRECTORY = sys.argv[1] if len(sys.argv) > 1 else None
 
@@ -78,7 +79,7 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(200, gzip.compress(BODY), Content_Encoding="gzip")
 
     def get_bomb(self):
-        self.answer(200, gzip.compress(b"\0" * (64 << 20)), Content_Encoding="gzip")
+        self.answer(200, BOMB, Content_Encoding="gzip")
 
     def get_bad_gzip(self):
         self.answer(200, b"this is not gzip at all", Content_Encoding="gzip")
