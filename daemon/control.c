@@ -7,6 +7,7 @@
 
 #include <councilwatch/log.h>
 
+#include "auditor.h"
 #include "control.h"
 
 #define SOCKET_HWM 1000
@@ -83,6 +84,12 @@ struct cw_control {
 	uint64_t next_upload;
 	bool closing;
 };
+
+/* Who asks: the user that the system names; what a process of root says of itself is believed. */
+static void sender(struct cw_control *control, const json_t *request, struct cw_audit_who *ret)
+{
+	cw_auditor_sender(control->sock, json_string_value(json_object_get(request, "sudo_user")), "control", ret);
+}
 
 /* Clients */
 
@@ -538,8 +545,10 @@ static void import_end(struct cw_control *control, struct client *client, const 
 	struct upload *upload = upload_find(client, request);
 	const char *hex = json_string_value(json_object_get(request, "sha256"));
 	unsigned char sha256[CW_SHA256_LEN];
+	CW_CLEANUP(cw_buf_clear) struct cw_buf handed_in = { 0 };
 	struct cw_inbox_document document;
 	struct cw_inbox_meta meta;
+	struct cw_audit_who who;
 	struct cw_error err;
 	uint64_t id;
 	int r = 0;
@@ -554,8 +563,13 @@ static void import_end(struct cw_control *control, struct client *client, const 
 	else if (upload->size_known && cw_inbox_stream_size(upload->stream) != upload->size)
 		r = cw_error_set(&err, -EBADMSG, "%" PRIu64 " bytes arrived, but %" PRIu64 " were announced",
 		                 cw_inbox_stream_size(upload->stream), upload->size);
+	sender(control, request, &who);
+	cw_buf_init(&handed_in, 1024);
+	if (r == 0 && cw_audit_who_put(&who, &handed_in) < 0)
+		r = cw_error_nomem(&err);
 	if (r == 0) {
 		meta = (struct cw_inbox_meta){
+			.who = cw_buf_str(&handed_in),
 			.feed = upload->feed,
 			.url = upload->name,
 			.fetched_at = upload->fetched_at,
@@ -612,6 +626,16 @@ static int document_named(struct cw_control *control, const json_t *name, struct
 	return cw_inbox_find(control->inbox, feed, fetched_at, sha256, ret, err);
 }
 
+/* Before what it tells of is done. */
+static int audit(struct cw_control *control, const json_t *request, enum cw_audit_action action, const char *feed, json_t *detail,
+                 struct cw_error *err)
+{
+	struct cw_audit_who who;
+
+	sender(control, request, &who);
+	return control->ops.audit(control->arg, &who, action, NULL, feed, detail, NULL, err);
+}
+
 /* Reads documents again: {"documents":[names],"retry":true}. */
 static void op_requeue(struct cw_control *control, struct client *client, const json_t *request)
 {
@@ -641,6 +665,9 @@ static void op_requeue(struct cw_control *control, struct client *client, const 
 			cw_inbox_document_clear(&document);
 		r = 0;
 	}
+	if (r == 0 && n)
+		r = audit(control, request, flags ? CW_AUDIT_RETRY : CW_AUDIT_REPLAY, NULL, json_pack("{s:I}", "documents", (json_int_t)n),
+		          &err);
 	if (r == 0)
 		r = cw_inbox_requeue(control->inbox, ids, n, flags, &queued, &err);
 	if (r < 0) {
@@ -668,6 +695,10 @@ static void op_replay(struct cw_control *control, struct client *client, const j
 
 	if (only && !control->ops.feed(control->arg, only)) {
 		refuse(control, client, request, "there is no feed '%.64s' in the configuration", only);
+		return;
+	}
+	if (audit(control, request, CW_AUDIT_REPLAY, only, json_object(), &err) < 0) {
+		refuse(control, client, request, "%s", err.text);
 		return;
 	}
 	for (size_t i = 0; (feed = control->ops.feed_at(control->arg, i)); i++) {
@@ -781,6 +812,12 @@ static void op_quarantine_drop(struct cw_control *control, struct client *client
 	int r = dismissal_decode(request, &dismissal, &err);
 
 	if (r < 0) {
+		refuse(control, client, request, "%s", err.text);
+		return;
+	}
+	if (audit(control, request, CW_AUDIT_DROP, NULL,
+	          json_pack("{s:O, s:s}", "entries", json_object_get(request, "entries"), "author",
+	                    json_string_value(json_object_get(request, "author"))), &err) < 0) {
 		refuse(control, client, request, "%s", err.text);
 		return;
 	}
@@ -911,12 +948,43 @@ static void op_fetched(struct cw_control *control, struct client *client, const 
 static void op_reload(struct cw_control *control, struct client *client, const json_t *request)
 {
 	CW_CLEANUP(cw_buf_clear) struct cw_buf mistakes = { 0 };
+	struct cw_audit_who who;
 
 	cw_buf_init(&mistakes, CW_REQUEST_MAX);
-	if (control->ops.reload(control->arg, &mistakes) < 0)
+	sender(control, request, &who);
+	if (control->ops.reload(control->arg, &who, &mistakes) < 0)
 		refuse(control, client, request, "%s", cw_buf_str(&mistakes));
 	else
 		answer(control, client, answer_ok(request));
+}
+
+/* A command that may not write the log itself: {"action":"export","council":…,"detail":{…}}. It can tell of what it gives out, and of
+ * nothing that the daemon tells of. */
+static void op_audit(struct cw_control *control, struct client *client, const json_t *request)
+{
+	const char *name = json_string_value(json_object_get(request, "action"));
+	const char *council = json_string_value(json_object_get(request, "council"));
+	json_t *detail = json_object_get(request, "detail"), *object;
+	enum cw_audit_action action = 0;
+	struct cw_audit_who who;
+	struct cw_error err;
+	uint64_t seq = 0;
+
+	if (!name || cw_audit_action_parse(name, &action) < 0 ||
+	    (action != CW_AUDIT_EXPORT && action != CW_AUDIT_EXPORTED && action != CW_AUDIT_VIEW) || !json_is_object(detail) ||
+	    (council && strlen(council) > CW_NAME_MAX)) {
+		refuse(control, client, request, "audit needs 'action', one of export, exported, view, and 'detail', an object");
+		return;
+	}
+	sender(control, request, &who);
+	if (control->ops.audit(control->arg, &who, action, council, NULL, json_incref(detail), &seq, &err) < 0) {
+		refuse(control, client, request, "%s", err.text);
+		return;
+	}
+	object = answer_ok(request);
+	if (object)
+		json_object_set_new(object, "seq", json_integer((json_int_t)seq));
+	answer(control, client, object);
 }
 
 static void request_run(struct cw_control *control, struct client *client, json_t *request,
@@ -954,10 +1022,12 @@ static void request_run(struct cw_control *control, struct client *client, json_
 		op_documents(control, client, request);
 	else if (strcmp(op, "reload") == 0)
 		op_reload(control, client, request);
+	else if (strcmp(op, "audit") == 0)
+		op_audit(control, client, request);
 	else
 		refuse(control, client, request,
 		       "there is no op '%.40s'; there are status, import.begin, import.chunk, import.end, "
-		       "import.abort, fetch, fetched, requeue, replay, replaying, documents, quarantine.drop, reload",
+		       "import.abort, fetch, fetched, requeue, replay, replaying, documents, quarantine.drop, reload, audit",
 		       op);
 }
 

@@ -10,6 +10,7 @@
 
 #include <jansson.h>
 
+#include <councilwatch/audit.h>
 #include <councilwatch/base.h>
 #include <councilwatch/bus.h>
 #include <councilwatch/config.h>
@@ -35,7 +36,11 @@ struct cw_control_ops {
 	json_t *(*fetched)(void *arg, const char *feed, struct cw_error *err);
 	/* The feed's name, in order; NULL = there are no more. */
 	const char *(*feed_at)(void *arg, size_t index);
-	int (*reload)(void *arg, struct cw_buf *mistakes);          /* negative: mistakes says what, one a line */
+	/* negative: mistakes says what, one a line */
+	int (*reload)(void *arg, const struct cw_audit_who *who, struct cw_buf *mistakes);
+	/* One row of the audit log; detail is taken. What asks for it is done only after it is written. */
+	int (*audit)(void *arg, const struct cw_audit_who *who, enum cw_audit_action action, const char *council,
+	             const char *feed, json_t *detail, uint64_t *ret_seq, struct cw_error *err);
 	const struct cw_feed *(*feed)(void *arg, const char *name); /* NULL = there is none */
 	bool (*full)(void *arg);                                    /* too much is waiting: imports begin later */
 	int (*dismiss)(void *arg, uint64_t number, const struct cw_dismissal *dismissal); /* -EAGAIN: not now */

@@ -26,6 +26,7 @@
 #include <councilwatch/serve.h>
 
 #include "accepted.h"
+#include "auditor.h"
 #include "control.h"
 #include "daemon.h"
 #include "dispatch.h"
@@ -92,6 +93,7 @@ struct cw_daemon {
 	struct cw_control *control;
 	struct cw_drop *drop;
 	struct cw_submit *submit;
+	struct cw_auditor *auditor;
 	struct cw_timer *drain, *watchdog;
 	struct transfer *transfers;
 	struct cw_wall started_at;
@@ -812,6 +814,7 @@ static void document_committed(void *arg, const struct cw_inbox_document *docume
 		}
 		feed_save(daemon, feed);
 	}
+	cw_auditor_documents(daemon->auditor);
 	cw_control_committed(daemon->control, document, info);
 	cw_control_room(daemon->control);
 	cw_drop_room(daemon->drop);
@@ -1028,6 +1031,14 @@ static bool dispatched(void *arg, uint64_t document)
 	return cw_dispatch_has(daemon->dispatch, document);
 }
 
+static int audit(void *arg, const struct cw_audit_who *who, enum cw_audit_action action, const char *council, const char *feed,
+                 json_t *detail, uint64_t *ret_seq, struct cw_error *err)
+{
+	struct cw_daemon *daemon = arg;
+
+	return cw_auditor_record(daemon->auditor, who, action, council, feed, NULL, detail, ret_seq, err);
+}
+
 static void documents_queued(void *arg)
 {
 	struct cw_daemon *daemon = arg;
@@ -1081,14 +1092,15 @@ static int reload_check(const struct cw_config *old, const struct cw_config *new
 	return r;
 }
 
-/* mistakes may be NULL: they are logged in any case. */
-static int reload(void *arg, struct cw_buf *mistakes)
+/* Mistakes are logged as well. */
+static int reload(void *arg, const struct cw_audit_who *who, struct cw_buf *mistakes)
 {
 	struct cw_daemon *daemon = arg;
 	struct cw_config *config = NULL, *old = daemon->config;
 	CW_CLEANUP(cw_freep) char *accepted = NULL;
 	struct cw_error err;
 	bool as_before;
+	bool told = false;
 	size_t i;
 	int r;
 
@@ -1098,6 +1110,13 @@ static int reload(void *arg, struct cw_buf *mistakes)
 	r = config_load(daemon->config_file, mistake_log, mistakes, &config);
 	if (r == 0) {
 		r = reload_check(old, config, mistake_log, mistakes);
+		/* Told of before it is in force: what cannot be told is not done. */
+		if (r == 0) {
+			r = cw_auditor_config(daemon->auditor, who, "reload", config, &err);
+			told = r == 0;
+			if (r < 0)
+				mistake_log(mistakes, &err);
+		}
 		if (r == 0) {
 			r = cw_accepted_write(config, &accepted, &err);
 			if (r < 0)
@@ -1117,6 +1136,9 @@ static int reload(void *arg, struct cw_buf *mistakes)
 	if (r < 0) {
 		cw_log(CW_LOG_ERROR, "config.refused", "file=%s kept=%s", daemon->config_file,
 		       "the configuration from before");
+		if (told)
+			(void)cw_auditor_config(daemon->auditor, who, "kept", old, &err);
+		cw_auditor_config_refused(daemon->auditor, who, daemon->config_file, cw_buf_str(mistakes));
 		tell_ready(daemon);
 		return r;
 	}
@@ -1128,6 +1150,7 @@ static int reload(void *arg, struct cw_buf *mistakes)
 		cw_log_error(CW_LOG_ERROR, "keys.failed", &err, NULL);
 	as_before = strcmp(daemon->accepted, accepted) == 0 && strcmp(old->hash, config->hash) == 0;
 	daemon->config = config;
+	cw_auditor_configure(daemon->auditor, config);
 	free(daemon->accepted);
 	daemon->accepted = cw_steal(accepted);
 	allow_send(daemon);
@@ -1190,8 +1213,13 @@ static void on_signal(void *arg, int signo)
 	struct cw_daemon *daemon = arg;
 
 	if (signo == SIGHUP) {
+		CW_CLEANUP(cw_buf_clear) struct cw_buf mistakes = { 0 };
+		struct cw_audit_who who;
+
+		cw_buf_init(&mistakes, CW_REQUEST_MAX);
+		cw_audit_other(-1, NULL, "signal", &who);
 		if (daemon->phase < PHASE_EXIT_DRAIN)
-			(void)reload(daemon, NULL);
+			(void)reload(daemon, &who, &mistakes);
 		return;
 	}
 	/* Asked twice: no more patience. */
@@ -1336,6 +1364,7 @@ static int daemon_start(struct cw_daemon *daemon, struct cw_error *err)
 		                                           .feed = feed_config,
 		                                           .full = full,
 		                                           .dismiss = dismiss,
+		                                           .audit = audit,
 		                                           .stored = documents_queued };
 	struct cw_config *config = daemon->config;
 	int r;
@@ -1360,6 +1389,17 @@ static int daemon_start(struct cw_daemon *daemon, struct cw_error *err)
 		r = cw_timer_new(daemon->loop, watchdog_due, daemon, &daemon->watchdog, err);
 	if (r == 0)
 		r = cw_inbox_open(config->state_dir, daemon->loop, &daemon->inbox, err);
+	if (r == 0)
+		r = cw_auditor_new(daemon->loop, daemon->inbox, daemon->config->state_dir, &daemon->auditor, err);
+	if (r == 0) {
+		struct cw_audit_who who;
+
+		cw_audit_self("daemon", &who);
+		cw_auditor_configure(daemon->auditor, config);
+		r = cw_auditor_config(daemon->auditor, &who, "start", config, err);
+	}
+	if (r == 0)
+		cw_auditor_documents(daemon->auditor);
 	if (r == 0)
 		r = cw_supervisor_new(daemon->loop, &supervisor_ops, daemon, &daemon->supervisor, err);
 	if (r == 0) {
@@ -1423,6 +1463,7 @@ static void daemon_clear(struct cw_daemon *daemon)
 	cw_dispatch_free(daemon->dispatch);
 	cw_gate_free(daemon->gate);
 	cw_bus_free(daemon->bus);
+	cw_auditor_free(daemon->auditor);
 	cw_inbox_close(daemon->inbox);
 	cw_timer_free(daemon->watchdog);
 	cw_timer_free(daemon->drain);

@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <councilwatch/audit.h>
 #include <councilwatch/log.h>
 
 #include "drop.h"
@@ -525,7 +526,9 @@ static void reading_store(struct cw_drop *drop)
 	struct reading *reading = &drop->reading;
 	struct folder *folder = reading->folder;
 	CW_CLEANUP(cw_buf_clear) struct cw_buf shown = { 0 };
+	CW_CLEANUP(cw_buf_clear) struct cw_buf handed_in = { 0 };
 	CW_CLEANUP(cw_freep) char *client = NULL;
+	struct cw_audit_who who;
 	struct cw_inbox_document document;
 	struct cw_commit_info info;
 	struct cw_wall now = cw_wall_now();
@@ -533,7 +536,10 @@ static void reading_store(struct cw_drop *drop)
 	int r;
 
 	name_escape(reading->name, &shown);
-	if (asprintf(&client, "file:%s", cw_buf_str(&shown)) < 0) {
+	/* Whose file it is: whoever put it there, unless root did. */
+	cw_audit_other(reading->st.st_uid, NULL, "folder", &who);
+	cw_buf_init(&handed_in, 1024);
+	if (asprintf(&client, "file:%s", cw_buf_str(&shown)) < 0 || cw_audit_who_put(&who, &handed_in) < 0) {
 		client = NULL;
 		reading_end(drop);
 		return;
@@ -546,6 +552,7 @@ static void reading_store(struct cw_drop *drop)
 		                       now.ms) },
 		.flags = CW_DOC_SUBMITTED,
 		.client = client,
+		.who = cw_buf_str(&handed_in),
 	};
 
 	r = cw_inbox_stream_finish(reading->stream, &meta, NULL, &document, &err);

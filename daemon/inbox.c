@@ -18,7 +18,7 @@
 #include "inbox_private.h"
 
 #define APPLICATION_ID 0x43576962 /* "CWib": tells our file from somebody else's */
-#define SCHEMA_VERSION 4
+#define SCHEMA_VERSION 5
 #define BATCH_BYTES (4u * 1024u * 1024u)
 #define CHUNK_SHIFT 16 /* CW_DOCUMENT_MAX / CW_CHUNK_MAX is 2^14 */
 #define ZSTD_LEVEL 3
@@ -56,9 +56,14 @@ static const char schema_3[] =
 static const char schema_4[] = "CREATE TABLE receipt (id BLOB PRIMARY KEY, document INTEGER NOT NULL, client TEXT NOT NULL,"
                                " accepted_at INTEGER NOT NULL) WITHOUT ROWID;";
 
+/* Version 5: who handed a document in, and that its bytes were removed; with the table of inbox_audit.c. */
+static const char schema_5[] = "ALTER TABLE document ADD COLUMN who TEXT NOT NULL DEFAULT '';"
+                               "ALTER TABLE document ADD COLUMN removed_at INTEGER;";
+
 #define DOCUMENT_COLUMNS                                                                                               \
 	"id, ord, content, feed, url, final_url, content_type, fetched_at, stored_at, size, sha256, flags, state, "    \
-	"attempts, deaths, outcome, config, commit_info, step, link, link_text, parent_url"
+	"attempts, deaths, outcome, config, commit_info, step, link, link_text, parent_url, " \
+	"who, removed_at"
 
 static const char *const sql[ST_STATEMENTS] = {
 	[ST_BEGIN] = "BEGIN IMMEDIATE",
@@ -74,8 +79,8 @@ static const char *const sql[ST_STATEMENTS] = {
 	[ST_COUNTER_SET] = "UPDATE counter SET value = ?2 WHERE name = ?1",
 	[ST_DOCUMENT_ADD] =
 	    "INSERT INTO document (ord, content, feed, url, final_url, content_type, etag, last_modified,"
-	    " fetched_at, stored_at, size, sha256, flags, step, link, link_text, parent_url)"
-	    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+	    " fetched_at, stored_at, size, sha256, flags, step, link, link_text, parent_url, who)"
+	    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
 	[ST_DOCUMENT_GET] = "SELECT " DOCUMENT_COLUMNS " FROM document WHERE id = ?1",
 	[ST_DOCUMENT_SAME] =
 	    "SELECT " DOCUMENT_COLUMNS " FROM document WHERE feed = ?1 AND fetched_at = ?2 AND sha256 = ?3",
@@ -150,6 +155,7 @@ void cw_inbox_document_clear(struct cw_inbox_document *document)
 	free(document->step);
 	free(document->link_text);
 	free(document->parent_url);
+	free(document->who);
 	free(document->commit);
 	memset(document, 0, sizeof(*document));
 }
@@ -491,6 +497,10 @@ static int open_schema(struct cw_inbox *inbox, struct cw_error *err)
 		r = exec(inbox, inbox_link_schema, "make the tables of links", err);
 	if (r == 0 && version < 4)
 		r = exec(inbox, schema_4, "bring the tables up to date", err);
+	if (r == 0 && version < 5)
+		r = exec(inbox, schema_5, "bring the tables up to date", err);
+	if (r == 0 && version < 5)
+		r = exec(inbox, inbox_audit_schema, "make the table of what the audit log is to be told", err);
 	if (r == 0)
 		r = exec(inbox, text, "mark the version", err);
 	if (r < 0) {
@@ -564,6 +574,8 @@ void cw_inbox_close(struct cw_inbox *inbox)
 		sqlite3_finalize(inbox->statement[i]);
 	for (i = 0; i < INBOX_LINK_STATEMENTS; i++)
 		sqlite3_finalize(inbox->link_statement[i]);
+	for (i = 0; i < INBOX_AUDIT_STATEMENTS; i++)
+		sqlite3_finalize(inbox->audit_statement[i]);
 	sqlite3_close(inbox->db);
 	ZSTD_freeCCtx(inbox->compressor);
 	ZSTD_freeDCtx(inbox->decompressor);
@@ -755,6 +767,8 @@ static int document_read(sqlite3_stmt *statement, struct cw_inbox_document *ret,
 	document.link = (uint64_t)sqlite3_column_int64(statement, 19);
 	document.link_text = inbox_column_text(statement, 20, &failed);
 	document.parent_url = inbox_column_text(statement, 21, &failed);
+	document.who = inbox_column_text(statement, 22, &failed);
+	document.removed_at = inbox_column_wall(statement, 23);
 	sqlite3_reset(statement);
 	if (failed || !document.feed || !document.url || !document.final_url || !document.content_type ||
 	    !document.config) {
@@ -982,6 +996,7 @@ static int document_store(struct cw_inbox_stream *stream, const struct cw_inbox_
 		sqlite3_bind_int64(statement, 15, meta->link ? (int64_t)meta->link->id : 0);
 		inbox_bind_text(statement, 16, meta->link ? meta->link->text : "");
 		inbox_bind_text(statement, 17, meta->link ? meta->link->parent_url : "");
+		inbox_bind_text(statement, 18, meta->who ? meta->who : "");
 	}
 	if (!statement || inbox_run(statement) < 0 || counter_set(inbox, "order", order) < 0)
 		return inbox_fail(inbox, err, "store a document");
@@ -1272,6 +1287,8 @@ int cw_inbox_settle(struct cw_inbox *inbox, uint64_t id, const struct cw_commit_
 		return inbox_fail(inbox, err, "settle a document");
 	if (inbox_link_settled(inbox, &document, info, next) < 0)
 		return inbox_fail(inbox, err, "settle a link");
+	if (inbox_audit_settled(inbox, &document, info) < 0)
+		return inbox_fail(inbox, err, "note a document for the audit log");
 	r = inbox_batch_commit(inbox, err);
 	if (r < 0)
 		return r;

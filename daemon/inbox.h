@@ -42,6 +42,7 @@ struct cw_inbox_document {
 	char *content_type;
 	struct cw_wall fetched_at; /* as-of time */
 	struct cw_wall stored_at;
+	struct cw_wall removed_at; /* its bytes, by retention; NONE = they are there */
 	uint64_t size;
 	unsigned char sha256[CW_SHA256_LEN];
 	uint32_t flags; /* CW_DOC_… */
@@ -54,6 +55,7 @@ struct cw_inbox_document {
 	uint64_t link;          /* that led to it; 0 = the feed's url, or an import */
 	char *link_text;
 	char *parent_url;       /* where that link stood */
+	char *who;              /* handed it in, for the audit log (cw_audit_who_parse); "" = nobody did */
 	char *commit;           /* owned bytes of cw_commit_info_put; NULL while queued */
 	size_t commit_len;
 };
@@ -122,6 +124,7 @@ struct cw_inbox_meta {
 	/* Whoever hands it in, and what for: the same content from the same client is the same document, whenever it
 	 * comes. NULL = it is told apart by its time alone. */
 	const char *client;
+	const char *who; /* for the audit log; NULL = nobody */
 };
 
 /* What a client has to show for a document: stored in the same transaction. */
@@ -152,6 +155,16 @@ int cw_inbox_receipt_id(const char *feed, const char *client, const unsigned cha
 /* 0, or -ENOENT: nothing was ever accepted under it. */
 int cw_inbox_receipt(struct cw_inbox *inbox, const unsigned char id[CW_SHA256_LEN], struct cw_inbox_receipt *ret,
                      struct cw_error *err);
+
+/*
+ * Documents that the audit log has something to tell of (inbox_audit.c). Those of feeds for which of() is true are noted when they
+ * are settled, in the same transaction, and stay noted until cw_inbox_audited: what is not written then is at the next start.
+ */
+void cw_inbox_audit_of(struct cw_inbox *inbox, bool (*of)(void *arg, const char *feed), void *arg);
+/* The first of them with a higher id. -ENOENT. */
+int cw_inbox_unaudited(struct cw_inbox *inbox, uint64_t after, struct cw_inbox_document *ret, struct cw_error *err);
+/* Batched: what is forgotten is told twice, and left out the second time. */
+int cw_inbox_audited(struct cw_inbox *inbox, uint64_t id, struct cw_error *err);
 
 /* Documents. 0, or -ENOENT. */
 int cw_inbox_document(struct cw_inbox *inbox, uint64_t id, struct cw_inbox_document *ret, struct cw_error *err);

@@ -1,7 +1,8 @@
 /*
- * inbox_private.h: between inbox.c, which keeps documents and feeds, and links.c, which keeps the links that are followed.
+ * inbox_private.h: between inbox.c, which keeps documents and feeds, links.c, which keeps the links that are followed, and
+ * inbox_audit.c, which keeps what the audit log is to be told.
  *
- * One batch for both: what belongs together becomes durable together.
+ * One batch for all: what belongs together becomes durable together.
  */
 #ifndef CW_DAEMON_INBOX_PRIVATE_H
 #define CW_DAEMON_INBOX_PRIVATE_H
@@ -48,11 +49,15 @@ enum statement {
 };
 
 #define INBOX_LINK_STATEMENTS 24
+#define INBOX_AUDIT_STATEMENTS 3
 
 struct cw_inbox {
 	sqlite3 *db;
 	sqlite3_stmt *statement[ST_STATEMENTS];
 	sqlite3_stmt *link_statement[INBOX_LINK_STATEMENTS];
+	sqlite3_stmt *audit_statement[INBOX_AUDIT_STATEMENTS];
+	bool (*audit_of)(void *arg, const char *feed);
+	void *audit_arg;
 	struct ZSTD_CCtx_s *compressor;
 	struct ZSTD_DCtx_s *decompressor;
 	unsigned char *scratch; /* ZSTD_compressBound(CW_CHUNK_MAX) bytes */
@@ -89,5 +94,9 @@ extern const char inbox_link_schema[];
 int inbox_link_fetched(struct cw_inbox *inbox, const struct cw_inbox_meta *meta, uint64_t stored_id);
 int inbox_link_settled(struct cw_inbox *inbox, const struct cw_inbox_document *document, const struct cw_commit_info *info,
                        const struct cw_inbox_found *next);
+
+/* inbox_audit.c: part of settling. Likewise. */
+extern const char inbox_audit_schema[];
+int inbox_audit_settled(struct cw_inbox *inbox, const struct cw_inbox_document *document, const struct cw_commit_info *info);
 
 #endif

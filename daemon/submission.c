@@ -72,6 +72,8 @@ static int decode(const json_t *header, struct cw_submission *ret, struct cw_err
 	if (r == 0)
 		r = text_member(header, "name", CW_SUBMIT_NAME_MAX, ret->name, err);
 	if (r == 0)
+		r = text_member(header, "sudo_user", sizeof(ret->sudo_user) - 1, ret->sudo_user, err);
+	if (r == 0)
 		r = text_member(header, "sha256", sizeof(hash) - 1, hash, err);
 	if (r < 0)
 		return r;

@@ -21,6 +21,7 @@ struct cw_submission {
 	char name[CW_SUBMIT_NAME_MAX + 1];
 	bool has_sha256;
 	unsigned char sha256[CW_SHA256_LEN];
+	char sudo_user[CW_NAME_MAX]; /* believed of root only */
 	char id[CW_NAME_MAX]; /* as JSON, to be given back with the answer */
 };
 

@@ -7,6 +7,7 @@
 
 #include <councilwatch/log.h>
 
+#include "auditor.h"
 #include "submission.h"
 #include "submit.h"
 
@@ -148,6 +149,8 @@ static json_t *take_document(struct cw_submit *submit, const struct cw_submissio
 	struct cw_inbox_stream *stream;
 	struct cw_inbox_document document;
 	struct cw_inbox_receipt receipt;
+	CW_CLEANUP(cw_buf_clear) struct cw_buf handed_in = { 0 };
+	struct cw_audit_who who;
 	struct cw_error err;
 	json_t *object = refusal(submit, header, feed, bytes->len);
 	int r;
@@ -155,6 +158,10 @@ static json_t *take_document(struct cw_submit *submit, const struct cw_submissio
 	if (object)
 		return object;
 	snprintf(client, sizeof(client), "client:%s", header->client_id);
+	cw_auditor_sender(submit->sock, header->sudo_user, "submit", &who);
+	cw_buf_init(&handed_in, 1024);
+	if (cw_audit_who_put(&who, &handed_in) < 0)
+		return problem("storage", "out of memory");
 	struct cw_inbox_meta meta = {
 		.feed = feed->name,
 		.url = header->name[0] ? header->name : "submission",
@@ -163,6 +170,7 @@ static json_t *take_document(struct cw_submit *submit, const struct cw_submissio
 		.flags = CW_DOC_SUBMITTED,
 		.expect_sha256 = header->has_sha256 ? header->sha256 : NULL,
 		.client = client,
+		.who = cw_buf_str(&handed_in),
 	};
 
 	r = cw_inbox_stream_new(submit->inbox, CW_SUBMIT_MAX, &stream, &err);

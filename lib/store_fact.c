@@ -88,6 +88,47 @@ int cw_store_facts(struct cw_store *store, const struct cw_fact_filter *filter, 
 	return r;
 }
 
+struct stated {
+	struct cw_str feed;
+	struct ranges ranges;
+	cw_fact_fn *fn;
+	void *arg;
+};
+
+static int tell_stated(void *arg, const struct cw_fact *fact)
+{
+	const struct stated *stated = arg;
+
+	if (fact->feed.len != stated->feed.len || memcmp(fact->feed.at, stated->feed.at, stated->feed.len) != 0 ||
+	    !store_ranges_have(&stated->ranges, fact->rowno))
+		return 0;
+	return stated->fn(stated->arg, fact);
+}
+
+int cw_store_document_facts(struct cw_store *store, struct cw_str feed, const unsigned char sha256[CW_SHA256_LEN],
+                            struct cw_wall fetched_at, enum cw_kind kind, cw_fact_fn *fn, void *arg, struct cw_error *err)
+{
+	struct cw_fact_filter filter = { .kind = kind, .since = CW_DAY_NONE };
+	struct stated stated = { .feed = feed, .fn = fn, .arg = arg };
+	sqlite3_stmt *st = NULL;
+	int r = store_prepare(store, ST_DOC_SIGHTINGS, &st, err);
+
+	if (r < 0)
+		return r;
+	store_bind_str(st, 1, feed);
+	sqlite3_bind_blob(st, 2, sha256, CW_SHA256_LEN, SQLITE_STATIC);
+	store_bind_wall(st, 3, fetched_at);
+	r = store_step(store, st, "looking for a document", err);
+	if (r <= 0)
+		return r < 0 ? r : cw_error_at(err, -ENOENT, store->path, 0, 0, "the document was not committed");
+	r = store_ranges_get(&stated.ranges, sqlite3_column_blob(st, 0), (size_t)sqlite3_column_bytes(st, 0));
+	sqlite3_reset(st);
+	r = r < 0 ? cw_error_at(err, r, store->path, 0, 0, "the sightings of a document are damaged")
+	          : cw_store_facts(store, &filter, tell_stated, &stated, err);
+	free(stated.ranges.at);
+	return r;
+}
+
 /* One allocation grows to hold all texts of a council's facts. */
 struct collector {
 	struct cw_fact *at;

@@ -21,6 +21,8 @@ static const char *const statement_sql[ST_COUNT] = {
 	               "new_evidence, quarantined, alerts, last_seq, reasons, detail, sightings, ord, parser) "
 	               "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 0, 0, 0, 0, 0, 0, x'', '', x'', ?8, ?9)",
 	[ST_DOC_ROW] = "SELECT id, sightings FROM document WHERE feed = ?1 AND sha256 = ?2 AND fetched_at = ?3",
+	[ST_DOC_SIGHTINGS] = "SELECT sightings FROM document WHERE feed = (SELECT id FROM feed WHERE name = ?1) AND sha256 = ?2"
+	                     " AND fetched_at = ?3",
 	[ST_DOC_AGAIN] = "UPDATE document SET inbox_id = ?2, url = ?3, flags = ?4, committed_at = ?5, ord = ?6, parser = ?7 WHERE id = ?1",
 	/* Evidence that a document said once and does not say now; home: another document of the feed that says it. */
 	[ST_GONE_MAKE] = "CREATE TABLE IF NOT EXISTS temp.gone (rowno INTEGER PRIMARY KEY, home INTEGER, fetched_at INTEGER)",

@@ -40,6 +40,10 @@ typedef int cw_fact_fn(void *arg, const struct cw_fact *fact);
 int cw_store_facts(struct cw_store *store, const struct cw_fact_filter *filter, cw_fact_fn *fn, void *arg,
                    struct cw_error *err);
 
+/* Those of one kind that a document states, whichever document said them first. -ENOENT when it was not committed. */
+int cw_store_document_facts(struct cw_store *store, struct cw_str feed, const unsigned char sha256[CW_SHA256_LEN],
+                            struct cw_wall fetched_at, enum cw_kind kind, cw_fact_fn *fn, void *arg, struct cw_error *err);
+
 /* All facts of one council for the model, "again" filled in; free with cw_facts_free. */
 struct cw_facts {
 	size_t n;
