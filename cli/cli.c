@@ -15,6 +15,7 @@
 
 #include "command.h"
 #include "output.h"
+#include "record.h"
 
 #define NAMES_MAX 64
 #define HELP_MAX (64u * 1024u)
@@ -484,6 +485,11 @@ int cw_cli_store(const struct cw_cli *cli, struct cw_store **ret)
 		cw_store_close(store);
 		return cw_cli_fail_error(CW_EXIT_NO, &err, "cannot read the database in '%s'", cli->config->state_dir);
 	}
+	r = cw_record_begin(cli);
+	if (r) {
+		cw_cli_store_close(&store);
+		return r;
+	}
 	*ret = store;
 	return 0;
 }
@@ -582,6 +588,7 @@ int cw_cli_main(int argc, char *const *argv)
 			status = cli.command->run(&cli);
 	}
 	status = cw_out_finish(stdout, status);
+	status = cw_record_end(&cli, status);
 	cw_cli_clear(&cli);
 	return status;
 }

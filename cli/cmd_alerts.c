@@ -26,6 +26,7 @@ static int list_alert(void *arg, uint64_t seq, const char *topic_council, const 
 	if (cli->json) {
 		fwrite(json, 1, len, stdout);
 		putchar('\n');
+		cw_out_count(1, json);
 		return 0;
 	}
 	if (cw_alert_print(stdout, cli->colour, json, len, &err) < 0)

@@ -57,6 +57,7 @@ static int list_fact(void *arg, const struct cw_fact *fact)
 	if (listing->cli->json)
 		return cw_out_json_line(stdout, cw_render_fact(fact));
 	print_fact(listing->cli, fact);
+	cw_out_count(1, fact->evidence.kind == CW_KIND_INTERNAL_NOTE || fact->evidence.kind == CW_KIND_OVERRIDE ? "\"internal_note\"" : NULL);
 	return 0;
 }
 

@@ -15,6 +15,7 @@
 #include "command.h"
 #include "evidence_text.h"
 #include "output.h"
+#include "record.h"
 
 /* How far ahead to look for the day on which time alone changes the level: two years, in steps of whatever changes. */
 #define AHEAD_DAYS 731
@@ -481,6 +482,11 @@ int cw_cmd_explain(struct cw_cli *cli)
 	if (r < 0)
 		return cw_cli_fail_error(CW_EXIT_NO, &err, "cannot explain %s", x.council->name);
 
+	if (!cli->json && cw_record_view(cli, x.council, &facts)) {
+		cw_assessment_clear(&x.now);
+		cw_history_free(&facts);
+		return CW_EXIT_NO;
+	}
 	r = find_lower(&x, &facts, &err);
 	if (r >= 0) {
 		find_unknown(&x, &facts);

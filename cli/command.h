@@ -29,6 +29,8 @@ struct cw_option {
 #define CW_COMMAND_AS_OF 1u      /* --as-of makes sense for it */
 #define CW_COMMAND_OWN_CONFIG 2u /* loads the configuration itself, to show its mistakes in its own way */
 #define CW_COMMAND_CSV 4u        /* takes --csv */
+#define CW_COMMAND_EXPORT 8u     /* gives out what is known of councils: the audit log is told of --json and --csv (record.h) */
+#define CW_COMMAND_BULK 16u      /* and of text as well */
 
 struct cw_cli;
 
@@ -110,6 +112,7 @@ int cw_cli_assess(const struct cw_cli *cli, struct cw_store *store, const struct
                   bool outage, struct cw_history *facts, struct cw_assessment *ret, struct cw_error *err);
 
 int cw_cmd_alerts(struct cw_cli *cli);
+int cw_cmd_audit(struct cw_cli *cli);
 int cw_cmd_backtest(struct cw_cli *cli);
 int cw_cmd_backup(struct cw_cli *cli);
 int cw_cmd_check(struct cw_cli *cli);
@@ -132,6 +135,7 @@ int cw_cmd_submit(struct cw_cli *cli);
 int cw_cmd_watch(struct cw_cli *cli);
 
 extern const struct cw_option cw_alerts_options[];
+extern const struct cw_option cw_audit_options[];
 extern const struct cw_option cw_backtest_options[];
 extern const struct cw_option cw_check_options[];
 extern const struct cw_option cw_councils_options[];

@@ -79,12 +79,18 @@ void cw_control_free(struct cw_control *control)
 	free(control);
 }
 
-int cw_control_send(struct cw_control *control, const json_t *request, const void *bytes, size_t len,
+int cw_control_send(struct cw_control *control, json_t *request, const void *bytes, size_t len,
                     struct cw_error *err)
 {
-	CW_CLEANUP(cw_freep) char *text = json_dumps(request, JSON_COMPACT);
+	CW_CLEANUP(cw_freep) char *text = NULL;
+	const char *sudo = getuid() == 0 ? getenv("SUDO_USER") : NULL;
 	struct cw_frame frames[2];
 	int r;
+
+	/* The other side knows our user from the system; behind root it is for us to say. */
+	if (sudo)
+		(void)json_object_set_new(request, "sudo_user", json_string(sudo));
+	text = json_dumps(request, JSON_COMPACT);
 
 	if (!text)
 		return cw_error_nomem(err);

@@ -24,9 +24,9 @@ void cw_control_free(struct cw_control *control); /* NULL is fine */
 /* Forgets everything sent and not yet answered. */
 int cw_control_reopen(struct cw_control *control, struct cw_error *err);
 
-/* Never block. send: request is borrowed; 0, -EAGAIN when too much is under way, or -errno. recv: 0 with an owned
+/* Never block. send: request is borrowed, and told who became root when that is so; 0, -EAGAIN when too much is under way, or -errno. recv: 0 with an owned
  * object; -EAGAIN when there is nothing; -EBADMSG when what came is no JSON object. */
-int cw_control_send(struct cw_control *control, const json_t *request, const void *bytes, size_t len,
+int cw_control_send(struct cw_control *control, json_t *request, const void *bytes, size_t len,
                     struct cw_error *err);
 int cw_control_recv(struct cw_control *control, json_t **ret, struct cw_error *err);
 

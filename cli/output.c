@@ -346,7 +346,9 @@ int cw_csv_field(struct cw_buf *out, bool first, const char *text)
 {
 	bool formula = text[0] && strchr("=+-@\t\r\n", text[0]);
 
-	if (!first)
+	if (first)
+		cw_out_count(1, NULL);
+	else
 		cw_buf_putc(out, ',');
 	if (!formula && !strpbrk(text, ",\"\r\n"))
 		return cw_buf_puts(out, text);
@@ -362,6 +364,31 @@ int cw_csv_field(struct cw_buf *out, bool first, const char *text)
 	return cw_buf_putc(out, '"');
 }
 
+static struct {
+	uint64_t rows;
+	bool notes;
+} given_out;
+
+void cw_out_count(uint64_t rows, const char *json)
+{
+	given_out.rows += rows;
+	if (json && !given_out.notes)
+		given_out.notes = strstr(json, "\"internal_note\"") || strstr(json, "\"kind\":\"override\"") ||
+		                  strstr(json, "\"kind\": \"override\"");
+}
+
+uint64_t cw_out_rows(bool *ret_notes)
+{
+	*ret_notes = given_out.notes;
+	return given_out.rows;
+}
+
+void cw_out_rows_clear(void)
+{
+	given_out.rows = 0;
+	given_out.notes = false;
+}
+
 static int write_json(FILE *out, json_t *value, size_t flags)
 {
 	char *text;
@@ -374,6 +401,7 @@ static int write_json(FILE *out, json_t *value, size_t flags)
 		return -ENOMEM;
 	fputs(text, out);
 	fputc('\n', out);
+	cw_out_count(1, text);
 	free(text);
 	return 0;
 }
@@ -405,6 +433,7 @@ void cw_json_array_item(struct cw_json_array *array, json_t *item)
 	}
 	fprintf(array->out, "%s\n  %s", array->any ? "," : "", text);
 	array->any = true;
+	cw_out_count(1, text);
 	free(text);
 }
 

@@ -72,6 +72,12 @@ void cw_out_str(FILE *out, struct cw_str text);
  * begins with = + - @, a tab or a carriage return) gets an apostrophe in front; numbers of our own do not pass here. */
 int cw_csv_field(struct cw_buf *out, bool first, const char *text);
 
+/* How much was given out: JSON values, items of arrays and rows of CSV; and whether notes or rulings were in them. For the audit
+ * log (record.h). What is written in another way is counted by whoever writes it: json may be NULL. */
+void cw_out_count(uint64_t rows, const char *json);
+uint64_t cw_out_rows(bool *ret_notes);
+void cw_out_rows_clear(void);
+
 /* One JSON value: indented, or on a single line for NDJSON. Takes the reference. 0 or -ENOMEM. */
 int cw_out_json(FILE *out, json_t *value);
 int cw_out_json_line(FILE *out, json_t *value);
