@@ -108,6 +108,38 @@ static int by_publication(const void *a, const void *b)
 	return x->event_day < y->event_day ? -1 : x->event_day > y->event_day;
 }
 
+/* Also where two publishers date the report differently, or the one that dates the visit does not know its report. */
+static bool is_report_of(const struct cw_inspection *undated, const struct cw_inspection *dated)
+{
+	return undated->event_day == CW_DAY_NONE && dated->event_day != CW_DAY_NONE &&
+	       undated->published_day >= dated->event_day && undated->published_day - dated->event_day <= REPORT_DELAY;
+}
+
+/* Sorted by publication: the report comes before or after the visit that somebody else dates. */
+static void join_reports(struct list *list)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < list->n; i++) {
+		struct cw_inspection *last = n ? &list->at[n - 1] : NULL, next = list->at[i];
+
+		if (!last || !(is_report_of(last, &next) || is_report_of(&next, last))) {
+			list->at[n++] = next;
+			continue;
+		}
+		/* The first publication stands; the headline is that of who dates it, if they have one. */
+		if (last->event_day == CW_DAY_NONE) {
+			next.published_day = last->published_day;
+			next.severity = next.severity ? next.severity : last->severity;
+			*last = next;
+		} else if (!last->severity) {
+			last->severity = next.severity;
+			last->derived = next.derived;
+		}
+	}
+	list->n = n;
+}
+
 int cw_model_inspections(const struct cw_risk *risk, const struct cw_fact *facts, size_t n_facts, int32_t as_of, enum cw_kind kind,
                          struct cw_inspection **ret, size_t *ret_n, struct cw_error *err)
 {
@@ -139,6 +171,7 @@ int cw_model_inspections(const struct cw_risk *risk, const struct cw_fact *facts
 	}
 	if (list.n)
 		qsort(list.at, list.n, sizeof(*list.at), by_publication);
+	join_reports(&list);
 	*ret = list.at;
 	*ret_n = list.n;
 	return 0;

@@ -13,6 +13,8 @@
 
 #define EPSILON 1e-9
 #define NEAR_BUCKETS 1024
+/* Within so many days of a visit a report is that of the visit: nobody is inspected again before it is out. */
+#define REPORT_DELAY 250
 
 struct entry {
 	const struct cw_fact *fact;

@@ -11,8 +11,6 @@
 /* A report is published within a year of its visit (the longest in domain section 2 is 214 days), so an inspection
  * a year older than the first sight of an undated one is the earlier of the two. */
 #define REPORT_DELAY_MAX 365
-/* Within so many days of a visit a report is that of the visit. */
-#define REPORT_DELAY 250
 
 /* The values of an inspection that a later statement about it may leave out without taking them back. */
 static const enum cw_value_id voice_values[] = { CW_VAL_OVERALL_EFFECTIVENESS,
