@@ -239,6 +239,7 @@ int bt_print_measure(const struct backtest *bt, const struct bt_measure *measure
 int bt_print_events(const struct backtest *bt, const struct bt_labels *labels);
 int bt_print_volume(const struct backtest *bt, const struct bt_volume_report *volume);
 int bt_print_stability(const struct backtest *bt, const struct bt_stability *stability);
+void bt_print_csv_head(void);
 int bt_print_csv(const struct backtest *bt, const struct bt_labels *labels);
 
 /* New references, NULL when out of memory. */

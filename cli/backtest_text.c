@@ -341,6 +341,11 @@ int bt_print_stability(const struct backtest *bt, const struct bt_stability *s)
 	return 0;
 }
 
+void bt_print_csv_head(void)
+{
+	fputs("label,month,council_id,region,type,level,points,knowledge,adverse_grade,last_judged,outcome\r\n", stdout);
+}
+
 /* Every council and month: what could be known, and what came of it. All numbers above can be made from these rows. */
 int bt_print_csv(const struct backtest *bt, const struct bt_labels *labels)
 {
@@ -350,7 +355,6 @@ int bt_print_csv(const struct backtest *bt, const struct bt_labels *labels)
 	int r = 0;
 
 	cw_buf_init(&line, CW_ROW_MAX);
-	fputs("label,month,council_id,region,type,level,points,knowledge,adverse_grade,last_judged,outcome\r\n", stdout);
 	for (size_t m = 0; m < bt->n_months; m++) {
 		for (size_t c = 0; c < bt->n_councils && r == 0; c++) {
 			const struct bt_month *month = &bt->councils[c].months[m];

@@ -121,7 +121,9 @@ static int tell(const struct backtest *bt, const struct wanted *wanted, const st
 		json_decref(object);
 		return r < 0 ? r : -ENOMEM;
 	}
-	if (!bt->cli->json && !bt->cli->csv)
+	if (bt->cli->csv)
+		bt_print_csv_head();
+	else if (!bt->cli->json)
 		r = bt_print_header(bt, &volume);
 	for (int label = 0; label < BT_LABEL_COUNT && r == 0; label++)
 		if (wanted->labels[label])
