@@ -140,6 +140,7 @@ extern const struct cw_option cw_backtest_options[];
 extern const struct cw_option cw_check_options[];
 extern const struct cw_option cw_councils_options[];
 extern const struct cw_option cw_evidence_options[];
+extern const struct cw_option cw_explain_options[];
 extern const struct cw_option cw_fetch_options[];
 extern const struct cw_option cw_import_options[];
 extern const struct cw_option cw_keygen_options[];

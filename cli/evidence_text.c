@@ -41,10 +41,12 @@ void cw_evidence_print_source(FILE *out, unsigned indent, const struct cw_fact *
 	        cw_wall_format(e->published_at, published), cw_wall_format(e->fetched_at, fetched));
 	put_line(out, indent, "title", e->title);
 	put_line(out, indent, "quote", e->quote);
+	put_line(out, indent, "page", e->quote.len ? cw_evidence_value(e, CW_VAL_PAGE) : cw_str(NULL));
 	put_line(out, indent, "link", e->url);
 	if (!fact->document[0])
 		return; /* the lineage table */
 	fprintf(out, "%*s%-9s ", (int)indent, "", "document");
 	cw_out_str(out, fact->feed);
-	fprintf(out, " sha256:%s row %llu\n", fact->document, (unsigned long long)e->row);
+	fprintf(out, " sha256:%s row %llu%s%s\n", fact->document, (unsigned long long)e->row, fact->parser[0] ? ", read by version " : "",
+	        fact->parser);
 }

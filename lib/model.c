@@ -14,6 +14,8 @@
  * model_score.c      what that comes to on a day
  * model_heritage.c   what a council takes over from its predecessors
  * model_result.c     the answer for a day
+ * model_since.c      since when
+ * model_window.c     when the next full inspection may come
  * model_outlook.c    what would lower it
  * model_changes.c    what is told
  */

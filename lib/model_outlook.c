@@ -75,18 +75,18 @@ static int copy_sim(const struct sim *from, struct sim *to)
 /* ---- what may happen ---- */
 
 /* A full inspection that finds nothing to open, the day after those who are there to find it: it must not be taken for the
- * one that is current. */
-static int inspect(struct sim *sim, int s)
+ * one that is current. fact: lives as long as sim does. */
+static int inspect(struct sim *sim, int s, struct cw_fact *fact)
 {
 	const struct strand *strand = &sim->strand[s];
 	struct cw_wall noon = { cw_day_start(sim->day).ms + (int64_t)12 * 3600 * 1000 };
-	struct cw_fact fact = { .known_at = noon, .feed = cw_str("outlook") };
-	struct entry entry = { .fact = &fact, .day = sim->day, .known = noon.ms };
-	struct cw_evidence *e = &fact.evidence;
+	struct entry entry = { .fact = fact, .day = sim->day, .known = noon.ms };
+	struct cw_evidence *e = &fact->evidence;
 	static const enum cw_value_id judgements[] = { CW_VAL_OVERALL_EFFECTIVENESS, CW_VAL_IMPACT_OF_LEADERS,
 		                                       CW_VAL_HELP_AND_PROTECTION, CW_VAL_IN_CARE, CW_VAL_CARE_LEAVERS };
 	int r;
 
+	*fact = (struct cw_fact){ .known_at = noon, .feed = cw_str("outlook") };
 	e->kind = s == STRAND_ILACS ? CW_KIND_ILACS : CW_KIND_AREA_SEND;
 	e->event_day = sim->day;
 	if (strand->n)
@@ -226,15 +226,16 @@ struct finder {
 	struct cw_outlook *outlook;
 };
 
-/* of: CW_EVENT_CLOSED alone. */
-static int happen(struct sim *sim, const struct finder *finder, enum cw_event event, const struct cw_closing *of)
+/* of: CW_EVENT_CLOSED alone. said: what is stated then; it lives as long as sim does. */
+static int happen(struct sim *sim, const struct finder *finder, enum cw_event event, const struct cw_closing *of,
+                  struct cw_fact said[STRAND_COUNT])
 {
 	int r = 0;
 
 	if (event == CW_EVENT_ILACS || event == CW_EVENT_ALL)
-		r = inspect(sim, STRAND_ILACS);
+		r = inspect(sim, STRAND_ILACS, &said[STRAND_ILACS]);
 	if (r == 0 && (event == CW_EVENT_AREA_SEND || event == CW_EVENT_ALL))
-		r = inspect(sim, STRAND_SEND);
+		r = inspect(sim, STRAND_SEND, &said[STRAND_SEND]);
 	if (event == CW_EVENT_CLOSED)
 		close_signal(sim, of);
 	for (size_t i = 0; event == CW_EVENT_ALL && i < finder->n_open; i++)
@@ -246,6 +247,7 @@ static int try(struct finder *finder, enum cw_event event, const struct cw_closi
 {
 	struct cw_prospect *p = &finder->outlook->at[finder->outlook->n];
 	struct watcher watcher = { p };
+	struct cw_fact said[STRAND_COUNT];
 	struct sim sim;
 	int r;
 
@@ -254,7 +256,7 @@ static int try(struct finder *finder, enum cw_event event, const struct cw_closi
 	*p = (struct cw_prospect){ .event = event };
 	r = copy_sim(finder->sim, &sim);
 	if (r == 0)
-		r = happen(&sim, finder, event, of);
+		r = happen(&sim, finder, event, of, said);
 	if (r == 0) {
 		p->level = level_today(&sim);
 		for (size_t i = 0; event != CW_EVENT_TIME && i < finder->n_open; i++)

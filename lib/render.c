@@ -141,7 +141,7 @@ static const char *default_title(enum cw_kind kind)
 	}
 }
 
-static const char *grade_words(enum cw_grade grade)
+const char *cw_render_grade(enum cw_grade grade)
 {
 	return grade == CW_GRADE_REQUIRES_IMPROVEMENT ? "requires improvement" : grade == CW_GRADE_NOT_JUDGED ? "not judged"
 	                                                                                                      : cw_grade_name(grade);
@@ -162,7 +162,7 @@ static int table_quote(const struct cw_evidence *e, struct cw_buf *out)
 		for (const char *c = def->name; *c; c++)
 			cw_buf_putc(out, *c == '_' ? ' ' : *c);
 		if (def->type == CW_VALUE_GRADE && cw_grade_parse(e->value[i].text, &grade) == 0)
-			cw_buf_printf(out, ": %s", grade_words(grade));
+			cw_buf_printf(out, ": %s", cw_render_grade(grade));
 		else
 			cw_buf_printf(out, ": %.*s", (int)cw_str_cut(e->value[i].text, 80).len, e->value[i].text.at);
 		sep = "; ";
@@ -235,14 +235,34 @@ json_t *cw_render_criteria(const struct cw_assessment *assessment)
 #define EVIDENCE_SHOWN 5
 #define CONTRIBUTORS_SHOWN 25
 
-static json_t *render_contributor(const struct cw_contributor *c)
+/* The fact as it is everywhere, and what only matters to who checks it: the page of the quote, who read the document. */
+static json_t *render_proof(const struct cw_fact *fact)
+{
+	json_t *object = cw_render_fact(fact);
+	struct cw_str page = cw_evidence_value(&fact->evidence, CW_VAL_PAGE);
+	int64_t number;
+
+	if (object)
+		json_object_set_new(object, "page", page.len && cw_parse_integer(page, &number) == 0 ? json_integer(number) : json_null());
+	if (object)
+		json_object_set_new(object, "parser", text_or_null(fact->parser));
+	return object;
+}
+
+/* To six places: enough to add up, without the noise of binary fractions. */
+static json_t *exact(double value)
+{
+	return json_real(round(value * 1e6) / 1e6);
+}
+
+static json_t *render_contributor(const struct cw_contributor *c, size_t evidence_shown)
 {
 	json_t *evidence = json_array();
 	char event[CW_EVENT_NAME_TEXT];
 	json_t *object;
 
-	for (size_t i = 0; evidence && i < CW_MIN(c->n_facts, (size_t)EVIDENCE_SHOWN); i++)
-		json_array_append_new(evidence, cw_render_fact(c->facts[i]));
+	for (size_t i = 0; evidence && i < CW_MIN(c->n_facts, evidence_shown); i++)
+		json_array_append_new(evidence, render_proof(c->facts[i]));
 	object = json_pack("{s:s, s:s, s:s, s:s, s:f, s:f, s:f, s:o, s:o, s:i, s:o, s:b, s:o}", "signal", c->signal->name,
 	                   "text", cw_render_signal(c->signal->name), "criterion", cw_criterion_name(c->criterion), "kind",
 	                   c->signal->state ? "state" : "impulse", "points", cw_render_points(c->points), "weight",
@@ -256,12 +276,16 @@ static json_t *render_contributor(const struct cw_contributor *c)
 		json_object_set_new(object, "rejected", cw_render_ruling(&c->rejected));
 	if (object && c->handled.fact)
 		json_object_set_new(object, "handled", cw_render_ruling(&c->handled));
+	if (object) {
+		json_object_set_new(object, "value", exact(c->value));
+		json_object_set_new(object, "share", exact(c->share));
+	}
 	if (object && c->inherited)
 		json_object_set_new(object, "inherited", json_true());
 	if (object && c->closes_day != CW_DAY_NONE)
 		json_object_set_new(object, "ends", day_json(c->closes_day));
-	if (object && c->n_facts > EVIDENCE_SHOWN)
-		json_object_set_new(object, "more_evidence", json_integer((json_int_t)(c->n_facts - EVIDENCE_SHOWN)));
+	if (object && c->n_facts > evidence_shown)
+		json_object_set_new(object, "more_evidence", json_integer((json_int_t)(c->n_facts - evidence_shown)));
 	return object;
 }
 
@@ -270,7 +294,16 @@ json_t *cw_render_contributors(const struct cw_assessment *assessment)
 	json_t *array = json_array();
 
 	for (size_t i = 0; array && i < CW_MIN(assessment->n_contributors, (size_t)CONTRIBUTORS_SHOWN); i++)
-		json_array_append_new(array, render_contributor(&assessment->contributors[i]));
+		json_array_append_new(array, render_contributor(&assessment->contributors[i], EVIDENCE_SHOWN));
+	return array;
+}
+
+json_t *cw_render_all_contributors(const struct cw_assessment *assessment)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; array && i < assessment->n_contributors; i++)
+		json_array_append_new(array, render_contributor(&assessment->contributors[i], SIZE_MAX));
 	return array;
 }
 
@@ -484,16 +517,31 @@ static json_t *render_model(const struct cw_config *config)
 	return json_pack("{s:s, s:s}", "version", CW_VERSION, "config", config->hash);
 }
 
+/* The sentence, and with a rise what the level asks for. */
+static int put_alert_text(const struct cw_config *config, const struct cw_council *council, const struct cw_change *change,
+                          struct cw_buf *out)
+{
+	int r = cw_render_sentence(council, change, out);
+
+	if (r < 0 || (change->kind != CW_ALERT_LEVEL_UP && change->kind != CW_ALERT_FLOOR_OPENED))
+		return r;
+	out->len--; /* the full stop */
+	cw_buf_puts(out, "; it asks for ");
+	(void)cw_render_response_words(&config->risk, change->after.level, out);
+	return cw_buf_putc(out, '.');
+}
+
 json_t *cw_render_alert(const struct cw_config *config, const struct cw_council *council, const struct cw_change *change,
                         uint64_t seq, const char *id)
 {
 	const struct cw_assessment *a = &change->after;
 	const char *sensitivity = cw_render_sensitivity(change);
+	struct cw_outlook outlook = { 0 };
 	struct cw_buf text;
 	json_t *data;
 
 	cw_buf_init(&text, 8192);
-	if (cw_render_sentence(council, change, &text) < 0) {
+	if (put_alert_text(config, council, change, &text) < 0 || cw_outlook_of_change(change, &outlook, NULL) < 0) {
 		cw_buf_clear(&text);
 		return NULL;
 	}
@@ -504,6 +552,11 @@ json_t *cw_render_alert(const struct cw_config *config, const struct cw_council 
 	                 "points", cw_render_points(a->points), "criteria", cw_render_criteria(a), "contributors",
 	                 cw_render_contributors(a), "cause", change->cause, "text", cw_buf_str(&text), "model",
 	                 render_model(config));
+	if (data) {
+		json_object_set_new(data, "lead", change->lead < a->n_contributors ? json_integer((json_int_t)change->lead) : json_null());
+		json_object_set_new(data, "response", cw_render_response(&config->risk, a->level));
+		json_object_set_new(data, "would_lower", cw_render_outlook(a, &outlook));
+	}
 	if (data && a->n_conflicts)
 		json_object_set_new(data, "conflicts", cw_render_conflicts(a));
 	if (data && a->ruling.fact)

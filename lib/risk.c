@@ -154,6 +154,16 @@ void cw_risk_defaults(struct cw_risk *risk)
 		.inherit_minor = 0.25,
 		.inherit_months = 36,
 		.transition_months = 12,
+		.response = { [CW_LEVEL_WATCH] = { .read = 10 },
+		              [CW_LEVEL_PRIORITY] = { .contact = 5, .offer = 20 },
+		              [CW_LEVEL_INTENSIVE] = { .contact = 2, .offer = 10 } },
+		/* Full inspections visited from January 2022 to January 2025: config/SOURCES.md. */
+		.interval = { [CW_GRADE_OUTSTANDING] = { 1369, 1746, 1900, 15 },
+		              [CW_GRADE_GOOD] = { 1575, 1812, 2016, 40 },
+		              [CW_GRADE_REQUIRES_IMPROVEMENT] = { 1194, 1572, 1899, 36 },
+		              [CW_GRADE_INADEQUATE] = { 1096, 1366, 2456, 16 } },
+		.inspection_cycle_months = 36,
+		.publication_lag_days = 46,
 		.override_notice_days = 14,
 	};
 	memcpy(risk->signals, defaults, sizeof(defaults));

@@ -148,6 +148,14 @@ struct cw_inspection {
 int cw_model_inspections(const struct cw_risk *risk, const struct cw_fact *facts, size_t n_facts, int32_t as_of, enum cw_kind kind,
                          struct cw_inspection **ret, size_t *ret_n, struct cw_error *err);
 
+/* The level of that day, since when it has been that, and what it was before: routine, when nothing was known. */
+struct cw_since {
+	enum cw_level level, previous;
+	int32_t day; /* CW_DAY_NONE = it never was another */
+};
+int cw_model_since(const struct cw_risk *risk, const struct cw_fact *facts, size_t n_facts, int32_t as_of,
+                   struct cw_since *ret, struct cw_error *err);
+
 /* Does the model make anything of evidence of this kind? The rest is kept for people to read. */
 bool cw_model_uses(enum cw_kind kind);
 

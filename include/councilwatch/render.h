@@ -9,6 +9,8 @@
 #include <councilwatch/buf.h>
 #include <councilwatch/config.h>
 #include <councilwatch/model.h>
+#include <councilwatch/outlook.h>
+#include <councilwatch/window.h>
 #include <jansson.h>
 
 /* How every program writes JSON: numbers as they are meant (0.8), the same everywhere. */
@@ -18,7 +20,8 @@
 json_t *cw_render_council(const struct cw_council *council);          /* id name gss_code la_code urn */
 json_t *cw_render_fact(const struct cw_fact *fact);                   /* the evidence object of design section 5 */
 json_t *cw_render_criteria(const struct cw_assessment *assessment);   /* {"ofsted":{"level":…,"points":…},…} */
-json_t *cw_render_contributors(const struct cw_assessment *assessment); /* with evidence[] */
+json_t *cw_render_contributors(const struct cw_assessment *assessment); /* the weightiest, with evidence[] */
+json_t *cw_render_all_contributors(const struct cw_assessment *assessment);
 json_t *cw_render_conflicts(const struct cw_assessment *assessment);    /* kind event_date event settled evidence[] of each */
 /* What a person has ruled: id scope state made until author reason sensitivity, and level or event and source; null when its fact is NULL. */
 json_t *cw_render_ruling(const struct cw_ruling *ruling);
@@ -37,6 +40,22 @@ json_t *cw_render_alert(const struct cw_config *config, const struct cw_council 
 /* The same for what concerns a feed (source_outage, identity_unresolved); subject is the feed's name. */
 json_t *cw_render_feed_alert(const struct cw_config *config, enum cw_alert_kind kind, struct cw_str feed, struct cw_wall at,
                              const char *text, uint64_t seq, const char *id);
+/* What a level asks of those who offer support: tier read_days contact_days offer_days; and in words. */
+json_t *cw_render_response(const struct cw_risk *risk, enum cw_level level);
+int cw_render_response_words(const struct cw_risk *risk, enum cw_level level, struct cw_buf *out);
+/* What would lower the level: an array of what day text closes[] level then[] lowers; and one of it in a sentence. */
+json_t *cw_render_outlook(const struct cw_assessment *now, const struct cw_outlook *outlook);
+int cw_render_in_vain(const struct cw_assessment *now, const struct cw_outlook *outlook, struct cw_buf *out); /* what changes nothing alone */
+int cw_render_prospect(const struct cw_assessment *now, const struct cw_prospect *prospect, struct cw_buf *out);
+/* When the next full inspection may come. */
+json_t *cw_render_window(const struct cw_risk *risk, const struct cw_window *window, int32_t as_of);
+int cw_render_window_words(const struct cw_risk *risk, const struct cw_window *window, int32_t as_of, struct cw_buf *out);
+/* The sum of a level, with six decimals: criteria{sum cap points} breadth points lines floors hold level. */
+json_t *cw_render_arithmetic(const struct cw_risk *risk, const struct cw_assessment *assessment);
+/* How many criteria have what breadth takes; the level of today's points, before any slow way down. */
+int cw_broad_criteria(const struct cw_risk *risk, const struct cw_assessment *assessment);
+enum cw_level cw_points_line(const struct cw_risk *risk, const struct cw_assessment *assessment);
+const char *cw_render_grade(enum cw_grade grade); /* "requires improvement" */
 /* Points as they are shown: to the tenth. */
 double cw_render_points(double points);
 /* One sentence a person can read aloud (domain section 6: a flag for a conversation, never a verdict). */

@@ -9,6 +9,7 @@
 
 #include <councilwatch/base.h>
 #include <councilwatch/error.h>
+#include <councilwatch/evidence.h>
 #include <councilwatch/text.h>
 
 enum cw_level { CW_LEVEL_ROUTINE, CW_LEVEL_WATCH, CW_LEVEL_PRIORITY, CW_LEVEL_INTENSIVE, CW_LEVEL_COUNT };
@@ -35,6 +36,20 @@ struct cw_signal_def {
 	bool closed_by_area_send; /* the next full area SEND report closes it */
 };
 #define CW_SIGNALS_MAX 64
+
+/* What a level asks of those who offer support, in working days (domain 3.1); 0 = nothing. */
+struct cw_response {
+	int read;    /* an adviser reads it */
+	int contact; /* the council is spoken to */
+	int offer;   /* support is offered */
+};
+
+/* How long it was from one full inspection to the next, in days: a tenth were sooner than p10, half than p50, nine tenths than
+ * p90, of so many. Context, never scored. */
+struct cw_interval {
+	int p10, p50, p90;
+	int count; /* 0: nothing is known */
+};
 
 struct cw_risk {
 	size_t n_signals;
@@ -64,6 +79,10 @@ struct cw_risk {
 	double inherit_minor;            /* 0.25: from those who gave less of the successor's children nothing is inherited */
 	int inherit_months;              /* 36: and for how long at most */
 	int transition_months;           /* 12: a reorganisation begins to count so long before it */
+	struct cw_response response[CW_LEVEL_COUNT];
+	struct cw_interval interval[CW_GRADE_COUNT]; /* by the headline of the earlier one */
+	int inspection_cycle_months;     /* 36: how often the inspectorate says it comes */
+	int publication_lag_days;        /* 46: from a visit to its report, where only the report has a date */
 	int override_notice_days;        /* 14: so long before a ruling expires it is told */
 };
 
