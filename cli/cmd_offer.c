@@ -31,7 +31,8 @@ const struct cw_option cw_offer_options[] = {
 	{ "participants", "N", "of add: how many they are", 0 },
 	{ "plan-until", "DATE", "of add: a plan was agreed and runs until then", 0 },
 	{ "note-ref", "TEXT", "of add: where more is written down", 0 },
-	{ "since", "DATE", "of list: only from that day on", 0 },
+	{ "since", "DATE", "of list, late: only from that day on", 0 },
+	{ "all", NULL, "of late: every alert, also of councils that have left the level since", 0 },
 	{ NULL },
 };
 
@@ -183,15 +184,15 @@ json_t *offer_json(const struct cw_cli *cli, const struct cw_offer *offer)
 
 int cw_cmd_offer(struct cw_cli *cli)
 {
-	static const char *const names[] = { "import", "add", "list", "show", NULL };
+	static const char *const names[] = { "import", "add", "list", "show", "late", NULL };
 	const char *what = cli->n_arguments ? cli->arguments[0] : "list", *near;
 	const char *one = cli->n_arguments > 1 ? cli->arguments[1] : NULL;
-	bool shows = !strcmp(what, "list");
+	bool shows = !strcmp(what, "list") || !strcmp(what, "late");
 
 	if (cli->csv && !shows)
-		return cw_cli_fail(CW_EXIT_USAGE, "--csv is for offer list");
+		return cw_cli_fail(CW_EXIT_USAGE, "--csv is for offer list and offer late");
 	if (cli->has_as_of && !shows && strcmp(what, "show") != 0)
-		return cw_cli_fail(CW_EXIT_USAGE, "--as-of is for offer list and show");
+		return cw_cli_fail(CW_EXIT_USAGE, "--as-of is for offer list, show and late");
 	if (!strcmp(what, "import"))
 		return offer_import(cli, cli->n_arguments - 1, cli->arguments + 1);
 	if (cli->n_arguments > 2)
@@ -202,7 +203,11 @@ int cw_cmd_offer(struct cw_cli *cli)
 		return offer_list(cli, one);
 	if (!strcmp(what, "show"))
 		return one ? offer_show(cli, one) : cw_cli_fail(CW_EXIT_USAGE, "which offer? councilwatch offer show ID");
+	if (!strcmp(what, "late") && !one)
+		return offer_late(cli);
+	if (!strcmp(what, "late"))
+		return cw_cli_fail(CW_EXIT_USAGE, "'%s' is one too many: councilwatch offer late", one);
 	near = cw_nearest(what, names);
 	return cw_cli_fail(CW_EXIT_USAGE, "'%s' is nothing that offer does%s%s%s", what,
-	                   near ? "; did you mean '" : "; it does import, add, list and show", near ? near : "", near ? "'?" : "");
+	                   near ? "; did you mean '" : "; it does import, add, list, show and late", near ? near : "", near ? "'?" : "");
 }

@@ -17,6 +17,7 @@ int offer_import(struct cw_cli *cli, int n, const char *const *files);
 int offer_add(struct cw_cli *cli, const char *council);
 int offer_list(struct cw_cli *cli, const char *council);
 int offer_show(struct cw_cli *cli, const char *offer_id);
+int offer_late(struct cw_cli *cli);
 
 /* The ledger, to be closed with cw_ledger_close. Reading: CW_EXIT_NO without a message when there is none yet and *ret stays NULL
  * with 0. 0, or the exit status after a message. */

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <councilwatch/kpi.h>
 #include <councilwatch/paths.h>
 
 #include "config_private.h"
@@ -399,6 +400,27 @@ static int read_calendar(struct loader *loader)
 	return r == -ENOMEM ? r : 0;
 }
 
+static int read_kpis(struct loader *loader)
+{
+	struct cw_config *config = loader->config;
+	struct conf_section *tree = NULL;
+	int r = 0;
+
+	config->kpis = calloc(1, sizeof(*config->kpis));
+	if (!config->kpis)
+		return -ENOMEM;
+	conf_kpi_defaults(config->kpis);
+	if (config->kpi_file) {
+		r = conf_read(config->kpi_file, conf_grammar_kpi(), &loader->mistakes, &tree);
+		if (r == 0)
+			r = conf_kpi_apply(tree, config, config->kpis, &loader->mistakes);
+	}
+	if (r == 0)
+		r = conf_kpi_apply(loader->main, config, config->kpis, &loader->mistakes);
+	conf_section_free(tree);
+	return r;
+}
+
 /*
  * The main file's own keys
  */
@@ -563,7 +585,8 @@ static int load(struct loader *loader)
 	struct cw_config *config = loader->config;
 	int r;
 
-	if (!conf_grammar_main() || !conf_grammar_feeds() || !conf_grammar_risk() || !conf_grammar_phrases())
+	if (!conf_grammar_main() || !conf_grammar_feeds() || !conf_grammar_risk() || !conf_grammar_phrases() ||
+	    !conf_grammar_kpi())
 		return -ENOMEM;
 	r = conf_read(config->file, conf_grammar_main(), &loader->mistakes, &loader->main);
 	if (r < 0 || (loader->mistakes.n && !loader->main->n_entries && !loader->main->n_sections))
@@ -590,6 +613,8 @@ static int load(struct loader *loader)
 	if (r == 0)
 		r = default_table(loader, "phrases_file", "phrases.conf", false, &config->phrases_file);
 	if (r == 0)
+		r = default_table(loader, "kpi_file", "kpi.conf", false, &config->kpi_file);
+	if (r == 0)
 		r = default_table(loader, "bank_holidays_file", "bank-holidays.csv", false, &config->bank_holidays_file);
 	if (r == 0)
 		r = read_councils(loader);
@@ -599,6 +624,8 @@ static int load(struct loader *loader)
 		r = read_phrases(loader);
 	if (r == 0)
 		r = read_calendar(loader);
+	if (r == 0)
+		r = read_kpis(loader);
 	if (r == 0)
 		r = read_feeds_of(loader, loader->main);
 	for (size_t i = 0; r == 0 && i < loader->n_trees; i++)
@@ -661,6 +688,7 @@ void cw_config_free(struct cw_config *config)
 	free(config->feeds);
 	cw_phrases_free(config->phrases);
 	cw_calendar_free(config->calendar);
+	conf_kpi_free(config->kpis);
 	cw_councils_free(config->councils);
 	conf_doors_clear(config);
 	conf_free("main", config);
@@ -684,11 +712,14 @@ int cw_config_print(const struct cw_config *config, struct cw_buf *out)
 		conf_print_text(out, 0, "risk_file", "");
 	if (!config->phrases_file)
 		conf_print_text(out, 0, "phrases_file", "");
+	if (!config->kpi_file)
+		conf_print_text(out, 0, "kpi_file", "");
 	if (!config->bank_holidays_file)
 		conf_print_text(out, 0, "bank_holidays_file", "");
 	cw_buf_puts(out, "include_feeds = {}\n\nrisk {\n");
 	conf_risk_print(&config->risk, 1, out);
-	cw_buf_puts(out, "}\n");
+	cw_buf_puts(out, "}\n\n");
+	conf_kpi_print(config->kpis, out);
 	for (size_t i = 0; i < config->n_feeds; i++) {
 		cw_buf_putc(out, '\n');
 		conf_feed_print(&config->feeds[i], out);

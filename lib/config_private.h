@@ -7,6 +7,7 @@
  *   config_risk.c    the risk constants; config_risk_check.c: what of them contradicts each other
  *   config_phrases.c names and phrases that are found in texts
  *   config_doors.c   what is served to other machines, and to whom
+ *   config_kpi.c     what is measured of the support
  *   config.c         which files, in which order; printing; the hash
  *
  * Nothing stops at the first mistake: each is added to struct conf_mistakes with its file and line, reading goes on, and
@@ -154,6 +155,7 @@ const struct conf_grammar *conf_grammar_main(void);  /* councilwatch.conf */
 const struct conf_grammar *conf_grammar_feeds(void); /* feeds.d/x.conf */
 const struct conf_grammar *conf_grammar_risk(void);  /* risk.conf */
 const struct conf_grammar *conf_grammar_phrases(void); /* phrases.conf */
+const struct conf_grammar *conf_grammar_kpi(void);     /* kpi.conf */
 
 int conf_feed_read(const struct conf_section *section, const struct cw_risk *risk, const struct cw_councils *councils,
                    const struct cw_phrases *phrases, bool phrases_named, struct conf_mistakes *mistakes,
@@ -188,5 +190,12 @@ struct conf_risk_source {
 /* What contradicts each other once all has been applied (config_risk_check.c). */
 void conf_risk_check(const struct cw_risk *risk, const struct conf_risk_source *source, struct conf_mistakes *mistakes);
 void conf_risk_print(const struct cw_risk *risk, unsigned indent, struct cw_buf *out);
+
+/* The sections of kpi.conf, or of councilwatch.conf over them. */
+void conf_kpi_defaults(struct cw_kpis *kpis);
+int conf_kpi_apply(const struct conf_section *section, const struct cw_config *config, struct cw_kpis *kpis,
+                   struct conf_mistakes *mistakes);
+void conf_kpi_print(const struct cw_kpis *kpis, struct cw_buf *out);
+void conf_kpi_free(struct cw_kpis *kpis);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include <confuse.h>
 
+#include <councilwatch/kpi.h>
 #include <councilwatch/log.h>
 #include <councilwatch/paths.h>
 
@@ -112,11 +113,38 @@ bool cw_feed_may_give(const struct cw_feed *feed, enum cw_kind kind)
 		.section = "risk", .name = key, .type = ktype, .offset = offsetof(struct cw_risk, field), .min = low,  \
 		.max = high, .help = text                                                                              \
 	}
+#define RESPONSE(key, ktype, field, text)                                                                              \
+	{                                                                                                              \
+		.section = "response", .name = key, .type = ktype, .offset = offsetof(struct cw_response, field),      \
+		.min = 0, .max = 250, .help = text                                                                     \
+	}
+#define KPI(key, ktype, field, dflt, list, first, text)                                                                \
+	{                                                                                                              \
+		.section = "kpi", .name = key, .type = ktype, .offset = offsetof(struct cw_kpi, field), .def = dflt,   \
+		.words = list, .base = first, .help = text                                                             \
+	}
+#define POPULATION(key, ktype, field, dflt, list, text)                                                                \
+	{                                                                                                              \
+		.section = "denominator", .name = key, .type = ktype,                                                  \
+		.offset = offsetof(struct cw_kpi_population, field), .def = dflt, .words = list, .help = text          \
+	}
+#define TEST(key, ktype, field, dflt, list, text)                                                                      \
+	{                                                                                                              \
+		.section = "numerator", .name = key, .type = ktype, .offset = offsetof(struct cw_kpi_test, field),     \
+		.min = 1, .max = 3, .def = dflt, .words = list, .help = text                                           \
+	}
 #define SIGNAL(key, ktype, field, low, high, text)                                                                     \
 	{                                                                                                              \
 		.section = "signal", .name = key, .type = ktype, .offset = offsetof(struct cw_signal_def, field),      \
 		.min = low, .max = high, .help = text                                                                  \
 	}
+
+static const char *const kpi_values[] = { "days", "rating", NULL };
+static const char *const kpi_better[] = { "more", "fewer", NULL };
+static const char *const kpi_strands[] = { "any", "csc", "send", "early_years", NULL };
+static const char *const kpi_of[] = { "triggers", "councils", "signals", "inspections", "offers", "recipients", NULL };
+static const char *const kpi_tests[] = { "any", "read", "contact", "offer", "support", "plan", "reason", "kept_or_improved", NULL };
+static const char *const kpi_inspections[] = { "ilacs", "area_send", NULL };
 
 const struct conf_key conf_keys[] = {
 	MAIN("state_dir", CONF_PATH, state_dir, 0, 0, CW_STATEDIR, "directory of the databases and kept documents"),
@@ -162,6 +190,11 @@ const struct conf_key conf_keys[] = {
 	  .type = CONF_PATH,
 	  .offset = offsetof(struct cw_config, phrases_file),
 	  .help = "names and phrases that are found in texts; \"\" for none" },
+	{ .section = "main",
+	  .name = "kpi_file",
+	  .type = CONF_PATH,
+	  .offset = offsetof(struct cw_config, kpi_file),
+	  .help = "what is measured of the support; \"\" for none" },
 	{ .section = "main",
 	  .name = "bank_holidays_file",
 	  .type = CONF_PATH,
@@ -478,6 +511,37 @@ const struct conf_key conf_keys[] = {
 	SIGNAL("closed_by_ilacs", CONF_BOOL, closed_by_ilacs, 0, 0, "the next full ILACS inspection closes it"),
 	SIGNAL("closed_by_area_send", CONF_BOOL, closed_by_area_send, 0, 0,
 	       "the next full area SEND inspection closes it"),
+
+	RESPONSE("alerts", CONF_LIST, alert_words, "the alerts that start its clock"),
+	RESPONSE("read", CONF_INTEGER, read, "working days until an adviser has read it; 0: nobody has to"),
+	RESPONSE("contact", CONF_INTEGER, contact, "until there was a contact"),
+	RESPONSE("offer", CONF_INTEGER, offer, "until an offer was made"),
+	KPI("title", CONF_TEXT, title, NULL, NULL, 0, "what it measures, in words"),
+	KPI("measure", CONF_WORD, measure, "share", cw_kpi_measure_words, 0, "how it is told: a share, count, sum, mean or median"),
+	KPI("value", CONF_WORD, value, "days", kpi_values, 0, "what is added up: days or rating"),
+	KPI("window", CONF_WORD, window, "year", cw_kpi_window_words, 0, "the time it is told for"),
+	KPI("target", CONF_TEXT, target_text, NULL, NULL, 0, "what is aimed at: per cent of a share, else a number"),
+	KPI("better", CONF_WORD, fewer, "more", kpi_better, 0, "whether the target is the least or the most"),
+	KPI("strand", CONF_WORD, strand, "any", kpi_strands, -1, "only triggers and offers of it"),
+	KPI("owner", CONF_TEXT, owner, NULL, NULL, 0, "the role that answers for it"),
+	KPI("valid_from", CONF_TEXT, valid_from_text, NULL, NULL, 0, "the day from which it is measured"),
+	KPI("valid_to", CONF_TEXT, valid_to_text, NULL, NULL, 0, "and the last one"),
+	KPI("caution", CONF_TEXT, caution, NULL, NULL, 0, "what to bear in mind, told with the result"),
+	POPULATION("of", CONF_WORD, of, NULL, kpi_of, "what is counted"),
+	POPULATION("alert", CONF_LIST, alert_words, NULL, NULL, "triggers that are alerts of these kinds"),
+	POPULATION("level", CONF_LIST, level_words, NULL, NULL, "triggers to, or councils at, these levels"),
+	POPULATION("signal", CONF_LIST, signals, NULL, NULL, "signals that are open, or that began"),
+	POPULATION("inspection", CONF_WORD, inspection, "ilacs", kpi_inspections, "which inspections"),
+	POPULATION("status", CONF_LIST, status_words, NULL, NULL, "offers that came to this in the window"),
+	POPULATION("tier", CONF_LIST, tier_words, NULL, NULL, "offers of these tiers"),
+	POPULATION("product", CONF_LIST, products, NULL, NULL, "offers of these products"),
+	POPULATION("recipient", CONF_LIST, recipient_words, NULL, NULL, "offers to these kinds of organisation"),
+	TEST("test", CONF_WORD, test, "any", kpi_tests, "what a member must show"),
+	TEST("within", CONF_TEXT, within_text, NULL, NULL, "and in how many working days"),
+	TEST("tier", CONF_LIST, tier_words, NULL, NULL, "only offers of these tiers count"),
+	TEST("product", CONF_LIST, products, NULL, NULL, "only offers of these products"),
+	TEST("role", CONF_LIST, roles, NULL, NULL, "only offers that involved one of these roles"),
+	TEST("different_tiers", CONF_COUNT, different_tiers, "1", NULL, "offers of so many tiers are needed"),
 };
 const size_t conf_keys_n = CW_ARRAY_LEN(conf_keys);
 
@@ -502,7 +566,11 @@ const char *conf_key_home(const char *name)
 		      { "other", "an other of phrases.conf" },
 		      { "words", "words of phrases.conf" },
 		      { "guard", "a guard of phrases.conf" },
-		      { "rule", "a rule of phrases.conf" } };
+		      { "rule", "a rule of phrases.conf" },
+		      { "response", "a response of kpi.conf" },
+		      { "kpi", "a kpi of kpi.conf" },
+		      { "denominator", "the denominator of a kpi" },
+		      { "numerator", "the numerator of a kpi" } };
 
 	for (size_t i = 0; i < conf_keys_n; i++)
 		for (size_t k = 0; k < CW_ARRAY_LEN(homes) && strcmp(conf_keys[i].name, name) == 0; k++)
@@ -557,6 +625,11 @@ static struct conf_grammar words_grammar = { .name = "words", .titled = true };
 static struct conf_grammar guard_grammar = { .name = "guard", .titled = true };
 static struct conf_grammar rule_grammar = { .name = "rule", .titled = true };
 static struct conf_grammar phrases_grammar = { .name = "" };
+static struct conf_grammar response_grammar = { .name = "response", .titled = true };
+static struct conf_grammar denominator_grammar = { .name = "denominator" };
+static struct conf_grammar numerator_grammar = { .name = "numerator" };
+static struct conf_grammar kpi_grammar = { .name = "kpi", .titled = true };
+static struct conf_grammar kpis_grammar = { .name = "" };
 
 /* Every value, and the fields that may be the same for a whole document. */
 static const char **constant_names(void)
@@ -584,7 +657,9 @@ static bool build_grammar(void)
 		                                               &release_grammar, &expect_grammar, NULL };
 	static const struct conf_grammar *const in_release[] = { &measure_grammar, NULL };
 	static const struct conf_grammar *const in_risk[] = { &signal_grammar, NULL };
-	static const struct conf_grammar *const in_main[] = { &feed_grammar, &risk_grammar, NULL };
+	static const struct conf_grammar *const in_main[] = { &feed_grammar, &risk_grammar, &response_grammar, &kpi_grammar, NULL };
+	static const struct conf_grammar *const in_kpi[] = { &denominator_grammar, &numerator_grammar, NULL };
+	static const struct conf_grammar *const in_kpis[] = { &response_grammar, &kpi_grammar, NULL };
 	static const struct conf_grammar *const in_feeds[] = { &feed_grammar, NULL };
 	static const struct conf_grammar *const in_phrases[] = { &names_grammar, &spoken_grammar, &other_grammar,
 		                                                 &words_grammar, &guard_grammar, &rule_grammar,
@@ -598,7 +673,9 @@ static bool build_grammar(void)
 		     { &release_grammar, "release" }, { &measure_grammar, "measure" }, { &expect_grammar, "expect" }, { &feed_grammar, "feed" },
 		     { &signal_grammar, "signal" }, { &risk_grammar, "risk" },     { &main_grammar, "main" },
 		     { &names_grammar, "names" },   { &other_grammar, "other" },   { &words_grammar, "words" },
-		     { &guard_grammar, "guard" },   { &rule_grammar, "rule" } };
+		     { &guard_grammar, "guard" },   { &rule_grammar, "rule" },
+		     { &response_grammar, "response" }, { &kpi_grammar, "kpi" },
+		     { &denominator_grammar, "denominator" }, { &numerator_grammar, "numerator" } };
 
 	if (!constants_grammar.keys)
 		constants_grammar.keys = constant_names();
@@ -611,6 +688,8 @@ static bool build_grammar(void)
 	main_grammar.sections = in_main;
 	feeds_grammar.sections = in_feeds;
 	phrases_grammar.sections = in_phrases;
+	kpi_grammar.sections = in_kpi;
+	kpis_grammar.sections = in_kpis;
 	for (size_t i = 0; i < CW_ARRAY_LEN(from); i++) {
 		if (!from[i].grammar->keys)
 			from[i].grammar->keys = conf_key_names(from[i].section);
@@ -638,6 +717,11 @@ const struct conf_grammar *conf_grammar_risk(void)
 const struct conf_grammar *conf_grammar_phrases(void)
 {
 	return build_grammar() ? &phrases_grammar : NULL;
+}
+
+const struct conf_grammar *conf_grammar_kpi(void)
+{
+	return build_grammar() ? &kpis_grammar : NULL;
 }
 
 /*

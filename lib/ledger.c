@@ -15,13 +15,6 @@
 #define BUSY_MS 10000
 #define CONTENT_MAX (16u * CW_OFFER_TEXT_MAX)
 
-const char *const cw_strand_names[] = { "csc", "send", "early_years", NULL };
-const char *const cw_support_names[] = { "universal", "targeted", "intensive", NULL };
-const char *const cw_offer_status_names[] = { "read",     "contacted", "offered",   "accepted",
-	                                      "declined", "delivered", "withdrawn", NULL };
-const char *const cw_recipient_names[] = { "council",           "trust",              "icb",   "safeguarding_partnership",
-	                                   "regional_alliance", "combined_authority", "other", NULL };
-
 /* Words and dates as texts, so that the file can be read with any SQLite. INSERT OR REPLACE would delete without a DELETE. */
 static const char schema[] =
     "CREATE TABLE offer_row ("

@@ -223,6 +223,8 @@ const char *cw_feed_next_step(const struct cw_feed *feed, const struct cw_step *
 enum cw_door { CW_DOOR_WORK, CW_DOOR_EVIDENCE, CW_DOOR_ALERTS, CW_DOOR_QUERY, CW_DOOR_CONTROL, CW_DOOR_SUBMIT, CW_DOOR_COUNT };
 const char *cw_door_name(enum cw_door door); /* "work" … */
 
+struct cw_kpis; /* kpi.h */
+
 struct cw_config {
 	char *file;
 	char *instance;              /* names this installation in alerts: /councilwatch/<instance> */
@@ -235,6 +237,7 @@ struct cw_config {
 	char *other_bodies_file;
 	char *risk_file;             /* NULL = built-in constants */
 	char *phrases_file;          /* NULL = no rules: feeds cannot map "text" */
+	char *kpi_file;              /* NULL = the built-in responses, and no KPIs but those of councilwatch.conf */
 	char *bank_holidays_file;    /* NULL = no working days can be counted */
 	bool fetching;
 	unsigned normalisers;        /* worker processes, 1..64; default 2 */
@@ -272,6 +275,7 @@ struct cw_config {
 	struct cw_councils *councils;
 	struct cw_risk risk;
 	struct cw_phrases *phrases;  /* NULL without a file */
+	struct cw_kpis *kpis;
 	struct cw_calendar *calendar; /* NULL without a file */
 	char hash[CW_SHA256_HEX + 8]; /* "sha256:…" over all that changes results (risk, councils, aliases, mappings) */
 };
