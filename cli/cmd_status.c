@@ -369,6 +369,31 @@ static void print_refused(const json_t *answer)
 	}
 	if (n)
 		puts(".");
+	if (cw_json_get_integer(answer, "bad_workers", 0) > 0)
+		printf("\nWorkers that were silent or sent what they may not: %lld.\n",
+		       (long long)cw_json_get_integer(answer, "bad_workers", 0));
+}
+
+/* Normalisers of other machines. */
+static void print_remote(const struct cw_cli *cli, const json_t *list)
+{
+	static const struct cw_column columns[] = { { "NORMALISER OF", false }, { "ADDRESS", false }, { "DOCUMENTS", true } };
+	struct cw_table table;
+	json_t *each;
+	size_t i;
+
+	if (!json_array_size(list))
+		return;
+	putchar('\n');
+	cw_table_init(&table, columns, CW_ARRAY_LEN(columns));
+	json_array_foreach(list, i, each)
+	{
+		cw_table_add(&table, text_or(each, "key"));
+		cw_table_add(&table, text_or(each, "address"));
+		cw_table_addf(&table, "%lld", (long long)cw_json_get_integer(each, "documents", 0));
+	}
+	cw_table_print(&table, 0, cli->colour, stdout);
+	cw_table_clear(&table);
 }
 
 static void print_status(const struct status *status, bool daemon, const struct cw_error *why)
@@ -397,6 +422,7 @@ static void print_status(const struct status *status, bool daemon, const struct 
 		puts(".\nThis is what the database knows.");
 	}
 	print_processes(status->cli, json_object_get(answer, "processes"));
+	print_remote(status->cli, json_object_get(answer, "remote_normalisers"));
 	print_feeds(status->cli, status->feeds, daemon);
 	print_steps(status->cli, status->feeds);
 

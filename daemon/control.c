@@ -83,6 +83,7 @@ struct cw_control {
 	uint64_t next_dismissal;
 	uint64_t next_upload;
 	bool closing;
+	struct cw_sender sender; /* of the request in hand */
 };
 
 /* Who asks: the user that the system names; what a process of root says of itself is believed. */
@@ -1080,7 +1081,9 @@ static void sock_event(void *arg, unsigned events)
 		}
 		if (r < 0)
 			return;
-		request_take(control, &peer, &frames);
+		cw_sock_sender(control->sock, &control->sender);
+		if (!control->ops.is_worker(control->arg, &control->sender, "speaks at the control socket"))
+			request_take(control, &peer, &frames);
 	}
 }
 

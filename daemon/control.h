@@ -45,6 +45,8 @@ struct cw_control_ops {
 	bool (*full)(void *arg);                                    /* too much is waiting: imports begin later */
 	int (*dismiss)(void *arg, uint64_t number, const struct cw_dismissal *dismissal); /* -EAGAIN: not now */
 	void (*stored)(void *arg);                                  /* a document was stored, or queued again */
+	/* One of our own workers, who has no business here: it is being seen to, nothing is answered. where: for the log. */
+	bool (*is_worker)(void *arg, const struct cw_sender *sender, const char *where);
 };
 
 int cw_control_new(struct cw_loop *loop, struct cw_bus *bus, struct cw_inbox *inbox, const char *endpoint,

@@ -606,6 +606,45 @@ static void worker_ready(void *arg, enum cw_role role, pid_t pid)
 	tell_ready(daemon);
 }
 
+static bool worker_bad(void *arg, enum cw_role role, pid_t pid, const char *why)
+{
+	struct cw_daemon *daemon = arg;
+
+	daemon->doors.bad_workers++;
+	cw_log(CW_LOG_WARNING, "worker.bad", "role=%s pid=%d reason=%s", cw_role_name(role), (int)pid, why);
+	return cw_supervisor_kill(daemon->supervisor, pid);
+}
+
+/* The kernel says which process it is; what it says itself counts where there is no telling (tcp on the loopback interface). */
+static pid_t worker_is(void *arg, enum cw_role role, const struct cw_sender *sender, pid_t claimed)
+{
+	struct cw_daemon *daemon = arg;
+	pid_t pid = sender->kind == CW_SENDER_LOCAL ? sender->pid : claimed;
+	enum cw_role is;
+
+	if (sender->kind == CW_SENDER_KEY)
+		return role == CW_ROLE_NORMALISER ? 0 : -1;
+	if (sender->kind == CW_SENDER_UNKNOWN || !cw_supervisor_has(daemon->supervisor, pid, &is))
+		return -1;
+	if (is == role && pid == claimed)
+		return pid;
+	if (sender->kind == CW_SENDER_LOCAL)
+		(void)worker_bad(daemon, is, pid, "it says that it is another");
+	return -1;
+}
+
+/* Workers have no business at the control and submit sockets. */
+static bool is_worker(void *arg, const struct cw_sender *sender, const char *where)
+{
+	struct cw_daemon *daemon = arg;
+	enum cw_role role;
+
+	if (sender->kind != CW_SENDER_LOCAL || !cw_supervisor_has(daemon->supervisor, sender->pid, &role))
+		return false;
+	(void)worker_bad(daemon, role, sender->pid, where);
+	return true;
+}
+
 static void worker_heard(void *arg, enum cw_role role, pid_t pid, uint64_t documents)
 {
 	struct cw_daemon *daemon = arg;
@@ -620,15 +659,6 @@ static void worker_worked(void *arg, enum cw_role role, pid_t pid)
 
 	(void)role;
 	cw_supervisor_worked(daemon->supervisor, pid);
-}
-
-static bool worker_bad(void *arg, enum cw_role role, pid_t pid, const char *why)
-{
-	struct cw_daemon *daemon = arg;
-
-	daemon->doors.bad_workers++;
-	cw_log(CW_LOG_WARNING, "worker.bad", "role=%s pid=%d reason=%s", cw_role_name(role), (int)pid, why);
-	return cw_supervisor_kill(daemon->supervisor, pid);
 }
 
 static void worker_died(void *arg, enum cw_role role, pid_t pid, bool guilty)
@@ -910,6 +940,17 @@ static json_t *status_process(const struct cw_process_info *info)
 	                 "documents", json_number(info->documents));
 }
 
+static json_t *status_remote(struct cw_daemon *daemon)
+{
+	struct cw_remote_info info;
+	json_t *list = json_array();
+
+	for (size_t i = 0; cw_dispatch_remote(daemon->dispatch, i, &info); i++)
+		json_array_append_new(list, json_pack("{s:s, s:s, s:o}", "key", info.key, "address", info.address, "documents",
+		                                      json_number(info.documents)));
+	return list;
+}
+
 static json_t *status(void *arg)
 {
 	struct cw_daemon *daemon = arg;
@@ -928,7 +969,7 @@ static json_t *status(void *arg)
 		cw_supervisor_info(daemon->supervisor, i, &info);
 		json_array_append_new(processes, status_process(&info));
 	}
-	return json_pack("{s:I, s:o, s:s, s:s, s:b, s:o, s:o, s:{s:o, s:o, s:o, s:I}, s:o, s:{s:o, s:o, s:o}, s:I, s:o, s:o}",
+	return json_pack("{s:I, s:o, s:s, s:s, s:b, s:o, s:o, s:{s:o, s:o, s:o, s:I}, s:o, s:{s:o, s:o, s:o}, s:I, s:o, s:o, s:o}",
 	                 "pid", (json_int_t)getpid(), "started_at", json_wall(daemon->started_at), "version",
 	                 CW_VERSION, "instance", daemon->config->instance ? daemon->config->instance : "", "fetching",
 	                 (int)daemon->config->fetching, "processes", processes, "feeds", feeds, "backlog", "documents",
@@ -938,7 +979,7 @@ static json_t *status(void *arg)
 	                 "committed", json_number(counts.committed), "rejected", json_number(counts.rejected), "lag_ms",
 	                 (json_int_t)(cw_wall_known(counts.oldest) ? CW_MAX(now.ms - counts.oldest.ms, 0) : 0), "refused",
 	                 cw_doors_status(&daemon->doors, daemon->config, daemon->gate), "bad_workers",
-	                 json_number(daemon->doors.bad_workers));
+	                 json_number(daemon->doors.bad_workers), "remote_normalisers", status_remote(daemon));
 }
 
 static int ask_fetch(void *arg, const char *name, struct cw_error *err)
@@ -1340,6 +1381,7 @@ static int daemon_start(struct cw_daemon *daemon, struct cw_error *err)
 	static const struct cw_dispatch_ops dispatch_ops = { .committed = document_committed,
 		                                             .links = document_links,
 		                                             .next_page = document_next_page,
+		                                             .worker = worker_is,
 		                                             .ready = worker_ready,
 		                                             .heard = worker_heard,
 		                                             .worked = worker_worked,
@@ -1348,7 +1390,7 @@ static int daemon_start(struct cw_daemon *daemon, struct cw_error *err)
 		                                             .refused = refused };
 	static const struct cw_follow_ops follow_ops = { .stored = follow_stored, .idle = follow_idle };
 	static const struct cw_submit_ops submit_ops = {
-		.feed = feed_config, .full = full, .dispatched = dispatched, .stored = documents_queued
+		.feed = feed_config, .full = full, .dispatched = dispatched, .stored = documents_queued, .is_worker = is_worker
 	};
 	static const struct cw_drop_ops drop_ops = {
 		.stored = documents_queued, .full = full, .folder = folder_changed, .idle = folders_idle
@@ -1361,6 +1403,7 @@ static int daemon_start(struct cw_daemon *daemon, struct cw_error *err)
 		                                           .fetched = feed_fetched,
 		                                           .feed_at = feed_at,
 		                                           .reload = reload,
+		                                           .is_worker = is_worker,
 		                                           .feed = feed_config,
 		                                           .full = full,
 		                                           .dismiss = dismiss,

@@ -5,7 +5,9 @@
  * announcement and its commit.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include <councilwatch/log.h>
 
@@ -37,6 +39,7 @@ struct doc {
 	enum doc_state state;
 	enum cw_reason settle; /* DOC_SETTLING: as what */
 	struct peer *peer;     /* who has or had it; NULL = nobody */
+	uint64_t lease;        /* of this attempt: who may speak of it */
 	uint32_t seq;          /* next chunk */
 	uint64_t offset;
 	uint32_t unacknowledged; /* chunks */
@@ -58,8 +61,10 @@ struct outbox {
 struct peer {
 	struct peer *next;
 	struct cw_peer id;
+	struct cw_sender sender;
 	enum cw_role role;
-	pid_t pid;
+	pid_t pid;          /* 0 = of another machine */
+	uint64_t documents; /* handled, as it last said */
 	uint32_t credits;
 	struct cw_mono heard;
 	bool gone;     /* ZeroMQ says so; its process will be reported dead */
@@ -84,6 +89,7 @@ struct cw_dispatch {
 	struct peer *assessor; /* NULL = not ready */
 	char hash[CW_SHA256_HEX + 16];
 	struct cw_buf chunk, scratch, page;
+	struct cw_sender sender;    /* of the message in hand */
 	struct cw_mono silence_due; /* when the silence timer should fire */
 	bool held;
 	bool pumping, pump_again;
@@ -290,6 +296,16 @@ static void doc_settle_as(struct doc *doc, enum cw_reason reason)
 	doc->settle = reason;
 }
 
+/* Nobody can guess it, and none is 0. */
+static int lease_make(uint64_t *ret, struct cw_error *err)
+{
+	do
+		if (getrandom(ret, sizeof(*ret), 0) != (ssize_t)sizeof(*ret))
+			return cw_error_set(err, -EIO, "getrandom: %s", strerror(errno));
+	while (!*ret);
+	return 0;
+}
+
 /* Tells the assessor of it: the next attempt begins. */
 static void doc_announce(struct cw_dispatch *dispatch, struct doc *doc)
 {
@@ -299,11 +315,13 @@ static void doc_announce(struct cw_dispatch *dispatch, struct doc *doc)
 	/* Poison was dispatched for the last time; its own attempt still tells late evidence from this settlement. */
 	doc->row.attempts++;
 	r = cw_inbox_count(dispatch->inbox, doc->row.id, doc->row.attempts, doc->row.deaths, &err);
+	if (r == 0)
+		r = lease_make(&doc->lease, &err);
 	if (r == 0) {
 		if (doc->settle != CW_REASON_NONE)
 			r = send_info(dispatch, dispatch->assessor, CW_MSG_SETTLE, doc, (uint64_t)doc->settle);
 		else
-			r = send_info(dispatch, dispatch->assessor, CW_MSG_ANNOUNCE, doc, 0);
+			r = send_info(dispatch, dispatch->assessor, CW_MSG_ANNOUNCE, doc, doc->lease);
 		if (r < 0)
 			cw_error_set(&err, r, "out of memory");
 	}
@@ -317,6 +335,16 @@ static void doc_announce(struct cw_dispatch *dispatch, struct doc *doc)
 	doc->state = doc->settle != CW_REASON_NONE ? DOC_SETTLING : DOC_WAITING;
 }
 
+static size_t peers_count(const struct cw_dispatch *dispatch)
+{
+	const struct peer *peer;
+	size_t n = 0;
+
+	for (peer = dispatch->peers; peer; peer = peer->next)
+		n++;
+	return n;
+}
+
 /* Takes the next document from the inbox. False when there is none, or no room. */
 static bool doc_take(struct cw_dispatch *dispatch)
 {
@@ -325,7 +353,7 @@ static bool doc_take(struct cw_dispatch *dispatch)
 	struct doc *doc;
 	int r;
 
-	if (dispatch->held || dispatch->n_docs >= dispatch->limit)
+	if (dispatch->held || dispatch->n_docs >= CW_MAX(dispatch->limit, 2 * peers_count(dispatch)))
 		return false;
 	r = cw_inbox_next(dispatch->inbox, dispatch->last_order, &row, &err);
 	if (r == -ENOENT)
@@ -392,7 +420,7 @@ static bool doc_assign(struct cw_dispatch *dispatch, struct doc *doc)
 
 	if (!peer)
 		return false;
-	if (send_info(dispatch, peer, CW_MSG_DOCUMENT, doc, 0) < 0) {
+	if (send_info(dispatch, peer, CW_MSG_DOCUMENT, doc, doc->lease) < 0) {
 		retry_soon(dispatch, RETRY_STORAGE_MS);
 		return false;
 	}
@@ -542,15 +570,17 @@ static struct peer *peer_by_pid(struct cw_dispatch *dispatch, pid_t pid)
 	return peer;
 }
 
-static struct peer *peer_new(const struct cw_peer *id, enum cw_role role, const struct cw_message *message)
+static struct peer *peer_new(struct cw_dispatch *dispatch, const struct cw_peer *id, enum cw_role role, pid_t pid,
+                             const struct cw_message *message)
 {
 	struct peer *peer = calloc(1, sizeof(*peer));
 
 	if (!peer)
 		return NULL;
 	peer->id = *id;
+	peer->sender = dispatch->sender;
 	peer->role = role;
-	peer->pid = (pid_t)CW_MIN(message->count, (uint32_t)INT32_MAX);
+	peer->pid = pid;
 	peer->credits = (uint32_t)CW_MIN(message->number, (uint64_t)CREDITS_MAX);
 	peer->heard = cw_mono_now();
 	peer->outbox.end = &peer->outbox.first;
@@ -683,13 +713,22 @@ static void worker_ready(struct cw_dispatch *dispatch, const struct cw_peer *id,
                          const struct cw_message *message)
 {
 	struct peer *peer, *before;
+	char sender[CW_SENDER_TEXT];
+	pid_t pid = (pid_t)CW_MIN(message->count, (uint32_t)INT32_MAX);
 
+	if (dispatch->ops.worker)
+		pid = dispatch->ops.worker(dispatch->arg, role, &dispatch->sender, pid);
+	if (pid < 0) {
+		cw_log(CW_LOG_WARNING, "worker.refused", "role=%s pid=%u from=%s reason=%s", cw_role_name(role), message->count,
+		       cw_sender_format(&dispatch->sender, sender), "it is no worker of ours, and has no key of one");
+		return;
+	}
 	if (!payload_is(message, cw_role_name(role)) || (role == CW_ROLE_NORMALISER && !message->number)) {
 		cw_log(CW_LOG_WARNING, "worker.refused", "role=%s pid=%u reason=%s", cw_role_name(role), message->count,
 		       "its first message makes no sense");
 		return;
 	}
-	peer = peer_new(id, role, message);
+	peer = peer_new(dispatch, id, role, pid, message);
 	if (!peer) {
 		cw_log(CW_LOG_ERROR, "worker.refused", "role=%s pid=%u reason=%s", cw_role_name(role), message->count,
 		       "out of memory");
@@ -786,6 +825,28 @@ static void about_links(struct cw_dispatch *dispatch, struct peer *peer, const s
 	send_message(dispatch, peer, &ack);
 }
 
+/* A connection's identity is its own choice, so that of one that has gone can be taken by another. */
+static bool is_itself(struct cw_dispatch *dispatch, const struct peer *peer)
+{
+	char sender[CW_SENDER_TEXT];
+
+	if (cw_sender_eq(&peer->sender, &dispatch->sender))
+		return true;
+	cw_log(CW_LOG_WARNING, "worker.refused", "role=%s pid=%d from=%s reason=%s", cw_role_name(peer->role), (int)dispatch->sender.pid,
+	       cw_sender_format(&dispatch->sender, sender), "it speaks in the name of another");
+	(void)dispatch->ops.bad(dispatch->arg, peer->role, dispatch->sender.pid, "it speaks in the name of another");
+	return false;
+}
+
+/* One of another machine that outlived us: it does not know that what it had is another's now. */
+static void stop_unknown(struct cw_dispatch *dispatch, const struct cw_peer *id, const struct cw_message *message)
+{
+	struct cw_message stop = { .kind = CW_MSG_STOP };
+
+	if (message->kind == CW_MSG_HEARTBEAT && dispatch->sender.kind == CW_SENDER_KEY)
+		(void)cw_message_send(dispatch->work, id, &stop);
+}
+
 static void from_normaliser(struct cw_dispatch *dispatch, const struct cw_peer *id, const struct cw_message *message)
 {
 	struct peer *peer = peer_find(dispatch, id);
@@ -794,11 +855,14 @@ static void from_normaliser(struct cw_dispatch *dispatch, const struct cw_peer *
 		worker_ready(dispatch, id, CW_ROLE_NORMALISER, message);
 		return;
 	}
-	if (!peer || peer->bad)
+	if (!peer)
+		stop_unknown(dispatch, id, message);
+	if (!peer || peer->bad || !is_itself(dispatch, peer))
 		return;
 	peer->heard = cw_mono_now();
 	switch (message->kind) {
 	case CW_MSG_HEARTBEAT:
+		peer->documents = message->number;
 		dispatch->ops.heard(dispatch->arg, CW_ROLE_NORMALISER, peer->pid, message->number);
 		break;
 	case CW_MSG_CREDIT:
@@ -894,6 +958,32 @@ static void dismissed(struct cw_dispatch *dispatch, const struct cw_message *mes
 	dispatch->ops.dismissed(dispatch->arg, message->number, message->count, why_not);
 }
 
+/* Somebody lied to the assessor. Whoever it is, no document is with him any more. */
+static void accused(struct cw_dispatch *dispatch, const struct cw_message *message)
+{
+	struct cw_accusation accusation;
+	struct cw_cursor cursor;
+	struct cw_error err;
+	char why[CW_ERROR_TEXT_MAX];
+	struct peer *peer;
+	bool known = false;
+
+	cw_cursor_init(&cursor, message->payload.data, message->payload.len);
+	if (cw_accusation_get(&cursor, &accusation, &err) < 0) {
+		peer_bad(dispatch, dispatch->assessor, "its accusation does not decode");
+		return;
+	}
+	snprintf(why, sizeof(why), "%.*s", (int)accusation.why.len, accusation.why.at);
+	for (peer = dispatch->peers; peer; peer = peer->next)
+		if (accusation.pid ? peer->pid == accusation.pid : accusation.key.len && cw_str_eq(accusation.key, peer->sender.name)) {
+			peer_bad(dispatch, peer, why);
+			known = true;
+		}
+	/* Not one that has said it was there: a stranger, or one of ours before its time. */
+	if (!known)
+		(void)dispatch->ops.bad(dispatch->arg, CW_ROLE_NORMALISER, accusation.pid, why);
+}
+
 static void from_assessor(struct cw_dispatch *dispatch, const struct cw_peer *id, const struct cw_message *message)
 {
 	struct peer *peer = dispatch->assessor;
@@ -902,7 +992,7 @@ static void from_assessor(struct cw_dispatch *dispatch, const struct cw_peer *id
 		worker_ready(dispatch, id, CW_ROLE_ASSESSOR, message);
 		return;
 	}
-	if (!peer || peer->bad || !cw_peer_eq(&peer->id, id))
+	if (!peer || peer->bad || !cw_peer_eq(&peer->id, id) || !is_itself(dispatch, peer))
 		return;
 	peer->heard = cw_mono_now();
 	switch (message->kind) {
@@ -914,6 +1004,9 @@ static void from_assessor(struct cw_dispatch *dispatch, const struct cw_peer *id
 		break;
 	case CW_MSG_DISMISSED:
 		dismissed(dispatch, message);
+		break;
+	case CW_MSG_ACCUSED:
+		accused(dispatch, message);
 		break;
 	case CW_MSG_REFUSED:
 		if (!dispatch->ops.refused(dispatch->arg, (struct cw_str){ message->payload.data, message->payload.len }, message->count,
@@ -938,6 +1031,7 @@ static void receive(struct cw_dispatch *dispatch, struct cw_sock *sock, handler_
 	for (i = 0; i < RECEIVE_ROUND; i++) {
 		id.len = 0;
 		r = cw_message_recv(sock, &id, &message, &err);
+		cw_sock_sender(sock, &dispatch->sender);
 		if (r == 0) {
 			handler(dispatch, &id, &message);
 			continue;
@@ -946,7 +1040,7 @@ static void receive(struct cw_dispatch *dispatch, struct cw_sock *sock, handler_
 			return;
 		cw_log_error(CW_LOG_WARNING, "message.malformed", &err, NULL);
 		peer = sock == dispatch->commit ? dispatch->assessor : peer_find(dispatch, &id);
-		if (peer && cw_peer_eq(&peer->id, &id))
+		if (peer && cw_peer_eq(&peer->id, &id) && is_itself(dispatch, peer))
 			peer_bad(dispatch, peer, "sends messages that do not decode");
 	}
 }
@@ -1141,4 +1235,16 @@ void cw_dispatch_allow(struct cw_dispatch *dispatch, const char *door, const str
 		return;
 	message.payload = (struct cw_frame){ dispatch->scratch.data, dispatch->scratch.len };
 	send_message(dispatch, dispatch->assessor, &message);
+}
+
+bool cw_dispatch_remote(const struct cw_dispatch *dispatch, size_t index, struct cw_remote_info *ret)
+{
+	const struct peer *peer;
+
+	for (peer = dispatch->peers; peer; peer = peer->next)
+		if (peer->sender.kind == CW_SENDER_KEY && !peer->bad && index-- == 0) {
+			*ret = (struct cw_remote_info){ peer->sender.name, peer->sender.address, peer->documents };
+			return true;
+		}
+	return false;
 }

@@ -43,7 +43,10 @@ struct cw_dispatch_ops {
 	/* The page after a document that is about to be settled: 1 with *ret filled, its url in buf; 0 none. May be NULL. */
 	int (*next_page)(void *arg, const struct cw_inbox_document *document, const struct cw_commit_info *info,
 	                 struct cw_inbox_found *ret, struct cw_buf *buf);
-	/* pid as the worker said; 0 = it did not. */
+	/* May this be a worker of that role? Its process id, 0 when it is of another machine, or -1: no. claimed: the process id that it
+	 * says. NULL: all are what they say. */
+	pid_t (*worker)(void *arg, enum cw_role role, const struct cw_sender *sender, pid_t claimed);
+	/* pid: 0 = of another machine. */
 	void (*ready)(void *arg, enum cw_role role, pid_t pid);
 	void (*heard)(void *arg, enum cw_role role, pid_t pid, uint64_t documents);
 	/* It handled a document to the end: it is not in a loop of crashes. */
@@ -73,6 +76,13 @@ size_t cw_dispatch_in_flight(const struct cw_dispatch *dispatch);
 bool cw_dispatch_has(const struct cw_dispatch *dispatch, uint64_t document);
 bool cw_dispatch_assessor_ready(const struct cw_dispatch *dispatch);
 size_t cw_dispatch_normalisers_ready(const struct cw_dispatch *dispatch);
+
+/* Normalisers of other machines, by number from 0; borrowed until the next message. False when there are no more. */
+struct cw_remote_info {
+	const char *key, *address;
+	uint64_t documents;
+};
+bool cw_dispatch_remote(const struct cw_dispatch *dispatch, size_t index, struct cw_remote_info *ret);
 
 /* The supervisor's news. guilty: the death counts against what was in hand. */
 void cw_dispatch_died(struct cw_dispatch *dispatch, enum cw_role role, pid_t pid, bool guilty);

@@ -25,6 +25,7 @@ struct cw_submit {
 	void *arg;
 	bool closing;
 	bool busy; /* said so in the log */
+	struct cw_sender sender; /* of the request in hand */
 };
 
 /* An error: a code for programs, and a sentence with the mend for people. */
@@ -273,6 +274,9 @@ static void sock_event(void *arg, unsigned events)
 		}
 		if (r < 0)
 			return;
+		cw_sock_sender(submit->sock, &submit->sender);
+		if (submit->ops.is_worker(submit->arg, &submit->sender, "speaks at the submit socket"))
+			continue;
 		front = envelope(&frames);
 		respond(submit, &peer, frames.frame, front, answer(submit, frames.frame + front, frames.n - front));
 	}

@@ -24,6 +24,8 @@ struct cw_submit_ops {
 	bool (*full)(void *arg);                                    /* too much is waiting */
 	bool (*dispatched)(void *arg, uint64_t document);           /* a worker has it */
 	void (*stored)(void *arg);                                  /* a document was stored */
+	/* One of our own workers, who has no business here: it is being seen to, nothing is answered. where: for the log. */
+	bool (*is_worker)(void *arg, const struct cw_sender *sender, const char *where);
 };
 
 int cw_submit_new(struct cw_loop *loop, struct cw_bus *bus, struct cw_inbox *inbox, const char *endpoint,

@@ -439,6 +439,15 @@ static struct process *by_pid(struct cw_supervisor *supervisor, pid_t pid)
 	return NULL;
 }
 
+bool cw_supervisor_has(struct cw_supervisor *supervisor, pid_t pid, enum cw_role *ret_role)
+{
+	const struct process *process = by_pid(supervisor, pid);
+
+	if (process)
+		*ret_role = process->role;
+	return process != NULL;
+}
+
 void cw_supervisor_ready(struct cw_supervisor *supervisor, pid_t pid)
 {
 	struct process *process = by_pid(supervisor, pid);

@@ -79,6 +79,8 @@ void cw_supervisor_worked(struct cw_supervisor *supervisor, pid_t pid);
 /* SIGKILL: it may be stuck. False when there is no such process of ours. */
 bool cw_supervisor_kill(struct cw_supervisor *supervisor, pid_t pid);
 
+/* Is there such a process of ours? */
+bool cw_supervisor_has(struct cw_supervisor *supervisor, pid_t pid, enum cw_role *ret_role);
 size_t cw_supervisor_count(const struct cw_supervisor *supervisor);
 void cw_supervisor_info(const struct cw_supervisor *supervisor, size_t index, struct cw_process_info *ret);
 

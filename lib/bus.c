@@ -1,5 +1,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netdb.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -134,6 +135,48 @@ int cw_sock_new(struct cw_bus *bus, enum cw_sock_type type, int hwm, int linger_
 	return 0;
 }
 
+/* Loss of a connection */
+
+static void on_loss(void *arg, unsigned events)
+{
+	struct cw_sock *sock = arg;
+	char event[64];
+	bool lost = false;
+
+	(void)events;
+	/* Two frames each: only one kind of event was asked for. */
+	while (zmq_recv(sock->loss, event, sizeof(event), ZMQ_DONTWAIT) >= 0)
+		lost = true;
+	if (lost)
+		sock->lost(sock->lost_arg);
+}
+
+int cw_sock_watch_loss(struct cw_sock *sock, struct cw_loop *loop, void (*fn)(void *arg), void *arg, struct cw_error *err)
+{
+	char name[64];
+	int linger = 0;
+
+	snprintf(name, sizeof(name), "inproc://loss/%p", (void *)sock);
+	sock->lost = fn;
+	sock->lost_arg = arg;
+	sock->loss = zmq_socket(sock->bus->ctx, ZMQ_PAIR);
+	if (!sock->loss)
+		return cw_error_set(err, -EMFILE, "zmq_socket: %s", zmq_strerror(zmq_errno()));
+	zmq_setsockopt(sock->loss, ZMQ_LINGER, &linger, sizeof(linger));
+	if (zmq_socket_monitor(sock->zsocket, name, ZMQ_EVENT_DISCONNECTED) < 0 || zmq_connect(sock->loss, name) < 0)
+		return cw_error_set(err, -zmq_errno(), "cannot watch the connection: %s", zmq_strerror(zmq_errno()));
+	return cw_loop_add_zmq(loop, sock->loss, CW_LOOP_READ, on_loss, sock, &sock->loss_watch, err);
+}
+
+static void loss_close(struct cw_sock *sock)
+{
+	if (!sock->loss)
+		return;
+	(void)zmq_socket_monitor(sock->zsocket, NULL, 0);
+	cw_watch_free(sock->loss_watch);
+	zmq_close(sock->loss);
+}
+
 static void release_held(struct cw_sock *sock)
 {
 	for (size_t i = 0; i < sock->n_held; i++)
@@ -147,6 +190,7 @@ void cw_sock_free(struct cw_sock *sock)
 		return;
 	release_held(sock);
 	gate_forget(sock);
+	loss_close(sock);
 	zmq_close(sock->zsocket);
 	free(sock);
 }
@@ -171,6 +215,29 @@ bool cw_endpoint_is_loopback(const char *endpoint)
 	if (strcmp(text, "localhost") == 0 || strcmp(text, "[::1]") == 0)
 		return true;
 	return inet_pton(AF_INET, text, &address) == 1 && ntohl(address.s_addr) >> 24 == 127;
+}
+
+int cw_endpoint_resolve(const char *endpoint, char **ret, struct cw_error *err)
+{
+	const struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
+	const char *host = strncmp(endpoint, "tcp://", 6) == 0 ? endpoint + 6 : NULL, *port = host ? strrchr(host, ':') : NULL;
+	char name[256], address[INET6_ADDRSTRLEN];
+	struct addrinfo *found;
+	int r;
+
+	if (!port || host[0] == '[' || (size_t)(port - host) >= sizeof(name)) {
+		*ret = strdup(endpoint);
+		return *ret ? 0 : cw_error_nomem(err);
+	}
+	snprintf(name, sizeof(name), "%.*s", (int)(port - host), host);
+	r = getaddrinfo(name, NULL, &hints, &found);
+	if (r)
+		return cw_error_at(err, -EHOSTUNREACH, endpoint, 0, 0, "cannot find the host: %s", gai_strerror(r));
+	r = getnameinfo(found->ai_addr, found->ai_addrlen, address, sizeof(address), NULL, 0, NI_NUMERICHOST);
+	if (r == 0 && asprintf(ret, found->ai_family == AF_INET6 ? "tcp://[%s]%s" : "tcp://%s%s", address, port) < 0)
+		r = EAI_MEMORY;
+	freeaddrinfo(found);
+	return r ? cw_error_at(err, -EHOSTUNREACH, endpoint, 0, 0, "cannot find the host: %s", gai_strerror(r)) : 0;
 }
 
 static int bind_now(struct cw_sock *sock, const char *endpoint, struct cw_error *err)
@@ -384,6 +451,11 @@ void cw_sock_sender(struct cw_sock *sock, struct cw_sender *ret)
 		return;
 	snprintf(ret->address, sizeof(ret->address), "%s", address);
 	ret->kind = sock->door && gate_name(sock->door, &sock->held[0], ret->name) ? CW_SENDER_KEY : CW_SENDER_TCP;
+}
+
+bool cw_sender_eq(const struct cw_sender *a, const struct cw_sender *b)
+{
+	return a->kind == b->kind && a->uid == b->uid && a->pid == b->pid && strcmp(a->name, b->name) == 0;
 }
 
 const char *cw_sender_format(const struct cw_sender *sender, char ret[CW_SENDER_TEXT])

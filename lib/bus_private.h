@@ -36,6 +36,10 @@ struct cw_sock {
 	void *zsocket;
 	enum cw_sock_type type;
 	bool is_private;
+	void *loss;                    /* monitor; NULL = its end is nobody's business */
+	struct cw_watch *loss_watch;
+	void (*lost)(void *arg);
+	void *lost_arg;
 	struct door *door;             /* that it is bound at; NULL = none */
 	zmq_msg_t held[CW_FRAMES_MAX]; /* what the last receive lent out */
 	size_t n_held;

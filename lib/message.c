@@ -12,7 +12,7 @@ static const char *const kind_names[] = {
 	[CW_MSG_DONE] = "done",           [CW_MSG_BATCH_ACK] = "batch_ack",       [CW_MSG_ANNOUNCE] = "announce",
 	[CW_MSG_FEED_STATE] = "feed_state", [CW_MSG_SETTLE] = "settle",           [CW_MSG_COMMITTED] = "committed",
 	[CW_MSG_DISMISS] = "dismiss",     [CW_MSG_DISMISSED] = "dismissed",
-	[CW_MSG_ALLOW] = "allow", [CW_MSG_REFUSED] = "refused",
+	[CW_MSG_ALLOW] = "allow", [CW_MSG_REFUSED] = "refused", [CW_MSG_ACCUSED] = "accused",
 	[CW_MSG_LINKS] = "links",         [CW_MSG_LINKS_ACK] = "links_ack",
 };
 
@@ -353,4 +353,27 @@ int cw_allow_get(struct cw_cursor *cursor, struct cw_str *ret_door, struct cw_al
 		cw_allowed_clear(&allowed);
 	*ret = allowed;
 	return r;
+}
+
+/* Read by cw_accusation_get. */
+int cw_accusation_put(struct cw_buf *buf, const struct cw_accusation *accusation)
+{
+	cw_buf_put_u32(buf, (uint32_t)accusation->pid);
+	cw_buf_put_str(buf, accusation->key);
+	return cw_buf_put_str(buf, accusation->why);
+}
+
+/* Written by cw_accusation_put. */
+int cw_accusation_get(struct cw_cursor *cursor, struct cw_accusation *ret, struct cw_error *err)
+{
+	struct cw_accusation accusation;
+	uint32_t pid = cw_get_u32(cursor);
+
+	accusation.key = cw_get_str(cursor, CW_NAME_MAX - 1);
+	accusation.why = cw_get_str(cursor, CW_ERROR_TEXT_MAX);
+	if (cw_cursor_done(cursor) < 0 || pid > INT32_MAX)
+		return cw_error_set(err, -EBADMSG, "a malformed accusation");
+	accusation.pid = (pid_t)pid;
+	*ret = accusation;
+	return 0;
 }

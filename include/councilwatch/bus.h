@@ -12,6 +12,7 @@
 #include <councilwatch/error.h>
 #include <councilwatch/limits.h>
 
+struct cw_loop;
 struct cw_bus;  /* a ZeroMQ context */
 struct cw_sock;
 
@@ -54,6 +55,10 @@ int cw_sock_limit_received(struct cw_sock *sock, int hwm, struct cw_error *err);
 int cw_sock_bind(struct cw_sock *sock, const char *endpoint, struct cw_error *err);
 /* tcp://: with CURVE after cw_bus_identify (gate.h); without, only to the loopback interface. */
 int cw_sock_connect(struct cw_sock *sock, const char *endpoint, struct cw_error *err);
+/* fn is called when a connection over which it talked, or tried to, has ended. Before connect; at most once for a socket. */
+int cw_sock_watch_loss(struct cw_sock *sock, struct cw_loop *loop, void (*fn)(void *arg), void *arg, struct cw_error *err);
+/* A tcp endpoint with its host's address in the place of a name, owned: for processes that cannot look names up. Others as they are. */
+int cw_endpoint_resolve(const char *endpoint, char **ret, struct cw_error *err);
 int cw_sock_subscribe(struct cw_sock *sock, const char *prefix, struct cw_error *err);
 void *cw_sock_zmq(struct cw_sock *sock); /* for cw_loop_add_zmq */
 
@@ -87,6 +92,8 @@ struct cw_sender {
 	char address[CW_ADDRESS_MAX]; /* KEY and TCP */
 };
 void cw_sock_sender(struct cw_sock *sock, struct cw_sender *ret);
+/* The same process, or the same key. */
+bool cw_sender_eq(const struct cw_sender *a, const struct cw_sender *b);
 /* "uid:1000", "key:NAME", "tcp:127.0.0.1", "unknown". */
 #define CW_SENDER_TEXT (CW_ADDRESS_MAX + 8)
 const char *cw_sender_format(const struct cw_sender *sender, char ret[CW_SENDER_TEXT]);

@@ -20,7 +20,7 @@
 #include <councilwatch/keys.h>
 
 #define CW_MESSAGE_MAGIC 0x31575743u /* "CWW1" */
-#define CW_MESSAGE_VERSION 1
+#define CW_MESSAGE_VERSION 2
 #define CW_MESSAGE_HEADER_LEN 40
 
 enum cw_message_kind {
@@ -33,21 +33,22 @@ enum cw_message_kind {
 	CW_MSG_SENT = 5,       /* all evidence of this document is handed to the assessor */
 	CW_MSG_LINKS = 6,      /* sequence from 0; count links found in this document; payload: cw_doc_link_put... */
 	/* daemon -> normaliser */
-	CW_MSG_DOCUMENT = 10,  /* payload: struct cw_document_info */
+	CW_MSG_DOCUMENT = 10,  /* number = lease; payload: struct cw_document_info */
 	CW_MSG_CHUNK = 11,     /* number = offset; payload: bytes */
 	CW_MSG_DOCUMENT_END = 12, /* number = total bytes */
 	CW_MSG_DROP = 13,      /* forget this document: its lease is gone (also to the assessor, of an announcement that
 	                          crossed with the commit of an earlier attempt) */
 	CW_MSG_STOP = 14,      /* finish what is in hand, then exit 0 (also to the assessor) */
 	CW_MSG_LINKS_ACK = 15, /* number = batches of links of this document that are durable since the last ack */
-	/* normaliser -> assessor */
+	/* normaliser -> assessor. In all, number = the lease that came with the document: a secret between the daemon, who has
+	 * the document and the assessor, so that nobody else can speak of it */
 	CW_MSG_EVIDENCE = 20,  /* sequence from 0; count records; payload: cw_evidence_put... */
 	CW_MSG_REJECTS = 21,   /* sequence shared with EVIDENCE; count records; payload: cw_reject_put... */
 	CW_MSG_DONE = 22,      /* sequence = batches sent; payload: struct cw_document_tally */
 	/* assessor -> normaliser */
 	CW_MSG_BATCH_ACK = 25, /* number = batches of this document taken since the last ack */
 	/* daemon -> assessor */
-	CW_MSG_ANNOUNCE = 30,  /* payload: struct cw_document_info; sent before the document goes to a normaliser */
+	CW_MSG_ANNOUNCE = 30,  /* number = lease; payload: struct cw_document_info; sent before the document goes to a normaliser */
 	CW_MSG_FEED_STATE = 31, /* payload: struct cw_feed_state */
 	CW_MSG_SETTLE = 32,    /* payload: struct cw_document_info; number = enum cw_reason: record this document as
 	                          rejected without any normaliser (poison, too large) */
@@ -56,6 +57,7 @@ enum cw_message_kind {
 	/* assessor -> daemon */
 	CW_MSG_COMMITTED = 40, /* payload: struct cw_commit_info */
 	CW_MSG_DISMISSED = 41, /* durable: number = as in DISMISS; count = entries; payload: why not, as plain bytes */
+	CW_MSG_ACCUSED = 43,   /* somebody sent what a normaliser may not; document, if it spoke of one; payload: cw_accusation_put */
 	CW_MSG_REFUSED = 42,   /* count = enum cw_refusal, number = how often since it started; payload: the door, as plain bytes */
 };
 #define CW_HEARTBEAT_MS 1000
@@ -153,6 +155,15 @@ struct cw_dismissal {
 };
 int cw_dismissal_put(struct cw_buf *buf, const struct cw_dismissal *dismissal);
 int cw_dismissal_get(struct cw_cursor *cursor, struct cw_dismissal *ret, struct cw_error *err);
+
+/* Who sent the assessor what a normaliser may not, as the bus knows it (bus.h), and what it was. Texts borrowed. */
+struct cw_accusation {
+	pid_t pid;         /* 0 = not a process of this machine */
+	struct cw_str key; /* name of its key; empty = none */
+	struct cw_str why;
+};
+int cw_accusation_put(struct cw_buf *buf, const struct cw_accusation *accusation);
+int cw_accusation_get(struct cw_cursor *cursor, struct cw_accusation *ret, struct cw_error *err);
 
 /* Who may come in at a door ("alerts"): a name and a public key each. The list that is read is owned, and empty on failure. */
 int cw_allow_put(struct cw_buf *buf, const char *door, const struct cw_allowed *allowed);

@@ -84,7 +84,7 @@ mkdir -p "$WORK/far/feeds.d" && cp "$WORK/a/feeds.d/feeds.conf" "$WORK/far/feeds
 far=("endpoint_alerts = \"$ALERTS\"" "endpoint_query = \"$QUERY\"" "endpoint_control = \"$CONTROL\"" "endpoint_submit = \"$SUBMIT\"" 'heartbeat = "300ms"')
 instance far "${far[@]}" "client_key = \"$KEYS/alice.key\"" "server_public_key = \"$KEYS/server.pub\""
 cw far status --json | grep -q '"running": true' || fail "status over tcp: $(cw far status 2>&1)"
-line='{"council":"leeds","kind":"signal","signal":"ehcp_timeliness_declining","status":"open","event_date":"2024-05-01","title":"t","quote":"q","url":"https://example.org/a","tier":"A"}'
+line='{"kind":"signal","council_id":"leeds","event_date":"2024-05-01","published_at":"2024-05-30T09:00:00Z","publisher":"LGA","tier":"A","title":"t","values":{"signal":"s114_notice","status":"occurred"}}'
 printf '%s\n' "$line" >"$WORK/one.ndjson"
 cw far submit --feed hand --wait "$WORK/one.ndjson" >"$WORK/out" 2>&1 || fail "submit over tcp: $(cat "$WORK/out")"
 cw far watch --since 0 --count 1 --timeout 10 >"$WORK/out" 2>&1 || fail "watch over tcp: $(cat "$WORK/out")"

@@ -23,7 +23,7 @@ import time
 
 import zmq
 
-MAGIC, VERSION = 0x31575743, 1
+MAGIC, VERSION = 0x31575743, 2
 READY, HEARTBEAT, CREDIT, CHUNK_ACK, SENT = 1, 2, 3, 4, 5
 DOCUMENT, CHUNK, DOCUMENT_END, DROP, STOP = 10, 11, 12, 13, 14
 DONE = 22
@@ -141,14 +141,14 @@ def normaliser(context):
         elif kind == DOCUMENT:
             info = read_info(payload)
             assert info["id"] == document and info["attempt"] == attempt
-            documents[document] = [attempt, b"", info]
+            documents[document] = [attempt, b"", info, number]
         elif kind == CHUNK and document in documents:
             held = documents[document]
             assert number == len(held[1]) and 0 < len(payload) <= 262144
             held[1] += payload
             work.send_multipart(pack(CHUNK_ACK, document, attempt, number=1))
         elif kind == DOCUMENT_END and document in documents:
-            attempt, data, info = documents.pop(document)
+            attempt, data, info, lease = documents.pop(document)
             assert number == len(data) == info["size"] and hashlib.sha256(data).hexdigest() == info["sha256"]
             lines = data.splitlines()
             word = lines[0] if lines else b""
@@ -159,7 +159,7 @@ def normaliser(context):
             if word == b"slow":
                 time.sleep(1)
             outcome, rows = (NO_ROWS, 0) if word == b"empty" or not lines else (0, len(lines))
-            evidence.send_multipart(pack(DONE, document, attempt, payload=tally(outcome, rows)))
+            evidence.send_multipart(pack(DONE, document, attempt, number=lease, payload=tally(outcome, rows)))
             beat.documents += 1
             work.send_multipart(pack(SENT, document, attempt))
             work.send_multipart(pack(CREDIT, number=1))
@@ -173,7 +173,7 @@ def assessor(context):
     evidence.bind(option("--evidence"))
     commit.connect(option("--commit"))
     log = os.environ["CW_FAKE_LOG"]
-    done, announced, results = {}, {}, {}
+    done, announced, results, leases = {}, {}, {}, {}
     if os.path.exists(log):
         for line in open(log):
             fields = line.split()
@@ -215,9 +215,12 @@ def assessor(context):
                     settle(info, number, 0)
                 else:
                     announced[document] = info
+                    leases[document, attempt] = number
+                    assert number
         if evidence in ready:
             frames = evidence.recv_multipart()
-            kind, document, attempt, _, _, _, payload = unpack(frames[1:])
+            kind, document, attempt, _, _, number, payload = unpack(frames[1:])
+            assert leases.get((document, attempt), number) == number
             r = Reader(payload)
             results[document, attempt] = (r.number(1), r.varint())
         for info in sorted(announced.values(), key=lambda i: i["order"]):

@@ -1006,6 +1006,61 @@ static void test_feed_state_and_stop(void **state)
 	hang_up(world, n);
 }
 
+/* Each attempt has a lease of its own, that the assessor and the normaliser who has the document are told. */
+static void test_lease(void **state)
+{
+	struct world *world = *state;
+	struct cw_sock *a = assessor(world, 10), *n = normaliser(world, 11, 1);
+	uint64_t id = store_text(world, "x"), first;
+
+	first = hear(world, a, CW_MSG_ANNOUNCE).number;
+	assert_int_not_equal(first, 0);
+	assert_true(hear(world, n, CW_MSG_DOCUMENT).number == first);
+	cw_dispatch_died(world->dispatch, CW_ROLE_NORMALISER, 11, true);
+	hang_up(world, n);
+	n = normaliser(world, 12, 1);
+	assert_true(hear(world, a, CW_MSG_ANNOUNCE).number != first);
+	assert_int_equal(hear(world, n, CW_MSG_DOCUMENT).document, id);
+	hang_up(world, a);
+	hang_up(world, n);
+}
+
+static void accuse(struct cw_sock *sock, const struct cw_accusation *accusation)
+{
+	struct cw_buf packed;
+
+	cw_buf_init(&packed, 4096);
+	assert_int_equal(cw_accusation_put(&packed, accusation), 0);
+	say(sock, (struct cw_message){ .kind = CW_MSG_ACCUSED, .payload = { packed.data, packed.len } });
+	cw_buf_clear(&packed);
+}
+
+/* Whom the assessor accuses is bad: a normaliser by its process, and one that has not said READY as well. */
+static void test_accused(void **state)
+{
+	struct world *world = *state;
+	struct cw_sock *a = assessor(world, 10), *n = normaliser(world, 11, 1), *m = normaliser(world, 12, 1);
+
+	accuse(a, &(struct cw_accusation){ .pid = 12, .why = cw_str("it lies") });
+	spin(world, 50);
+	assert_int_equal(world->n_bad, 1);
+	assert_int_equal(world->bad_pid, 12);
+	assert_string_equal(world->why, "it lies");
+	assert_int_equal(cw_dispatch_normalisers_ready(world->dispatch), 1);
+	accuse(a, &(struct cw_accusation){ .pid = 99, .why = cw_str("it lies") });
+	accuse(a, &(struct cw_accusation){ .key = cw_str("far"), .why = cw_str("it lies") });
+	spin(world, 50);
+	assert_int_equal(world->n_bad, 3);
+	assert_int_equal(cw_dispatch_normalisers_ready(world->dispatch), 1);
+	say(a, (struct cw_message){ .kind = CW_MSG_ACCUSED, .payload = { "x", 1 } });
+	spin(world, 50);
+	assert_int_equal(world->n_bad, 4);
+	assert_int_equal(world->bad_pid, 10);
+	hang_up(world, a);
+	hang_up(world, n);
+	hang_up(world, m);
+}
+
 int main(void)
 {
 #define WORLD(test) cmocka_unit_test_setup_teardown(test, world_make, world_free)
@@ -1021,7 +1076,7 @@ int main(void)
 		WORLD(test_crossing),
 		WORLD(test_spread),
 		WORLD(test_requeued),
-		WORLD(test_nonsense),
+		WORLD(test_nonsense), WORLD(test_lease), WORLD(test_accused),
 		WORLD(test_links),
 		WORLD(test_bad_links),
 		WORLD(test_credit_flood),

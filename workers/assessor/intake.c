@@ -15,6 +15,7 @@
 #define EARLY_BYTES (64u * 1024u * 1024u)
 #define EARLY_MS 30000
 #define SETTLED_KEPT 256
+#define ACCUSE_AGAIN_MS 1000
 
 struct batch {
 	bool rejects;
@@ -26,6 +27,7 @@ struct batch {
 struct document {
 	struct document *next; /* in announced order */
 	struct cw_document_info info; /* texts owned, in memory */
+	uint64_t lease;        /* whoever has the document knows it, and nobody else */
 	char *memory;
 	bool settle;           /* no normaliser: record the outcome below */
 	bool done;             /* everything has arrived */
@@ -49,6 +51,7 @@ struct document {
 struct early {
 	struct early *next;
 	struct cw_peer peer;
+	struct cw_sender sender;
 	struct cw_message message; /* payload owned, behind the struct */
 	struct cw_mono since;
 };
@@ -86,6 +89,9 @@ struct intake {
 	uint64_t handled;
 	struct cw_gate *gate; /* NULL = none */
 	uint64_t refused_told[CW_DOORS_MAX][CW_REFUSAL_COUNT];
+	struct cw_sender sender;  /* of the message in hand */
+	struct cw_peer accused; /* whom the daemon was told of last, and when */
+	struct cw_mono accused_at;
 	bool stopping, live;
 	void (*stopped)(void *arg);
 	void *stopped_arg;
@@ -458,6 +464,13 @@ static int keep_early(struct intake *intake, const struct cw_peer *peer, const s
                       struct cw_error *err)
 {
 	struct early *early, **tail = &intake->early;
+	size_t of_sender = 0;
+
+	/* A window of batches, and the end, is all that an honest one can have sent before the announcement is here. */
+	for (early = intake->early; early; early = early->next)
+		of_sender += cw_sender_eq(&early->sender, &intake->sender) && cw_peer_eq(&early->peer, peer);
+	if (of_sender > CW_BATCH_WINDOW)
+		return cw_error_set(err, -EBADMSG, "too much about documents that nobody announced");
 
 	/* Bounded by what normalisers may send unacknowledged; more is not honest. */
 	if (intake->n_early == EARLY_MOST || intake->early_bytes + message->payload.len > EARLY_BYTES)
@@ -465,7 +478,7 @@ static int keep_early(struct intake *intake, const struct cw_peer *peer, const s
 	early = malloc(sizeof(*early) + message->payload.len);
 	if (!early)
 		return cw_error_nomem(err);
-	*early = (struct early){ .peer = *peer, .message = *message, .since = cw_mono_now() };
+	*early = (struct early){ .peer = *peer, .sender = intake->sender, .message = *message, .since = cw_mono_now() };
 	if (message->payload.len)
 		memcpy(early + 1, message->payload.data, message->payload.len);
 	early->message.payload.data = early + 1;
@@ -497,6 +510,8 @@ static int take_message(struct intake *intake, const struct cw_peer *peer, const
 			(void)cw_message_send(intake->evidence, peer, &ack);
 		return 0;
 	}
+	if (message->number != document->lease)
+		return cw_error_set(err, -EBADMSG, "it speaks of a document that it was not given");
 	if (message->kind == CW_MSG_DONE) {
 		r = take_done(document, message, err);
 		if (r == 0)
@@ -512,13 +527,39 @@ static int take_message(struct intake *intake, const struct cw_peer *peer, const
 	return 0;
 }
 
+/* The daemon ends it if it is a process of its own, and gives to others what it had. */
+static void accuse(struct intake *intake, uint64_t document, const struct cw_error *err)
+{
+	const struct cw_sender *sender = &intake->sender;
+	struct cw_accusation accusation = { .pid = sender->kind == CW_SENDER_LOCAL ? sender->pid : 0,
+		                            .key = cw_str(sender->kind == CW_SENDER_KEY ? sender->name : ""),
+		                            .why = cw_str(err->text) };
+	struct cw_message message = { .kind = CW_MSG_ACCUSED, .document = document };
+	struct cw_buf payload;
+
+	cw_buf_init(&payload, CW_FRAME_MAX);
+	if (cw_accusation_put(&payload, &accusation) == 0) {
+		message.payload = (struct cw_frame){ payload.data, payload.len };
+		(void)send_or_keep(intake, &message);
+	}
+	cw_buf_clear(&payload);
+}
+
 static void refuse_peer(struct intake *intake, const struct cw_peer *peer, uint64_t document, const struct cw_error *err)
 {
 	struct cw_message stop = { .kind = CW_MSG_STOP };
+	char sender[CW_SENDER_TEXT];
+	struct cw_mono now = cw_mono_now();
 
-	cw_log_error(CW_LOG_ERROR, "normaliser.refused", err, "document=%llu", (unsigned long long)document);
-	/* Its document is dispatched again when it has gone. */
 	(void)cw_message_send(intake->evidence, peer, &stop);
+	/* One who goes on is told of once a second. */
+	if (cw_peer_eq(peer, &intake->accused) && now.ns - intake->accused_at.ns < ACCUSE_AGAIN_MS * INT64_C(1000000))
+		return;
+	intake->accused = *peer;
+	intake->accused_at = now;
+	cw_log_error(CW_LOG_ERROR, "normaliser.refused", err, "document=%llu from=%s pid=%d", (unsigned long long)document,
+	             cw_sender_format(&intake->sender, sender), (int)intake->sender.pid);
+	accuse(intake, document, err);
 }
 
 /* Takes what came before the announcement of a document, or drops what waited too long (document 0). */
@@ -535,6 +576,7 @@ static void take_early(struct intake *intake, uint64_t document)
 
 		next = early->next;
 		if (early->message.document == document) {
+			intake->sender = early->sender;
 			if (take_message(intake, &early->peer, &early->message, &err) < 0)
 				refuse_peer(intake, &early->peer, document, &err);
 		} else if (now - early->since.ns < EARLY_MS * 1000000ll) {
@@ -578,6 +620,7 @@ static void on_evidence(void *arg, unsigned events)
 
 	(void)events;
 	r = cw_message_recv(intake->evidence, &peer, &message, &err);
+	cw_sock_sender(intake->evidence, &intake->sender);
 	if (r == 0)
 		r = take_message(intake, &peer, &message, &err);
 	else if (r != -EBADMSG)
@@ -616,6 +659,7 @@ static int take_announced(struct intake *intake, const struct cw_message *messag
 	r = document_new(&info, &fresh);
 	if (r < 0)
 		return cw_error_nomem(err);
+	fresh->lease = message->number;
 	if (message->kind == CW_MSG_SETTLE) {
 		if (message->number >= CW_REASON_COUNT || !cw_reason_is_document((enum cw_reason)message->number)) {
 			document_free(fresh);

@@ -39,17 +39,29 @@
 #define EXPECT_SECONDS 300
 
 struct options {
-	const char *config, *work, *evidence;
+	const char *config;
+	char *work, *evidence; /* owned */
 	const char *index;
 	bool expect;
 };
 
 static void usage(FILE *out)
 {
-	fputs("usage: " PROGRAM " [-c FILE] --work ENDPOINT --evidence ENDPOINT [--index N]\n"
+	fputs("usage: " PROGRAM " [-c FILE] [--work ENDPOINT --evidence ENDPOINT] [--index N]\n"
 	      "       " PROGRAM " [-c FILE] --expect\n"
 	      "Started by councilwatchd and by \"councilwatch check\"; see councilwatch-normaliser(8).\n",
 	      out);
+}
+
+static int set_text(char **at, const char *text)
+{
+	char *copy = strdup(text);
+
+	if (!copy)
+		return -ENOMEM;
+	free(*at);
+	*at = copy;
+	return 0;
 }
 
 /* -1 to go on, else the exit status. */
@@ -73,10 +85,12 @@ static int read_options(int argc, char **argv, struct options *options)
 			options->config = optarg;
 			break;
 		case 'w':
-			options->work = optarg;
+			if (set_text(&options->work, optarg) < 0)
+				return EXIT_FAILURE;
 			break;
 		case 'e':
-			options->evidence = optarg;
+			if (set_text(&options->evidence, optarg) < 0)
+				return EXIT_FAILURE;
 			break;
 		case 'i':
 			options->index = optarg;
@@ -95,7 +109,8 @@ static int read_options(int argc, char **argv, struct options *options)
 			return EXIT_USAGE;
 		}
 	}
-	if (optind == argc && (options->expect ? !options->work && !options->evidence : options->work && options->evidence))
+	/* Without both, the configuration says where they are. */
+	if (optind == argc && (options->expect ? !options->work && !options->evidence : !options->work == !options->evidence))
 		return -1;
 	usage(stderr);
 	return EXIT_USAGE;
@@ -119,6 +134,28 @@ static bool die_with_parent(void)
 	pid_t parent = getppid();
 
 	return prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent;
+}
+
+static int resolve(const char *given, const char *configured, char **ret, struct cw_error *err)
+{
+	char *endpoint;
+	int r = cw_endpoint_resolve(given ? given : configured, &endpoint, err);
+
+	if (r == 0) {
+		free(*ret);
+		*ret = endpoint;
+	}
+	return r;
+}
+
+/* All that can only be read before it shuts itself in: keys, and what the service's name means. */
+static int find_service(const struct cw_config *config, struct options *options, struct cw_identity *identity, struct cw_error *err)
+{
+	int r = resolve(options->work, config->endpoint_work, &options->work, err);
+
+	if (r == 0)
+		r = resolve(options->evidence, config->endpoint_evidence, &options->evidence, err);
+	return r == 0 ? cw_identity_load(config, identity, err) : r;
 }
 
 static int enter_sandbox(const struct cw_config *config, const struct options *options, struct cw_error *err)
@@ -184,7 +221,8 @@ static void on_signal(void *arg, int signo)
 	cw_worker_stop(arg);
 }
 
-static int run(const struct cw_config *config, const struct options *options, struct cw_error *err)
+static int run(const struct cw_config *config, const struct options *options, const struct cw_identity *identity,
+               struct cw_error *err)
 {
 	static const int signals[] = { SIGTERM, 0 };
 	struct cw_worker *worker = NULL;
@@ -193,7 +231,7 @@ static int run(const struct cw_config *config, const struct options *options, st
 
 	r = cw_loop_new(&loop, err);
 	if (r == 0)
-		r = cw_worker_new(config, loop, options->work, options->evidence, &worker, err);
+		r = cw_worker_new(config, loop, options->work, options->evidence, identity, &worker, err);
 	if (r == 0)
 		r = cw_loop_add_signals(loop, signals, on_signal, worker, err);
 	if (r == 0)
@@ -213,6 +251,7 @@ int main(int argc, char **argv)
 	struct options options = { .config = cw_config_default_file };
 	struct cw_config *config = NULL;
 	struct cw_samples *samples = NULL;
+	struct cw_identity identity = { 0 };
 	struct cw_error err = { 0 };
 	sigset_t term;
 	int r;
@@ -253,10 +292,15 @@ int main(int argc, char **argv)
 		limit_work();
 		r = cw_samples_load(config, &samples, &err);
 	}
+	if (r == 0 && !options.expect)
+		r = find_service(config, &options, &identity, &err);
 	if (r == 0)
 		r = enter_sandbox(config, &options, &err);
 	if (r == 0)
-		r = options.expect ? try_examples(config, samples, &err) : run(config, &options, &err);
+		r = options.expect ? try_examples(config, samples, &err) : run(config, &options, &identity, &err);
+	cw_identity_clear(&identity);
+	free(options.work);
+	free(options.evidence);
 	if (r < 0)
 		cw_log_error(CW_LOG_ERROR, "normaliser.failed", &err, "index=%s", options.index ? options.index : "0");
 	cw_samples_free(samples);

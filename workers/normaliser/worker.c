@@ -61,6 +61,7 @@ struct document {
 	bool settled;      /* further bytes change nothing */
 	bool ended;        /* the normaliser has said what it came to */
 	bool done;         /* DONE is on its way */
+	uint64_t lease;    /* goes back with all that is said of it */
 	uint32_t sequence; /* batches sent */
 	uint32_t unacked;
 	uint32_t link_sequence; /* batches of links sent to the daemon, and not yet known to be durable */
@@ -176,6 +177,7 @@ static int send_batch(struct cw_worker *worker, struct batch *batch)
 		.attempt = document->attempt,
 		.sequence = links ? document->link_sequence : document->sequence,
 		.count = batch->count,
+		.number = links ? 0 : document->lease,
 		.payload = { batch->buf.data, batch->buf.len },
 	};
 	int r;
@@ -328,7 +330,8 @@ static int read_slice(struct cw_worker *worker)
 static int send_done(struct cw_worker *worker)
 {
 	struct document *document = &worker->document;
-	struct cw_message message = { .kind = CW_MSG_DONE, .document = document->id, .attempt = document->attempt };
+	struct cw_message message = { .kind = CW_MSG_DONE, .document = document->id, .attempt = document->attempt,
+		                      .number = document->lease };
 	struct cw_buf buf;
 	int r;
 
@@ -471,6 +474,7 @@ static int on_document(struct cw_worker *worker, const struct cw_message *messag
 	info.id = message->document;
 	info.attempt = message->attempt;
 	document_begin(worker, &info);
+	worker->document.lease = message->number;
 	return 0;
 }
 
@@ -629,6 +633,17 @@ static void on_heartbeat(void *arg)
 
 /* --- life --- */
 
+/* What was on its way over it may be lost, and nobody would ask for it again. Over ipc it is the other process that has gone, and the daemon
+ * sees to that. */
+static void on_lost(void *arg)
+{
+	struct cw_worker *worker = arg;
+	struct cw_error err = { 0 };
+
+	cw_error_set(&err, -ECONNRESET, "the connection to the service is lost, or was refused; is this machine's key on its lists?");
+	give_up(worker, -ECONNRESET, &err);
+}
+
 static int outbox_open(struct cw_worker *worker, struct outbox *box, const char *endpoint, int hwm, cw_watch_fn *fn,
                        struct cw_error *err)
 {
@@ -636,6 +651,8 @@ static int outbox_open(struct cw_worker *worker, struct outbox *box, const char 
 
 	box->last = &box->first;
 	r = cw_sock_new(worker->bus, CW_SOCK_DEALER, hwm, LINGER_MS, &box->sock, err);
+	if (r == 0 && strncmp(endpoint, "tcp:", 4) == 0)
+		r = cw_sock_watch_loss(box->sock, worker->loop, on_lost, worker, err);
 	if (r == 0)
 		r = cw_sock_connect(box->sock, endpoint, err);
 	if (r == 0)
@@ -653,7 +670,7 @@ static void outbox_close(struct outbox *box)
 }
 
 int cw_worker_new(const struct cw_config *config, struct cw_loop *loop, const char *work, const char *evidence,
-                  struct cw_worker **ret, struct cw_error *err)
+                  const struct cw_identity *identity, struct cw_worker **ret, struct cw_error *err)
 {
 	struct cw_worker *worker = calloc(1, sizeof(*worker));
 	int r;
@@ -669,6 +686,8 @@ int cw_worker_new(const struct cw_config *config, struct cw_loop *loop, const ch
 	worker->links.kind = CW_MSG_LINKS;
 	cw_buf_init(&worker->links.buf, CW_FRAME_MAX);
 	r = cw_bus_new(&worker->bus, err);
+	if (r == 0 && identity->known)
+		r = cw_bus_identify(worker->bus, &identity->own, &identity->server, err);
 	if (r == 0)
 		r = outbox_open(worker, &worker->work, work, WORK_HWM, on_work, err);
 	if (r == 0)

@@ -6,6 +6,8 @@
  * CW_BATCH_WINDOW batches wait for the assessor: that is how a slow assessor slows the fetching. A document
  * is reported as sent when the assessor has taken all its batches.
  *
+ * Over tcp, a normaliser whose connection is lost ends: whoever started it starts it again, and it begins anew.
+ *
  * Work is done in slices of a few milliseconds, between which the loop sends heartbeats and hears of DROP and STOP.
  */
 #ifndef CW_NORMALISER_WORKER_H
@@ -14,12 +16,13 @@
 #include <councilwatch/bus.h>
 #include <councilwatch/config.h>
 #include <councilwatch/loop.h>
+#include <councilwatch/serve.h>
 
 struct cw_worker;
 
 /* config and loop are borrowed until free. Connects, but says nothing yet. */
 int cw_worker_new(const struct cw_config *config, struct cw_loop *loop, const char *work, const char *evidence,
-                  struct cw_worker **ret, struct cw_error *err);
+                  const struct cw_identity *identity, struct cw_worker **ret, struct cw_error *err);
 void cw_worker_free(struct cw_worker *worker); /* waits up to two seconds for unsent messages; NULL is fine */
 
 /* Says READY and begins heartbeats. */
