@@ -95,16 +95,16 @@ static unsigned mask_of(struct reader *reader, const struct conf_section *sectio
 
 static void default_responses(struct cw_kpis *kpis)
 {
-	kpis->responses[CW_LEVEL_WATCH] = (struct cw_response){ .alerts = BIT(CW_ALERT_LEVEL_UP), .read = 10 };
+	kpis->responses[CW_LEVEL_WATCH] = (struct cw_kpi_response){ .alerts = BIT(CW_ALERT_LEVEL_UP), .read = 10 };
 	kpis->responses[CW_LEVEL_PRIORITY] =
-	    (struct cw_response){ .alerts = BIT(CW_ALERT_LEVEL_UP) | BIT(CW_ALERT_FLOOR_OPENED), .contact = 5, .offer = 20 };
+	    (struct cw_kpi_response){ .alerts = BIT(CW_ALERT_LEVEL_UP) | BIT(CW_ALERT_FLOOR_OPENED), .contact = 5, .offer = 20 };
 	kpis->responses[CW_LEVEL_INTENSIVE] =
-	    (struct cw_response){ .alerts = BIT(CW_ALERT_LEVEL_UP) | BIT(CW_ALERT_FLOOR_OPENED), .contact = 2, .offer = 10 };
+	    (struct cw_kpi_response){ .alerts = BIT(CW_ALERT_LEVEL_UP) | BIT(CW_ALERT_FLOOR_OPENED), .contact = 2, .offer = 10 };
 }
 
 static int read_response(struct reader *reader, const struct conf_section *section)
 {
-	struct cw_response *response = NULL;
+	struct cw_kpi_response *response = NULL;
 	unsigned alerts;
 	int r;
 
@@ -407,7 +407,7 @@ void conf_kpi_defaults(struct cw_kpis *kpis)
 static void print_responses(const struct cw_kpis *kpis, struct cw_buf *out)
 {
 	for (int level = CW_LEVEL_WATCH; level < CW_LEVEL_COUNT; level++) {
-		const struct cw_response *response = &kpis->responses[level];
+		const struct cw_kpi_response *response = &kpis->responses[level];
 		bool any = false;
 
 		cw_buf_printf(out, "response \"%s\" {\n    alerts = {", level_words[level]);

@@ -115,7 +115,7 @@ bool cw_feed_may_give(const struct cw_feed *feed, enum cw_kind kind)
 	}
 #define RESPONSE(key, ktype, field, text)                                                                              \
 	{                                                                                                              \
-		.section = "response", .name = key, .type = ktype, .offset = offsetof(struct cw_response, field),      \
+		.section = "response", .name = key, .type = ktype, .offset = offsetof(struct cw_kpi_response, field),      \
 		.min = 0, .max = 250, .help = text                                                                     \
 	}
 #define KPI(key, ktype, field, dflt, list, first, text)                                                                \

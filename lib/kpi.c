@@ -9,7 +9,7 @@
 
 static int allowed_of(const struct cw_kpi_run *run, const struct cw_kpi *kpi, const struct cw_kpi_member *member)
 {
-	const struct cw_response *response = NULL;
+	const struct cw_kpi_response *response = NULL;
 
 	if (kpi->numerator.within != CW_WITHIN_RESPONSE)
 		return kpi->numerator.within;

@@ -19,7 +19,7 @@
 /* ---- what is asked: from the configuration ---- */
 
 /* What an alert that raises a level to this one wants of us, in working days; 0 = nothing. */
-struct cw_response {
+struct cw_kpi_response {
 	struct cw_strings alert_words;
 	unsigned alerts; /* a bit per enum cw_alert_kind: those that start the clock */
 	int read, contact, offer;
@@ -83,7 +83,7 @@ struct cw_kpi {
 #define CW_KPIS_MAX 64u
 
 struct cw_kpis {
-	struct cw_response responses[CW_LEVEL_COUNT];
+	struct cw_kpi_response responses[CW_LEVEL_COUNT];
 	size_t n;
 	struct cw_kpi *at;
 };
