@@ -8,7 +8,8 @@
 #define PUBLISHER "lineage table"
 
 struct statement {
-	int32_t day;
+	int32_t day;       /* from which it is stated */
+	int32_t event_day; /* of the reorganisation */
 	size_t title, title_len; /* in texts */
 };
 
@@ -43,7 +44,7 @@ static int make_fact(const struct cw_history *history, const struct cw_council *
 	*ret = (struct cw_fact){ .known_at = cw_day_start(statement->day), .feed = cw_str(FEED) };
 	*e = (struct cw_evidence){ .kind = CW_KIND_SIGNAL,
 		                   .council_id = cw_str(council->id),
-		                   .event_day = statement->day,
+		                   .event_day = statement->event_day,
 		                   .published_at = ret->known_at,
 		                   .fetched_at = ret->known_at,
 		                   .tier = CW_TIER_A,
@@ -73,7 +74,8 @@ static int state_lineage(struct cw_history *history, const struct cw_councils *c
 
 	n = CW_MIN(cw_council_successors(councils, council, CW_DAY_NONE, edges, CW_ARRAY_LEN(edges)), CW_ARRAY_LEN(edges));
 	if (n) {
-		struct statement begins = { .day = cw_day_add_months(edges[0]->day, -risk->transition_months) };
+		struct statement begins = { .day = cw_day_add_months(edges[0]->day, -risk->transition_months),
+			                    .event_day = edges[0]->day };
 
 		if (describe(history, edges, n, true, &begins) < 0)
 			return -ENOMEM;
@@ -81,7 +83,7 @@ static int state_lineage(struct cw_history *history, const struct cw_councils *c
 	}
 	n = CW_MIN(cw_council_predecessors(councils, council, CW_DAY_NONE, edges, CW_ARRAY_LEN(edges)), CW_ARRAY_LEN(edges));
 	if (n) {
-		struct statement began = { .day = edges[0]->day };
+		struct statement began = { .day = edges[0]->day, .event_day = edges[0]->day };
 
 		if (describe(history, edges, n, false, &began) < 0)
 			return -ENOMEM;
