@@ -63,29 +63,49 @@ struct teller {
 	size_t n_told;
 };
 
-/* The opened instance that explains a rise best: highest floor, then most points. */
+/* Does nothing older than this moment say so? */
+static bool first_said(const struct instance *instance, const struct teller *teller)
+{
+	return cw_wall_known(teller->at) && instance->n_facts && instance->facts[0]->known_at.ms == teller->at.ms;
+}
+
+static double points_of(const struct sim *sim, struct instance *instance)
+{
+	return instance_rejected(instance, sim->day) ? 0
+	       : instance->def->state               ? instance->weight
+	                                            : instance_now(sim, instance, sim->day);
+}
+
+/* Explains a better than b why there is more: the higher floor, then what is new over what is only confirmed, then most points. */
+static bool better_cause(const struct sim *sim, const struct teller *teller, struct instance *a, struct instance *b)
+{
+	double a_points = points_of(sim, a), b_points = points_of(sim, b);
+
+	if (instance_floor(a) != instance_floor(b))
+		return instance_floor(a) > instance_floor(b);
+	if (first_said(a, teller) != first_said(b, teller))
+		return first_said(a, teller);
+	return a_points > b_points;
+}
+
+/* The opened instance that explains a rise best. */
 static const struct instance *newest_cause(const struct sim *sim, const struct teller *teller,
                                            const struct view *before, bool floors_only)
 {
-	const struct instance *best = NULL;
-	double best_points = -1;
+	struct instance *best = NULL;
 
 	for (size_t i = 0; i < sim->n_active; i++) {
 		struct instance *instance = &sim->instances[sim->active[i]];
 		bool floor = instance->def->state && instance_floor(instance) > CW_LEVEL_ROUTINE;
-		bool opened = floor ? !before->floors[instance->def - sim->risk->signals][instance->criterion]
-		                    : cw_wall_known(teller->at) && instance->latest_known == teller->at.ms;
-		double points = instance_rejected(instance, sim->day) ? 0
-		                : instance->def->state               ? instance->weight
-		                                                     : instance_now(sim, instance, sim->day);
+		bool news = cw_wall_known(teller->at) && instance->latest_known == teller->at.ms;
+		bool opened = floor ? !before->floors[instance->def - sim->risk->signals][instance->criterion] : news;
 
+		/* A finding of its own where one was inherited adds points, though the floor is not new. */
+		opened |= news && !floors_only;
 		if (!opened || !instance_live(instance, sim->day) || (floors_only && !floor))
 			continue;
-		if (!best || instance_floor(instance) > instance_floor(best) ||
-		    (instance_floor(instance) == instance_floor(best) && points > best_points)) {
+		if (!best || better_cause(sim, teller, instance, best))
 			best = instance;
-			best_points = points;
-		}
 	}
 	return best;
 }

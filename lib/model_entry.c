@@ -14,14 +14,20 @@ static int32_t fact_published_day(const struct cw_fact *fact)
 	                                                  : cw_wall_day(fact->known_at);
 }
 
+/* Of what became known at one moment: first what opens, in the order of its events, then what closes. */
 int entry_by_speaking(const void *a, const void *b)
 {
 	const struct entry *x = a, *y = b;
+	int32_t x_event = x->fact->evidence.event_day, y_event = y->fact->evidence.event_day;
 
 	if (x->day != y->day)
 		return x->day < y->day ? -1 : 1;
 	if (x->known != y->known)
 		return x->known < y->known ? -1 : 1;
+	if (x->closes != y->closes)
+		return x->closes ? 1 : -1;
+	if (x_event != y_event)
+		return x_event < y_event ? -1 : 1;
 	if (x->fact != y->fact) {
 		int order = strcmp(x->fact->id, y->fact->id);
 
@@ -171,10 +177,13 @@ static int32_t speaking_day(const struct cw_fact *fact)
 
 static void add_entries(struct entry *entries, size_t *n, const struct cw_fact *fact, int32_t day)
 {
+	bool closes = fact->evidence.kind == CW_KIND_SIGNAL &&
+	              cw_str_eq(cw_evidence_value(&fact->evidence, CW_VAL_STATUS), "closed");
+
 	/* What is dated into the future is nothing until then. */
-	entries[(*n)++] = (struct entry){ fact, day, CW_MAX(fact->known_at.ms, cw_day_start(day).ms), false };
+	entries[(*n)++] = (struct entry){ fact, day, CW_MAX(fact->known_at.ms, cw_day_start(day).ms), false, closes };
 	for (size_t j = 0; j < fact->n_again; j++)
-		entries[(*n)++] = (struct entry){ fact, cw_wall_day(fact->again[j]), fact->again[j].ms, true };
+		entries[(*n)++] = (struct entry){ fact, cw_wall_day(fact->again[j]), fact->again[j].ms, true, closes };
 }
 
 int entries_list(const struct cw_risk *risk, const struct cw_fact *facts, size_t n_facts, struct entry **ret,

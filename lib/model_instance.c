@@ -6,7 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <councilwatch/limits.h>
+
 #include "model_private.h"
+
+/* Words alike that two publishers have only when one copied the other. */
+#define COPY_WORDS 5
 
 const struct cw_signal_def *sim_signal(const struct sim *sim, const char *name)
 {
@@ -14,6 +19,34 @@ const struct cw_signal_def *sim_signal(const struct sim *sim, const char *name)
 		if (strcmp(sim->risk->signals[i].name, name) == 0)
 			return &sim->risk->signals[i];
 	return NULL;
+}
+
+/* What a statement says in words: what is quoted or, where nothing is, its title. */
+static struct cw_str wording(const struct cw_evidence *e)
+{
+	return e->quote.len ? e->quote : e->title;
+}
+
+/* Of two publishers: is one no copy of the other? Words alike beyond case and punctuation are a copy, but not a phrase so
+ * short that anybody would use it. */
+static int independent(const struct cw_evidence *a, const struct cw_evidence *b, bool *ret)
+{
+	CW_CLEANUP(cw_buf_clear) struct cw_buf x = { .max = 4 * CW_FIELD_MAX };
+	CW_CLEANUP(cw_buf_clear) struct cw_buf y = { .max = 4 * CW_FIELD_MAX };
+	size_t words = 1;
+	int r = cw_text_fold(wording(a), &x);
+
+	if (r == 0)
+		r = cw_text_fold(wording(b), &y);
+	if (r == -ENOMEM)
+		return r;
+	*ret = true;
+	if (r < 0 || strcmp(cw_buf_str(&x), cw_buf_str(&y)) != 0)
+		return 0;
+	for (const char *blank = strchr(cw_buf_str(&x), ' '); blank; blank = strchr(blank + 1, ' '))
+		words++;
+	*ret = words < COPY_WORDS;
+	return 0;
 }
 
 int instance_add_fact(struct instance *instance, const struct cw_fact *fact)
@@ -35,10 +68,10 @@ int instance_add_fact(struct instance *instance, const struct cw_fact *fact)
 	if (e->tier == CW_TIER_NONE || e->tier == CW_TIER_D)
 		return 0;
 	instance->best_tier = CW_MIN(instance->best_tier, e->tier);
-	if (!instance->publisher.at)
-		instance->publisher = e->publisher;
-	else if (!same_text(instance->publisher, e->publisher))
-		instance->corroborated = true;
+	if (!instance->first)
+		instance->first = fact;
+	else if (!instance->corroborated && !same_text(instance->first->evidence.publisher, e->publisher))
+		return independent(&instance->first->evidence, e, &instance->corroborated);
 	return 0;
 }
 
@@ -47,7 +80,7 @@ void instance_forget_facts(struct instance *instance)
 	instance->n_facts = 0;
 	instance->value_day = CW_DAY_NONE;
 	instance->best_tier = CW_TIER_D;
-	instance->publisher = (struct cw_str){ NULL, 0 };
+	instance->first = NULL;
 	instance->corroborated = false;
 	instance->latest_known = INT64_MIN;
 }
@@ -139,7 +172,8 @@ double instance_confidence(const struct sim *sim, const struct instance *instanc
 
 static void hold_from(struct sim *sim, const struct instance *instance, int32_t day)
 {
-	if (instance->def->state && instance_floor(instance) >= CW_LEVEL_PRIORITY &&
+	/* What opened and closed on one day stood on none. */
+	if (instance->def->state && instance->opened_day < day && instance_floor(instance) >= CW_LEVEL_PRIORITY &&
 	    (sim->hold_from[instance->criterion] == CW_DAY_NONE || sim->hold_from[instance->criterion] < day))
 		sim->hold_from[instance->criterion] = day;
 }
@@ -201,7 +235,7 @@ struct instance *instance_find(struct sim *sim, const struct statement *statemen
 		for (; i != SIZE_MAX; i = sim->instances[i].next_near) {
 			struct instance *candidate = &sim->instances[i];
 
-			if (candidate->def == statement->def && candidate->criterion == statement->criterion &&
+			if (!candidate->inherited && candidate->def == statement->def && candidate->criterion == statement->criterion &&
 			    abs(candidate->event_day - statement->event_day) <= sim->risk->cluster_days &&
 			    (candidate->closed_day == CW_DAY_NONE || statement->event_day < candidate->closed_day) &&
 			    (!found || candidate > found))
@@ -222,7 +256,7 @@ void instances_expire(struct sim *sim, int32_t day)
 			continue;
 		instance->closed_day = instance->expires_day;
 		hold_from(sim, instance, instance->expires_day);
-		if (strcmp(instance->def->name, "apa_open") == 0)
+		if (strcmp(instance->def->name, "apa_open") == 0 && !instance->closed_by_statement)
 			sim->apa_lapsed = CW_MAX(sim->apa_lapsed, instance->expires_day);
 	}
 }

@@ -21,6 +21,7 @@ struct entry {
 	int32_t day;   /* when it begins to speak */
 	int64_t known; /* ms; orders entries of a day */
 	bool again;    /* a correction taken back */
+	bool closes;   /* states that something has ended */
 };
 
 /* One event or state. */
@@ -44,8 +45,8 @@ struct instance {
 	size_t n_facts, cap_facts;
 	/* Kept up to date as facts are added: they are asked for on every day that passes. */
 	enum cw_tier best_tier;
-	struct cw_str publisher; /* of the first fact that counts */
-	bool corroborated;       /* a second publisher says so too */
+	const struct cw_fact *first; /* that counts; NULL = none does */
+	bool corroborated;           /* a second publisher says so too, in words of its own */
 	int64_t latest_known;    /* ms, of its facts */
 	int32_t faded_day;       /* impulses: the first day on which it is nothing */
 	int32_t value_day;       /* the day of value; CW_DAY_NONE = to be worked out */

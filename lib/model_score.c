@@ -87,12 +87,18 @@ static double level_line(const struct cw_risk *risk, enum cw_level level)
 	return level == CW_LEVEL_PRIORITY ? risk->line_priority : level == CW_LEVEL_WATCH ? risk->line_watch : 0;
 }
 
+/* Under the line at which the points level begins to go down? Notes alone do not keep what they could not have raised. */
+static bool points_low(const struct sim *sim, const struct totals *totals)
+{
+	return (totals->notes_alone && sim->points_level > CW_LEVEL_WATCH) ||
+	       totals->points + EPSILON < sim->risk->step_down_share * level_line(sim->risk, sim->points_level);
+}
+
 /* Domain 3.4: up at once, down one step after 60 days under 0.8 of the line. */
 void sim_step_level(struct sim *sim, const struct totals *totals, int32_t day)
 {
 	const struct cw_risk *risk = sim->risk;
-	double points = totals->points;
-	enum cw_level now = risk_points_line(risk, points);
+	enum cw_level now = risk_points_line(risk, totals->points);
 
 	/* What only our own people say is a reason to look, not to act (domain 3.2). */
 	if (totals->notes_alone)
@@ -103,7 +109,7 @@ void sim_step_level(struct sim *sim, const struct totals *totals, int32_t day)
 		sim->under_since = CW_DAY_NONE;
 		return;
 	}
-	if (points + EPSILON >= risk->step_down_share * level_line(risk, sim->points_level)) {
+	if (!points_low(sim, totals)) {
 		sim->under_since = CW_DAY_NONE;
 		return;
 	}
@@ -112,8 +118,7 @@ void sim_step_level(struct sim *sim, const struct totals *totals, int32_t day)
 	if (day - sim->under_since >= risk->step_down_days) {
 		sim->points_level--;
 		sim->under_since = CW_DAY_NONE;
-		if (sim->points_level > now &&
-		    points + EPSILON < risk->step_down_share * level_line(risk, sim->points_level))
+		if (sim->points_level > now && points_low(sim, totals))
 			sim->under_since = day;
 	}
 }
@@ -225,7 +230,7 @@ static bool under_line(const struct sim *sim, int32_t day)
 	struct totals t;
 
 	sim_evaluate(sim, day, &t);
-	return t.points + EPSILON < sim->risk->step_down_share * level_line(sim->risk, sim->points_level);
+	return points_low(sim, &t);
 }
 
 /* The first day up to until on which the points are under the step-down line. Without new evidence they only fall, so it can

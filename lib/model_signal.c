@@ -21,8 +21,8 @@ static void enter_closed(struct sim *sim, const struct cw_signal_def *def, enum 
 {
 	struct instance *oldest = NULL;
 
-	/* A statement closes the oldest one still open. One that ran out by itself on this very day is the one meant,
-	 * not the next. */
+	/* A statement closes the oldest one still open, its own before one that was inherited, which ends with it. One that ran
+	 * out by itself on this very day is the one meant, not the next. */
 	for (size_t i = 0; i < sim->n_active; i++) {
 		struct instance *instance = &sim->instances[sim->active[i]];
 
@@ -33,7 +33,8 @@ static void enter_closed(struct sim *sim, const struct cw_signal_def *def, enum 
 		/* What the media say cannot close what better sources opened. */
 		if (tier > CW_TIER_B && instance->best_tier <= CW_TIER_B)
 			continue;
-		if (!oldest || instance->opened_day < oldest->opened_day)
+		if (!oldest || (oldest->inherited && !instance->inherited) ||
+		    (oldest->inherited == instance->inherited && instance->opened_day < oldest->opened_day))
 			oldest = instance;
 	}
 	if (!oldest)
@@ -42,6 +43,12 @@ static void enter_closed(struct sim *sim, const struct cw_signal_def *def, enum 
 	if (oldest->strand >= 0)
 		sim->strand[oldest->strand].inspections[sim->strand[oldest->strand].current].answered = true;
 	instance_close(sim, oldest, day);
+	for (size_t i = 0; i < sim->n_active; i++) {
+		struct instance *instance = &sim->instances[sim->active[i]];
+
+		if (instance->inherited && instance->def == def && instance->criterion == criterion)
+			instance_close(sim, instance, day);
+	}
 }
 
 static void close_all(struct sim *sim, const struct cw_signal_def *def, enum cw_criterion criterion, int32_t day)
@@ -49,6 +56,18 @@ static void close_all(struct sim *sim, const struct cw_signal_def *def, enum cw_
 	for (size_t i = 0; i < sim->n_active; i++)
 		if (sim->instances[sim->active[i]].def == def && sim->instances[sim->active[i]].criterion == criterion)
 			instance_close(sim, &sim->instances[sim->active[i]], day);
+}
+
+static void revisited(struct sim *sim, int32_t event_day, int32_t day)
+{
+	const struct cw_signal_def *wsoa = sim_signal(sim, "wsoa_open");
+
+	for (size_t i = 0; i < sim->n_active; i++) {
+		struct instance *instance = &sim->instances[sim->active[i]];
+
+		if (instance->def == wsoa && instance->event_day < event_day)
+			instance_close(sim, instance, day);
+	}
 }
 
 static int enter_statement(struct sim *sim, const struct entry *entry, const struct statement *statement)
@@ -63,8 +82,10 @@ static int enter_statement(struct sim *sim, const struct entry *entry, const str
 		if (def->state)
 			enter_closed(sim, def, statement->criterion, entry->fact->evidence.tier, day);
 		/* ILACS states close only through a full inspection: it was judged then. */
-		if (of_ilacs)
+		if (of_ilacs) {
 			sim->judged_by_signal = CW_MAX(sim->judged_by_signal, fact_judged_day(entry->fact));
+			sim->apa_lapsed = CW_DAY_NONE;
+		}
 		return 0;
 	}
 	instance = instance_find(sim, statement, day);
@@ -87,6 +108,9 @@ static int enter_statement(struct sim *sim, const struct entry *entry, const str
 		instances_answer(sim, false, statement->event_day, day, instance);
 		strand_answer(sim, STRAND_SEND, statement->event_day, day);
 	}
+	/* It failed at the revisit that the statement of action was open until (domain 3.2). */
+	if (strcmp(def->name, "wsoa_revisit_failed") == 0)
+		revisited(sim, statement->event_day, day);
 	return 0;
 }
 
