@@ -11,7 +11,7 @@ import risk_oracle as oracle
 from risk_oracle import DAY, LEVELS
 
 FIRST, LAST = datetime.date(2015, 1, 1), datetime.date(2026, 6, 30)
-N_COUNCILS, N_DAYS = 60, 36
+N_COUNCILS, N_DAYS = 36, 18
 TIERS = "AAAAABBBCCD"
 PUBLISHERS = ["Department for Education", "The council", "Trade paper", "Local paper", "Auditor", "Broadcaster"]
 WORDS = "The report says that officers were told of this by partners and that progress since then was uneven across the area".split()
