@@ -91,41 +91,31 @@ static unsigned mask_of(struct reader *reader, const struct conf_section *sectio
 	return mask;
 }
 
-/* ---- responses ---- */
+/* ---- triggers ---- */
 
-static void default_responses(struct cw_kpis *kpis)
+void conf_kpi_defaults(struct cw_kpis *kpis)
 {
-	kpis->responses[CW_LEVEL_WATCH] = (struct cw_kpi_response){ .alerts = BIT(CW_ALERT_LEVEL_UP), .read = 10 };
-	kpis->responses[CW_LEVEL_PRIORITY] =
-	    (struct cw_kpi_response){ .alerts = BIT(CW_ALERT_LEVEL_UP) | BIT(CW_ALERT_FLOOR_OPENED), .contact = 5, .offer = 20 };
-	kpis->responses[CW_LEVEL_INTENSIVE] =
-	    (struct cw_kpi_response){ .alerts = BIT(CW_ALERT_LEVEL_UP) | BIT(CW_ALERT_FLOOR_OPENED), .contact = 2, .offer = 10 };
+	kpis->triggers[CW_LEVEL_WATCH].alerts = BIT(CW_ALERT_LEVEL_UP);
+	kpis->triggers[CW_LEVEL_PRIORITY].alerts = BIT(CW_ALERT_LEVEL_UP) | BIT(CW_ALERT_FLOOR_OPENED);
+	kpis->triggers[CW_LEVEL_INTENSIVE].alerts = BIT(CW_ALERT_LEVEL_UP) | BIT(CW_ALERT_FLOOR_OPENED);
 }
 
-static int read_response(struct reader *reader, const struct conf_section *section)
+static int read_trigger(struct reader *reader, const struct conf_section *section)
 {
-	struct cw_kpi_response *response = NULL;
-	unsigned alerts;
+	struct cw_kpi_trigger *trigger = NULL;
 	int r;
 
 	for (int level = CW_LEVEL_WATCH; level < CW_LEVEL_COUNT; level++)
 		if (strcmp(level_words[level], section->title) == 0)
-			response = &reader->kpis->responses[level];
-	if (!response) {
-		unknown(reader, section, section->line, "level of a response", section->title, level_words + 1);
+			trigger = &reader->kpis->triggers[level];
+	if (!trigger) {
+		unknown(reader, section, section->line, "level of a trigger", section->title, level_words + 1);
 		return 0;
 	}
-	r = conf_apply("response", section, response, reader->mistakes);
-	if (r < 0)
-		return r;
-	alerts = mask_of(reader, section, "alerts", alert_words, alert_bits);
-	if (conf_entry(section, "alerts"))
-		response->alerts = alerts;
-	if (response->contact && response->offer && response->offer < response->contact)
-		conf_mistake(reader->mistakes, section->file, line_of(section, conf_entry(section, "offer") ? "offer" : "contact"),
-		             "response \"%s\" wants an offer within %d working days and a contact within %d; an offer cannot come first",
-		             section->title, response->offer, response->contact);
-	return 0;
+	r = conf_apply("trigger", section, trigger, reader->mistakes);
+	if (r == 0 && conf_entry(section, "alerts"))
+		trigger->alerts = mask_of(reader, section, "alerts", alert_words, alert_bits);
+	return r;
 }
 
 /* ---- one KPI ---- */
@@ -389,40 +379,34 @@ int conf_kpi_apply(const struct conf_section *section, const struct cw_config *c
 	for (size_t i = 0; i < section->n_sections && r == 0; i++) {
 		const struct conf_section *sub = section->sections[i];
 
-		if (sub->known && strcmp(sub->name, "response") == 0)
-			r = read_response(&reader, sub);
+		if (sub->known && strcmp(sub->name, "trigger") == 0)
+			r = read_trigger(&reader, sub);
 		else if (sub->known && strcmp(sub->name, "kpi") == 0)
 			r = read_kpi(&reader, sub);
 	}
 	return r;
 }
 
-void conf_kpi_defaults(struct cw_kpis *kpis)
-{
-	default_responses(kpis);
-}
-
 /* ---- printing ---- */
 
-static void print_responses(const struct cw_kpis *kpis, struct cw_buf *out)
+static void print_triggers(const struct cw_kpis *kpis, struct cw_buf *out)
 {
 	for (int level = CW_LEVEL_WATCH; level < CW_LEVEL_COUNT; level++) {
-		const struct cw_kpi_response *response = &kpis->responses[level];
 		bool any = false;
 
-		cw_buf_printf(out, "response \"%s\" {\n    alerts = {", level_words[level]);
+		cw_buf_printf(out, "trigger \"%s\" {\n    alerts = {", level_words[level]);
 		for (size_t i = 0; alert_words[i]; i++)
-			if (response->alerts & alert_bits[i]) {
+			if (kpis->triggers[level].alerts & alert_bits[i]) {
 				cw_buf_printf(out, "%s \"%s\"", any ? "," : "", alert_words[i]);
 				any = true;
 			}
-		cw_buf_printf(out, " }\n    read = %d\n    contact = %d\n    offer = %d\n}\n", response->read, response->contact, response->offer);
+		cw_buf_puts(out, " }\n}\n");
 	}
 }
 
 void conf_kpi_print(const struct cw_kpis *kpis, struct cw_buf *out)
 {
-	print_responses(kpis, out);
+	print_triggers(kpis, out);
 	for (size_t i = 0; i < kpis->n; i++) {
 		const struct cw_kpi *kpi = &kpis->at[i];
 
@@ -454,7 +438,7 @@ void conf_kpi_free(struct cw_kpis *kpis)
 	if (!kpis)
 		return;
 	for (int level = 0; level < CW_LEVEL_COUNT; level++)
-		conf_free("response", &kpis->responses[level]);
+		conf_free("trigger", &kpis->triggers[level]);
 	for (size_t i = 0; i < kpis->n; i++)
 		kpi_clear(&kpis->at[i]);
 	free(kpis->at);

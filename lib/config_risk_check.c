@@ -199,6 +199,24 @@ static void check_breadth(const struct check *check)
 		         risk->cap[least]);
 }
 
+static void check_response(const struct check *check)
+{
+	static const struct {
+		enum cw_level level;
+		const char *contact, *offer;
+	} levels[] = { { CW_LEVEL_PRIORITY, "contact_days_priority", "offer_days_priority" },
+		       { CW_LEVEL_INTENSIVE, "contact_days_intensive", "offer_days_intensive" } };
+
+	for (size_t i = 0; i < CW_ARRAY_LEN(levels); i++) {
+		const struct cw_response *response = &check->risk->response[levels[i].level];
+
+		if (response->contact && response->offer && response->offer < response->contact)
+			COMPLAIN(check, either(check, levels[i].offer, levels[i].contact),
+			         "%s is %d and %s %d: an offer cannot come before the contact", levels[i].offer, response->offer, levels[i].contact,
+			         response->contact);
+	}
+}
+
 void conf_risk_check(const struct cw_risk *risk, const struct conf_risk_source *source, struct conf_mistakes *mistakes)
 {
 	const struct check check = { risk, source, mistakes };
@@ -210,4 +228,5 @@ void conf_risk_check(const struct cw_risk *risk, const struct conf_risk_source *
 	check_notes(&check);
 	check_dropped(&check);
 	check_breadth(&check);
+	check_response(&check);
 }

@@ -113,11 +113,6 @@ bool cw_feed_may_give(const struct cw_feed *feed, enum cw_kind kind)
 		.section = "risk", .name = key, .type = ktype, .offset = offsetof(struct cw_risk, field), .min = low,  \
 		.max = high, .help = text                                                                              \
 	}
-#define RESPONSE(key, ktype, field, text)                                                                              \
-	{                                                                                                              \
-		.section = "response", .name = key, .type = ktype, .offset = offsetof(struct cw_kpi_response, field),      \
-		.min = 0, .max = 250, .help = text                                                                     \
-	}
 #define KPI(key, ktype, field, dflt, list, first, text)                                                                \
 	{                                                                                                              \
 		.section = "kpi", .name = key, .type = ktype, .offset = offsetof(struct cw_kpi, field), .def = dflt,   \
@@ -512,10 +507,11 @@ const struct conf_key conf_keys[] = {
 	SIGNAL("closed_by_area_send", CONF_BOOL, closed_by_area_send, 0, 0,
 	       "the next full area SEND inspection closes it"),
 
-	RESPONSE("alerts", CONF_LIST, alert_words, "the alerts that start its clock"),
-	RESPONSE("read", CONF_INTEGER, read, "working days until an adviser has read it; 0: nobody has to"),
-	RESPONSE("contact", CONF_INTEGER, contact, "until there was a contact"),
-	RESPONSE("offer", CONF_INTEGER, offer, "until an offer was made"),
+	{ .section = "trigger",
+	  .name = "alerts",
+	  .type = CONF_LIST,
+	  .offset = offsetof(struct cw_kpi_trigger, alert_words),
+	  .help = "the alerts that want a response at this level" },
 	KPI("title", CONF_TEXT, title, NULL, NULL, 0, "what it measures, in words"),
 	KPI("measure", CONF_WORD, measure, "share", cw_kpi_measure_words, 0, "how it is told: a share, count, sum, mean or median"),
 	KPI("value", CONF_WORD, value, "days", kpi_values, 0, "what is added up: days or rating"),
@@ -567,7 +563,7 @@ const char *conf_key_home(const char *name)
 		      { "words", "words of phrases.conf" },
 		      { "guard", "a guard of phrases.conf" },
 		      { "rule", "a rule of phrases.conf" },
-		      { "response", "a response of kpi.conf" },
+		      { "trigger", "a trigger of kpi.conf" },
 		      { "kpi", "a kpi of kpi.conf" },
 		      { "denominator", "the denominator of a kpi" },
 		      { "numerator", "the numerator of a kpi" } };
@@ -625,7 +621,7 @@ static struct conf_grammar words_grammar = { .name = "words", .titled = true };
 static struct conf_grammar guard_grammar = { .name = "guard", .titled = true };
 static struct conf_grammar rule_grammar = { .name = "rule", .titled = true };
 static struct conf_grammar phrases_grammar = { .name = "" };
-static struct conf_grammar response_grammar = { .name = "response", .titled = true };
+static struct conf_grammar trigger_grammar = { .name = "trigger", .titled = true };
 static struct conf_grammar denominator_grammar = { .name = "denominator" };
 static struct conf_grammar numerator_grammar = { .name = "numerator" };
 static struct conf_grammar kpi_grammar = { .name = "kpi", .titled = true };
@@ -657,9 +653,9 @@ static bool build_grammar(void)
 		                                               &release_grammar, &expect_grammar, NULL };
 	static const struct conf_grammar *const in_release[] = { &measure_grammar, NULL };
 	static const struct conf_grammar *const in_risk[] = { &signal_grammar, NULL };
-	static const struct conf_grammar *const in_main[] = { &feed_grammar, &risk_grammar, &response_grammar, &kpi_grammar, NULL };
+	static const struct conf_grammar *const in_main[] = { &feed_grammar, &risk_grammar, &trigger_grammar, &kpi_grammar, NULL };
 	static const struct conf_grammar *const in_kpi[] = { &denominator_grammar, &numerator_grammar, NULL };
-	static const struct conf_grammar *const in_kpis[] = { &response_grammar, &kpi_grammar, NULL };
+	static const struct conf_grammar *const in_kpis[] = { &trigger_grammar, &kpi_grammar, NULL };
 	static const struct conf_grammar *const in_feeds[] = { &feed_grammar, NULL };
 	static const struct conf_grammar *const in_phrases[] = { &names_grammar, &spoken_grammar, &other_grammar,
 		                                                 &words_grammar, &guard_grammar, &rule_grammar,
@@ -674,7 +670,7 @@ static bool build_grammar(void)
 		     { &signal_grammar, "signal" }, { &risk_grammar, "risk" },     { &main_grammar, "main" },
 		     { &names_grammar, "names" },   { &other_grammar, "other" },   { &words_grammar, "words" },
 		     { &guard_grammar, "guard" },   { &rule_grammar, "rule" },
-		     { &response_grammar, "response" }, { &kpi_grammar, "kpi" },
+		     { &trigger_grammar, "trigger" }, { &kpi_grammar, "kpi" },
 		     { &denominator_grammar, "denominator" }, { &numerator_grammar, "numerator" } };
 
 	if (!constants_grammar.keys)

@@ -9,13 +9,13 @@
 
 static int allowed_of(const struct cw_kpi_run *run, const struct cw_kpi *kpi, const struct cw_kpi_member *member)
 {
-	const struct cw_kpi_response *response = NULL;
+	const struct cw_response *response = NULL;
 
 	if (kpi->numerator.within != CW_WITHIN_RESPONSE)
 		return kpi->numerator.within;
 	for (size_t i = 0; i < run->n_triggers && !response; i++)
 		if (strcmp(run->triggers[i].id, member->alert_id) == 0)
-			response = &run->config->kpis->responses[run->triggers[i].level];
+			response = &run->config->risk.response[run->triggers[i].level];
 	if (!response)
 		return CW_WITHIN_NONE;
 	switch (kpi->numerator.test) {

@@ -92,7 +92,7 @@ static int by_day(const void *a, const void *b)
 
 static int add_waiting(struct cw_kpi_run *run, const struct cw_trigger *trigger, struct list *list, struct cw_error *err)
 {
-	const struct cw_kpi_response *response = &run->config->kpis->responses[trigger->level];
+	const struct cw_response *response = &run->config->risk.response[trigger->level];
 	struct cw_waiting waiting = { .trigger = *trigger };
 	int r = look_at(run, trigger, CW_TEST_READ, response->read, &waiting, err);
 

@@ -89,7 +89,7 @@ static int keep_alert(void *arg, const struct cw_alert_row *row)
 			return -ENOMEM;
 		run->falls[run->n_falls++] = (struct kpi_fall){ council, row->seq, cw_wall_day(row->time), row->level };
 	}
-	if (!(run->config->kpis->responses[row->level].alerts & (1u << row->kind)))
+	if (!(run->config->kpis->triggers[row->level].alerts & (1u << row->kind)))
 		return 0;
 	if (cw_grow(&run->triggers, &run->cap_triggers, run->n_triggers, sizeof(*run->triggers)) < 0)
 		return -ENOMEM;
@@ -106,7 +106,7 @@ static int load_triggers(struct cw_kpi_run *run, struct cw_error *err)
 	int r;
 
 	for (int level = 0; level < CW_LEVEL_COUNT; level++)
-		kinds |= run->config->kpis->responses[level].alerts;
+		kinds |= run->config->kpis->triggers[level].alerts;
 	r = cw_store_alert_rows(run->store, NULL, kinds, keep_alert, run, err);
 	return r == -ENOMEM ? cw_error_nomem(err) : r;
 }

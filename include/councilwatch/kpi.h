@@ -18,11 +18,10 @@
 
 /* ---- what is asked: from the configuration ---- */
 
-/* What an alert that raises a level to this one wants of us, in working days; 0 = nothing. */
-struct cw_kpi_response {
+/* Which alerts about a council at a level want the response that cw_risk.response has for it. */
+struct cw_kpi_trigger {
 	struct cw_strings alert_words;
 	unsigned alerts; /* a bit per enum cw_alert_kind: those that start the clock */
-	int read, contact, offer;
 };
 
 enum cw_kpi_measure { CW_KPI_SHARE, CW_KPI_COUNT, CW_KPI_SUM, CW_KPI_MEAN, CW_KPI_MEDIAN };
@@ -83,7 +82,7 @@ struct cw_kpi {
 #define CW_KPIS_MAX 64u
 
 struct cw_kpis {
-	struct cw_kpi_response responses[CW_LEVEL_COUNT];
+	struct cw_kpi_trigger triggers[CW_LEVEL_COUNT];
 	size_t n;
 	struct cw_kpi *at;
 };

@@ -117,12 +117,14 @@ static void test_shipped(void **state)
 	assert_int_equal(place->config->kpis->n, CW_ARRAY_LEN(ids));
 	for (size_t i = 0; i < CW_ARRAY_LEN(ids); i++)
 		assert_non_null(cw_kpi_find(place->config->kpis, ids[i]));
+	assert_int_equal(place->config->kpis->triggers[CW_LEVEL_WATCH].alerts, 1u << CW_ALERT_LEVEL_UP);
+	assert_int_equal(place->config->kpis->triggers[CW_LEVEL_PRIORITY].alerts, 1u << CW_ALERT_LEVEL_UP | 1u << CW_ALERT_FLOOR_OPENED);
 	/* Domain 3.1. */
-	assert_int_equal(place->config->kpis->responses[CW_LEVEL_WATCH].read, 10);
-	assert_int_equal(place->config->kpis->responses[CW_LEVEL_PRIORITY].contact, 5);
-	assert_int_equal(place->config->kpis->responses[CW_LEVEL_PRIORITY].offer, 20);
-	assert_int_equal(place->config->kpis->responses[CW_LEVEL_INTENSIVE].contact, 2);
-	assert_int_equal(place->config->kpis->responses[CW_LEVEL_INTENSIVE].offer, 10);
+	assert_int_equal(place->config->risk.response[CW_LEVEL_WATCH].read, 10);
+	assert_int_equal(place->config->risk.response[CW_LEVEL_PRIORITY].contact, 5);
+	assert_int_equal(place->config->risk.response[CW_LEVEL_PRIORITY].offer, 20);
+	assert_int_equal(place->config->risk.response[CW_LEVEL_INTENSIVE].contact, 2);
+	assert_int_equal(place->config->risk.response[CW_LEVEL_INTENSIVE].offer, 10);
 	/* What is printed reads back as the same. */
 	cw_buf_init(&once, 1u << 20);
 	cw_buf_init(&again, 1u << 20);
@@ -143,7 +145,7 @@ static void test_over(void **state)
 	struct place *place = *state;
 
 	write_file(place, "kpi.conf",
-	           "response \"watch\" { read = 7 }\n"
+	           "trigger \"watch\" { alerts = {} }\n"
 	           "kpi \"a\" { title = \"A\" owner = \"programme manager\" valid_from = \"2020-04-01\" measure = \"count\" denominator { of = \"offers\" } }\n"
 	           "kpi \"b\" { title = \"B\" owner = \"programme manager\" valid_from = \"2020-04-01\" measure = \"count\" denominator { of = \"offers\" } }\n");
 	assert_int_equal(load(place, TABLES "kpi_file = \"kpi.conf\"\n"
@@ -153,8 +155,8 @@ static void test_over(void **state)
 	assert_int_equal(place->config->kpis->n, 2);
 	assert_string_equal(cw_kpi_find(place->config->kpis, "a")->title, "Mine");
 	assert_string_equal(cw_kpi_find(place->config->kpis, "b")->title, "B");
-	assert_int_equal(place->config->kpis->responses[CW_LEVEL_WATCH].read, 7);
-	assert_int_equal(place->config->kpis->responses[CW_LEVEL_PRIORITY].contact, 5);
+	assert_int_equal(place->config->kpis->triggers[CW_LEVEL_WATCH].alerts, 0);
+	assert_int_equal(place->config->kpis->triggers[CW_LEVEL_INTENSIVE].alerts, 1u << CW_ALERT_LEVEL_UP | 1u << CW_ALERT_FLOOR_OPENED);
 }
 
 #define GOOD "title = \"A\"\nowner = \"programme manager\"\nvalid_from = \"2020-04-01\"\n"
@@ -201,11 +203,9 @@ static const struct {
 	  "8: kpi \"a\" stands here twice, first on line 1; rename or remove one\n" },
 	{ "an id", "kpi \"My KPI\" {\n" GOOD "measure = \"count\"\ndenominator { of = \"offers\" }\n}\n",
 	  "1: 'My KPI' is no id of a kpi; use lower case letters, digits, '-' and '_'\n" },
-	{ "responses", "response \"routine\" { read = 5 }\nresponse \"priority\" {\nalerts = { \"level_down\" }\ncontact = 10\noffer = 300\n}\n"
-	               "response \"intensive\" { contact = 5 offer = 2 }\n",
-	  "1: unknown level of a response 'routine'; use watch, priority or intensive\n3: unknown alerts 'level_down'; use level_up, floor_opened or "
-	  "new_evidence\n5: offer is 300; the maximum is 250\n7: response \"intensive\" wants an offer within 2 working days and a contact within 5; an "
-	  "offer cannot come first\n" },
+	{ "triggers", "trigger \"routine\" { alerts = { \"level_up\" } }\ntrigger \"priority\" {\nalerts = { \"level_down\" }\nalert = 5\n}\n",
+	  "1: unknown level of a trigger 'routine'; use watch, priority or intensive\n3: unknown alerts 'level_down'; use level_up, floor_opened or "
+	  "new_evidence\n4: unknown key 'alert' in trigger \"priority\"; did you mean 'alerts'?\n" },
 };
 
 static void test_mistake(void **state)

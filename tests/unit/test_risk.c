@@ -329,6 +329,8 @@ static const struct contradiction {
 	  "such signals\n" },
 	{ "weight under drop_below", "signal \"news\" { weight = 0.4 }",
 	  "risk.conf:1: signal \"news\" has 0.4 points and drop_below is 0.5: it would never count; write at least 0.5, or 0 for none\n" },
+	{ "an offer before the contact", "offer_days_intensive = 1",
+	  "risk.conf:1: offer_days_intensive is 1 and contact_days_intensive 2: an offer cannot come before the contact\n" },
 	{ "lines in disorder", "line_watch = 60",
 	  "risk.conf:1: line_watch is 60 and line_priority 50; line_priority must be more\n" },
 	{ "equal lines", "line_watch = 40\nline_priority = 40",
