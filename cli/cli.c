@@ -543,18 +543,22 @@ static void print_mistake(void *arg, const struct cw_error *err)
 	mistakes->n++;
 }
 
-int cw_cli_configure(struct cw_cli *cli)
+int cw_cli_load_config(const char *file, const char *risk_file, struct cw_config **ret)
 {
-	const char *file = cli->config_file ? cli->config_file : cw_config_default_file;
 	struct mistakes mistakes = { 0 };
 	struct cw_error err = { 0 };
 
-	if (cw_config_load(file, print_mistake, &mistakes, &cli->config, &err) == 0)
+	if (cw_config_load_trial(file, risk_file, print_mistake, &mistakes, ret, &err) == 0)
 		return 0;
 	if (!mistakes.n)
 		return cw_cli_fail_error(CW_EXIT_USAGE, &err, "cannot use the configuration");
 	return cw_cli_fail(CW_EXIT_USAGE, "the configuration has %zu mistake%s", mistakes.n,
 	                   mistakes.n == 1 ? "" : "s");
+}
+
+int cw_cli_configure(struct cw_cli *cli)
+{
+	return cw_cli_load_config(cli->config_file ? cli->config_file : cw_config_default_file, NULL, &cli->config);
 }
 
 int cw_cli_main(int argc, char *const *argv)

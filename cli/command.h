@@ -93,6 +93,8 @@ int cw_cli_configure(struct cw_cli *cli);
 int cw_cli_council(const struct cw_cli *cli, const char *text, const struct cw_council **ret);
 /* How much in a text, or in an author, seems to be about a person; each is told with its mend. */
 int cw_cli_lint(const struct cw_cli *cli, const char *what, const char *text, bool author);
+/* A configuration, with other constants when risk_file is not NULL. 0, or an exit status after messages. */
+int cw_cli_load_config(const char *file, const char *risk_file, struct cw_config **ret);
 /* Opens the database for reading, all reads seeing one state. 0, or CW_EXIT_NO after a message. */
 int cw_cli_store(const struct cw_cli *cli, struct cw_store **ret);
 void cw_cli_store_close(struct cw_store **store); /* for CW_CLEANUP; ends the reading as well */

@@ -221,6 +221,13 @@ int cw_rehearsal_run(struct cw_rehearsal *rehearsal, bool once, struct cw_error 
 	return cw_error_set(err, -EINVAL, "the daemon of the rehearsal could not run");
 }
 
+bool cw_rehearsal_runs(const struct cw_rehearsal *rehearsal)
+{
+	siginfo_t info = { 0 };
+
+	return rehearsal->pid && waitid(P_PID, (id_t)rehearsal->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && !info.si_pid;
+}
+
 void cw_rehearsal_stop(struct cw_rehearsal *rehearsal)
 {
 	int status;

@@ -21,6 +21,8 @@ int cw_rehearsal_begin(struct cw_cli *cli, bool inbox, struct cw_rehearsal *ret,
 /* Writes cli->config, as the caller left it, for the daemon, and runs that: with once until it ends, whose exit status is
  * returned (0 or 1); else beside us until the end. -errno after its log was shown. */
 int cw_rehearsal_run(struct cw_rehearsal *rehearsal, bool once, struct cw_error *err);
+/* Is the daemon beside us still there? */
+bool cw_rehearsal_runs(const struct cw_rehearsal *rehearsal);
 /* Asks the daemon beside us to end, and waits for it. */
 void cw_rehearsal_stop(struct cw_rehearsal *rehearsal);
 /* What of its log tells of failures, on standard error. */

@@ -17,6 +17,7 @@ const char *const cw_config_default_file = CW_SYSCONFDIR "/councilwatch.conf";
 
 struct loader {
 	struct cw_config *config;
+	const char *risk_file; /* instead of the one in use; NULL */
 	struct conf_mistakes mistakes;
 	struct conf_section *main;
 	struct cw_strings feeds_parents; /* directories above those of the feeds' patterns */
@@ -610,6 +611,11 @@ static int load(struct loader *loader)
 		r = council_table(loader, "other_bodies_file", "other-bodies.csv", &config->other_bodies_file);
 	if (r == 0)
 		r = default_table(loader, "risk_file", "risk.conf", false, &config->risk_file);
+	if (r == 0 && loader->risk_file) {
+		free(config->risk_file);
+		config->risk_file = absolute(loader->risk_file);
+		r = config->risk_file ? 0 : -ENOMEM;
+	}
 	if (r == 0)
 		r = default_table(loader, "phrases_file", "phrases.conf", false, &config->phrases_file);
 	if (r == 0)
@@ -657,7 +663,13 @@ static void loader_clear(struct loader *loader)
 
 int cw_config_load(const char *file, cw_report_fn *report, void *arg, struct cw_config **ret, struct cw_error *err)
 {
-	CW_CLEANUP(loader_clear) struct loader loader = { .config = calloc(1, sizeof(struct cw_config)) };
+	return cw_config_load_trial(file, NULL, report, arg, ret, err);
+}
+
+int cw_config_load_trial(const char *file, const char *risk_file, cw_report_fn *report, void *arg, struct cw_config **ret,
+                         struct cw_error *err)
+{
+	CW_CLEANUP(loader_clear) struct loader loader = { .config = calloc(1, sizeof(struct cw_config)), .risk_file = risk_file };
 	int r;
 
 	if (!loader.config)
@@ -694,6 +706,11 @@ void cw_config_free(struct cw_config *config)
 	conf_free("main", config);
 	free(config->file);
 	free(config);
+}
+
+void cw_config_model(const struct cw_config *config, char *out, size_t size)
+{
+	snprintf(out, size, "%s %s", config->hash, CW_VERSION);
 }
 
 const struct cw_feed *cw_config_feed(const struct cw_config *config, struct cw_str name)

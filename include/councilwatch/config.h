@@ -284,6 +284,9 @@ struct cw_config {
 extern const char *const cw_config_default_file;
 
 int cw_config_load(const char *file, cw_report_fn *report, void *arg, struct cw_config **ret, struct cw_error *err);
+/* The same as if risk_file were another one (NULL: as it is). */
+int cw_config_load_trial(const char *file, const char *risk_file, cw_report_fn *report, void *arg, struct cw_config **ret,
+                         struct cw_error *err);
 /* What is wrong only where it is served, not where it is connected to: tcp endpoints that would be open, a server_key that cannot be used.
  * Returns the number of mistakes, or -ENOMEM. */
 int cw_config_check_served(const struct cw_config *config, cw_report_fn *report, void *arg);
@@ -294,6 +297,8 @@ const char *cw_config_endpoint(const struct cw_config *config, enum cw_door door
 const char *cw_config_remote(const struct cw_config *config, enum cw_door door);
 struct cw_strings *cw_config_allow(struct cw_config *config, enum cw_door door);
 void cw_config_free(struct cw_config *config);
+/* What levels are worked out with, as the store remembers it: the hash and the version of the programs. */
+void cw_config_model(const struct cw_config *config, char *out, size_t size);
 const struct cw_feed *cw_config_feed(const struct cw_config *config, struct cw_str name);
 /* May a document of this feed give evidence of that kind? */
 bool cw_feed_may_give(const struct cw_feed *feed, enum cw_kind kind);

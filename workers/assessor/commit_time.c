@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include <councilwatch/log.h>
-#include <councilwatch/paths.h>
 #include <councilwatch/render.h>
 
 #include "commit_private.h"
@@ -183,7 +182,7 @@ int commit_refresh(struct committer *committer, struct cw_error *err)
 	int r;
 
 	/* Another version may come to other levels with the same constants. */
-	snprintf(model, sizeof(model), "%s %s", committer->config->hash, CW_VERSION);
+	cw_config_model(committer->config, model, sizeof(model));
 	r = cw_store_meta(committer->store, "config", &worked_out_with, err);
 	if (r == 0)
 		r = cw_store_meta(committer->store, "recalculated", &times, err);
