@@ -55,6 +55,7 @@ static const char *const action_names[] = {
 	[CW_AUDIT_EXPORT] = "export",
 	[CW_AUDIT_EXPORTED] = "exported",
 	[CW_AUDIT_VIEW] = "view",
+	[CW_AUDIT_OFFER] = "offer",
 	[CW_AUDIT_ACTION_COUNT] = NULL,
 };
 

@@ -31,6 +31,7 @@ enum cw_audit_action {
 	CW_AUDIT_EXPORT,         /* begun: before the first byte is given out */
 	CW_AUDIT_EXPORTED,       /* ended: "of" is the row of its beginning */
 	CW_AUDIT_VIEW,           /* a page that shows notes or rulings */
+	CW_AUDIT_OFFER,          /* rows were added to the support ledger */
 	CW_AUDIT_ACTION_COUNT
 };
 const char *cw_audit_action_name(enum cw_audit_action action); /* "config_refused" */
