@@ -25,6 +25,7 @@ struct cw_fact {
 	struct cw_str feed;
 	char document[CW_SHA256_HEX];/* of the first document that had it */
 	char parser[24];             /* the version that read that document; "" = not known, or no document */
+	struct cw_str submitted_by;  /* who handed that document in; empty = it was fetched. While the store tells of it, not in a history */
 	uint64_t rowno;              /* in the store, from 1 */
 	/* Later moments at which the same publisher went back to this statement after having said another about the
 	 * same event (a correction taken back). Ascending. */
