@@ -828,8 +828,8 @@ static void test_inheritance(void **state)
 	n = h.n;
 	add_signal(&h, "lgr_transition", NULL, "open", "210401");
 	expect(&h, "210331", 0, CW_LEVEL_ROUTINE);
-	/* 60 and 60 halved; what is left of the fall, halved; the transition, and of a judgment and two notices a half. */
-	expect(&h, "210401", 60 + 2.3 + 10 + 3.5 + 2.3, CW_LEVEL_PRIORITY);
+	/* 60 and 60 halved; what is left of the fall, halved; the transition, and of two notices a half. */
+	expect(&h, "210401", 60 + 2.3 + 10 + 2.3, CW_LEVEL_PRIORITY);
 	a = assess(&h, day_of("210401"));
 	assert_int_equal(a.knowledge, CW_INHERITED);
 	assert_int_equal(a.floor_level, CW_LEVEL_PRIORITY);
@@ -862,7 +862,7 @@ static void test_inheritance(void **state)
 	add_signal(&h, "court_systemic_criticism", NULL, "occurred", "210501");
 	h.facts[h.n - 1].heritage = 1;
 	h.facts[h.n - 1].vested = day_of("210401");
-	expect(&h, "210502", 60 + 2.3 + 10 + 3.3 + 2.2, CW_LEVEL_PRIORITY);
+	expect(&h, "210502", 60 + 2.2 + 10 + 2.2, CW_LEVEL_PRIORITY);
 }
 
 int main(void)
