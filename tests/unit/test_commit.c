@@ -299,7 +299,7 @@ static void test_unresolved(void **state)
 	struct fixture *f = *state;
 	struct cw_reject reject = { .reason = CW_REASON_UNKNOWN_COUNCIL, .row = 3, .field = cw_str("council"),
 		                    .text = cw_str("Ruritania"), .detail = cw_str(NULL) };
-	struct cw_document_tally tally = { .rows = 1, .detail = cw_str(NULL) };
+	struct cw_document_tally tally = { .rows = 1, .reasons[CW_REASON_UNKNOWN_COUNCIL] = 1, .detail = cw_str(NULL) };
 	struct cw_buf batch;
 
 	cw_buf_init(&batch, 4096);
@@ -522,7 +522,7 @@ static void test_unresolved_is_cut_between_characters(void **state)
 	struct cw_reject reject = { .reason = CW_REASON_UNKNOWN_COUNCIL, .row = 1, .field = cw_str("council"),
 		                    .text = cw_str("Cyngor Bwrdeistref Sirol Rhondda Cynon T\xc3\xa2" "f"),
 		                    .detail = cw_str(NULL) };
-	struct cw_document_tally tally = { .rows = 1, .detail = cw_str(NULL) };
+	struct cw_document_tally tally = { .rows = 1, .reasons[CW_REASON_UNKNOWN_COUNCIL] = 1, .detail = cw_str(NULL) };
 	char url[256];
 	struct cw_document_info info = { .id = 1, .attempt = 1, .feed = cw_str("ofsted-ilacs-summary"),
 		                         .fetched_at = { 1700000000000 } };
