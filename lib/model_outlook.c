@@ -84,7 +84,7 @@ static int inspect(struct sim *sim, int s, struct cw_fact *fact)
 	struct cw_evidence *e = &fact->evidence;
 	static const enum cw_value_id judgements[] = { CW_VAL_OVERALL_EFFECTIVENESS, CW_VAL_IMPACT_OF_LEADERS,
 		                                       CW_VAL_HELP_AND_PROTECTION, CW_VAL_IN_CARE, CW_VAL_CARE_LEAVERS };
-	int r;
+	bool outstanding = false;
 
 	*fact = (struct cw_fact){ .known_at = noon, .feed = cw_str("outlook") };
 	e->kind = s == STRAND_ILACS ? CW_KIND_ILACS : CW_KIND_AREA_SEND;
@@ -96,14 +96,13 @@ static int inspect(struct sim *sim, int s, struct cw_fact *fact)
 	e->tier = CW_TIER_A;
 	e->publisher = cw_str("outlook");
 	e->url = cw_str("outlook:");
+	if (s == STRAND_ILACS && strand->n) /* who was outstanding does not fall with it */
+		outstanding = inspection_verdict(s, &strand->inspections[strand->current]).severity == CW_GRADE_OUTSTANDING;
 	for (size_t i = 0; s == STRAND_ILACS && i < CW_ARRAY_LEN(judgements); i++)
-		(void)cw_evidence_set(e, judgements[i], cw_str("good"));
+		(void)cw_evidence_set(e, judgements[i], cw_str(outstanding ? "outstanding" : "good"));
 	if (s == STRAND_SEND)
 		(void)cw_evidence_set(e, CW_VAL_OUTCOME, cw_str("1"));
-	r = sim_enter(sim, &entry);
-	if (r == 0)
-		sim_settle(sim, sim->day);
-	return r;
+	return sim_enter(sim, &entry);
 }
 
 static void close_signal(struct sim *sim, const struct cw_closing *what)
@@ -114,8 +113,6 @@ static void close_signal(struct sim *sim, const struct cw_closing *what)
 		if (instance->def == what->signal && instance->criterion == what->criterion)
 			instance_close(sim, instance, sim->day);
 	}
-	sim->totals_valid = false;
-	sim_settle(sim, sim->day);
 }
 
 /* Is there somebody who closes it, apart from the next full inspection; or a release that replaces it? */
@@ -240,6 +237,9 @@ static int happen(struct sim *sim, const struct finder *finder, enum cw_event ev
 		close_signal(sim, of);
 	for (size_t i = 0; event == CW_EVENT_ALL && i < finder->n_open; i++)
 		close_signal(sim, &finder->open[i]);
+	/* All of it counts together, as what becomes known at one moment does. */
+	if (r == 0 && event != CW_EVENT_TIME)
+		sim_settle(sim, sim->day);
 	return r;
 }
 
