@@ -90,8 +90,8 @@ int explain_json(const struct explanation *x)
 	cw_json_set(object, "arithmetic", cw_render_arithmetic(risk, now), &failed);
 	cw_json_set(object, "override", cw_render_override(now), &failed);
 	cw_json_set(object, "rulings", cw_render_rulings(now, false), &failed);
-	cw_json_set(object, "conflicts", cw_render_conflicts(now), &failed);
-	cw_json_set(object, "contributors", cw_render_all_contributors(now), &failed);
+	cw_json_set(object, "conflicts", cw_render_linked(x->cli->config, cw_render_conflicts(now)), &failed);
+	cw_json_set(object, "contributors", cw_render_linked(x->cli->config, cw_render_all_contributors(now)), &failed);
 	cw_json_set(object, "would_lower", cw_render_outlook(now, &x->outlook), &failed);
 	cw_json_set(object, "unknown", lines_json(&x->unknown), &failed);
 	cw_json_set(object, "inspection_window",

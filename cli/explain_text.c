@@ -7,6 +7,7 @@
 #include <math.h>
 #include <string.h>
 
+#include <councilwatch/limits.h>
 #include <councilwatch/paths.h>
 #include <councilwatch/render.h>
 
@@ -278,7 +279,20 @@ static int put_rulings(const struct explanation *x, struct cw_buf *text)
 
 /* ---- the evidence ---- */
 
-static void print_fact(const struct cw_fact *fact)
+static void print_page(const struct explanation *x, const struct cw_fact *fact)
+{
+	struct cw_buf page;
+
+	cw_buf_init(&page, CW_FIELD_MAX);
+	if (!fact->evidence.url.len && cw_render_page(x->cli->config, fact->feed, fact->evidence.council_id, &page)) {
+		fputs("           link      ", stdout);
+		cw_out_text(stdout, cw_buf_str(&page));
+		fputs(" (it has no address of its own)\n", stdout);
+	}
+	cw_buf_clear(&page);
+}
+
+static void print_fact(const struct explanation *x, const struct cw_fact *fact)
 {
 	const struct cw_evidence *e = &fact->evidence;
 	char day[CW_WALL_TEXT];
@@ -287,6 +301,7 @@ static void print_fact(const struct cw_fact *fact)
 	cw_evidence_print_values(stdout, e);
 	putchar('\n');
 	cw_evidence_print_source(stdout, 11, fact);
+	print_page(x, fact);
 }
 
 static void put_value(const struct cw_contributor *c, struct cw_buf *text)
@@ -334,18 +349,19 @@ static int print_contributor(const struct explanation *x, const struct cw_contri
 	if (r == 0 && c->handled.fact && (r = cw_render_ruled(&c->handled, text)) == 0)
 		r = put_paragraph("         ", text);
 	for (size_t i = 0; i < c->n_facts; i++)
-		print_fact(c->facts[i]);
-	(void)x;
+		print_fact(x, c->facts[i]);
 	return r;
 }
 
-static void print_conflicts(const struct cw_assessment *now)
+static void print_conflicts(const struct explanation *x)
 {
+	const struct cw_assessment *now = &x->now;
+
 	if (now->n_conflicts)
 		puts("\nWhere sources differ (the first is the one heard):");
 	for (size_t i = 0; i < now->n_conflicts; i++)
 		for (size_t k = 0; k < now->conflicts[i].n_facts; k++)
-			print_fact(now->conflicts[i].facts[k]);
+			print_fact(x, now->conflicts[i].facts[k]);
 }
 
 int explain_text(const struct explanation *x, bool brief)
@@ -360,7 +376,7 @@ int explain_text(const struct explanation *x, bool brief)
 	for (size_t i = 0; i < CW_ARRAY_LEN(parts) && r == 0; i++)
 		r = parts[i](x, &text);
 	if (r == 0 && !brief) {
-		print_conflicts(now);
+		print_conflicts(x);
 		r = put_sum(x, &text);
 		if (now->n_contributors)
 			puts("\nWhat the evidence suggests, the weightiest first:");

@@ -550,7 +550,7 @@ json_t *cw_render_alert(const struct cw_config *config, const struct cw_council 
 	                 cw_level_name(a->level), "previous_level", cw_level_name(change->previous_level), "knowledge",
 	                 cw_knowledge_name(a->knowledge), "previous_knowledge", cw_knowledge_name(change->previous_knowledge),
 	                 "points", cw_render_points(a->points), "criteria", cw_render_criteria(a), "contributors",
-	                 cw_render_contributors(a), "cause", change->cause, "text", cw_buf_str(&text), "model",
+	                 cw_render_linked(config, cw_render_contributors(a)), "cause", change->cause, "text", cw_buf_str(&text), "model",
 	                 render_model(config));
 	if (data) {
 		json_object_set_new(data, "lead", change->lead < a->n_contributors ? json_integer((json_int_t)change->lead) : json_null());
@@ -558,7 +558,7 @@ json_t *cw_render_alert(const struct cw_config *config, const struct cw_council 
 		json_object_set_new(data, "would_lower", cw_render_outlook(a, &outlook));
 	}
 	if (data && a->n_conflicts)
-		json_object_set_new(data, "conflicts", cw_render_conflicts(a));
+		json_object_set_new(data, "conflicts", cw_render_linked(config, cw_render_conflicts(a)));
 	if (data && a->ruling.fact)
 		json_object_set_new(data, "override", cw_render_override(a));
 	if (data && change->ruling.fact)

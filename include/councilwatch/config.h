@@ -149,6 +149,7 @@ struct cw_feed {
 	enum cw_tier tier;
 	char *licence;
 	char *attribution;
+	char *page;                  /* where evidence without an address of its own can be looked up; NULL = not said */
 	bool needs_licence;          /* the publisher's permission must be had before it may be fetched */
 	char *licence_reference;     /* of that permission; NULL = none */
 	enum cw_format format;

@@ -56,6 +56,10 @@ json_t *cw_render_arithmetic(const struct cw_risk *risk, const struct cw_assessm
 int cw_broad_criteria(const struct cw_risk *risk, const struct cw_assessment *assessment);
 enum cw_level cw_points_line(const struct cw_risk *risk, const struct cw_assessment *assessment);
 const char *cw_render_grade(enum cw_grade grade); /* "requires improvement" */
+/* Where to look up a statement without an address of its own, as its feed says. False: it does not. */
+bool cw_render_page(const struct cw_config *config, struct cw_str feed_name, struct cw_str council_id, struct cw_buf *out);
+/* Contributors or conflicts, with that filled in as "url" and marked "url_is_page". The same array, or NULL for NULL. */
+json_t *cw_render_linked(const struct cw_config *config, json_t *array);
 /* Points as they are shown: to the tenth. */
 double cw_render_points(double points);
 /* One sentence a person can read aloud (domain section 6: a flag for a conversation, never a verdict). */
