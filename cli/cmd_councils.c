@@ -34,6 +34,7 @@ struct row {
 	enum cw_level then_level;
 	double then_points;
 	char *why;      /* owned; NULL when the level is the same */
+	char *ruled;    /* owned: what people have ruled and is in force; NULL = nothing */
 	char shown[96]; /* the level for people */
 	json_t *json;   /* owned; only for --json */
 };
@@ -59,6 +60,7 @@ static void rows_clear(struct rows *rows)
 	for (size_t i = 0; i < rows->n; i++) {
 		json_decref(rows->at[i].json);
 		free(rows->at[i].why);
+		free(rows->at[i].ruled);
 	}
 	free(rows->at);
 }
@@ -173,6 +175,19 @@ static void set_then(struct row *row, const struct wanted *wanted, int *failed)
 	cw_json_set(row->json, "why", row->why ? cw_json_str(cw_str(row->why)) : json_null(), failed);
 }
 
+static int set_ruled(struct row *row, const struct cw_assessment *assessment)
+{
+	struct cw_buf text;
+	int r;
+
+	cw_buf_init(&text, CW_ROW_MAX);
+	r = cw_render_in_force(assessment, &text);
+	if (r == 0 && text.len && !(row->ruled = strdup(cw_buf_str(&text))))
+		r = -ENOMEM;
+	cw_buf_clear(&text);
+	return r;
+}
+
 static int fill_row(struct cw_cli *cli, const struct cw_history *facts, const struct cw_assessment *assessment,
                     const struct wanted *wanted, struct row *row, struct cw_error *err)
 {
@@ -183,6 +198,8 @@ static int fill_row(struct cw_cli *cli, const struct cw_history *facts, const st
 	r = cw_render_level(assessment, &shown);
 	snprintf(row->shown, sizeof(row->shown), "%s", cw_buf_str(&shown));
 	cw_buf_clear(&shown);
+	if (r == 0)
+		r = set_ruled(row, assessment);
 	if (r < 0)
 		return cw_error_nomem(err);
 	if (cli->json && !(row->json = cw_render_council_level(row->council, assessment)))
@@ -221,6 +238,7 @@ static int add_row(struct cw_cli *cli, struct cw_store *store, const struct cw_c
 		r = fill_row(cli, &facts, &assessment, wanted, row, err);
 		if (r == 0 && wanted->moved && !has_moved(row)) {
 			json_decref(cw_steal(row->json));
+			free(cw_steal(row->ruled));
 			rows->n--;
 		}
 	}
@@ -249,7 +267,7 @@ static int print_csv(const struct rows *rows, const struct wanted *wanted)
 	for (int c = 0; c < CW_CRIT_COUNT; c++)
 		printf(",%s_level,%s_points", cw_criterion_name((enum cw_criterion)c),
 		       cw_criterion_name((enum cw_criterion)c));
-	fputs(wanted->since != CW_DAY_NONE ? ",previous_level,previous_points,why\r\n" : "\r\n", stdout);
+	fputs(wanted->since != CW_DAY_NONE ? ",previous_level,previous_points,why,rulings\r\n" : ",rulings\r\n", stdout);
 
 	for (size_t i = 0; i < rows->n && !r; i++) {
 		const struct row *row = &rows->at[i];
@@ -271,6 +289,9 @@ static int print_csv(const struct rows *rows, const struct wanted *wanted)
 			cw_buf_puts(&line, ",,");
 		if (wanted->since != CW_DAY_NONE)
 			cw_csv_field(&line, false, row->why ? row->why : "");
+		cw_csv_field(&line, false, row->ruled ? row->ruled : "");
+		if (row->ruled)
+			cw_out_count(0, "\"sensitivity\"");
 		r = cw_buf_puts(&line, "\r\n");
 		fputs(cw_buf_str(&line), stdout);
 	}
@@ -358,6 +379,30 @@ static int print_moved(const struct cw_cli *cli, const struct rows *rows, const 
 	return r;
 }
 
+/* Who has which in hand, and until when. */
+static int print_ruled(const struct cw_cli *cli, const struct rows *rows)
+{
+	static const struct cw_column columns[] = { { "COUNCIL", false, 0 }, { "AS PEOPLE HAVE RULED", false, 0 } };
+	struct cw_table table;
+	size_t n = 0;
+	int r = 0;
+
+	cw_table_init(&table, columns, CW_ARRAY_LEN(columns));
+	for (size_t i = 0; i < rows->n; i++) {
+		if (!rows->at[i].ruled)
+			continue;
+		n++;
+		cw_table_add(&table, rows->at[i].council->short_name);
+		cw_table_add(&table, rows->at[i].ruled);
+	}
+	if (n) {
+		putchar('\n');
+		r = cw_table_print(&table, 2, cli->colour, stdout);
+	}
+	cw_table_clear(&table);
+	return r;
+}
+
 static int print_table(const struct cw_cli *cli, const struct rows *rows, const struct wanted *wanted)
 {
 	static const struct cw_column columns[] = {
@@ -396,6 +441,8 @@ static int print_table(const struct cw_cli *cli, const struct rows *rows, const 
 	cw_table_clear(&table);
 	if (r >= 0 && wanted->since != CW_DAY_NONE && rows->n)
 		r = print_moved(cli, rows, wanted);
+	if (r >= 0)
+		r = print_ruled(cli, rows);
 	if (r < 0)
 		return r;
 

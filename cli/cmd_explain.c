@@ -92,6 +92,16 @@ static void find_unknown(struct explanation *x, const struct cw_history *facts)
 		         "from %s.",
 		         cw_day_format(now->last_judged_day, day), cw_day_format(now->stale_day, stale));
 
+	for (int f = 0; f < CW_FIGURES_KINDS; f++) {
+		const struct cw_figures_known *figures = &now->figures[f];
+
+		if (figures->published_day != CW_DAY_NONE && figures->stale_day <= now->as_of)
+			add_line(&x->unknown, "stale_figures", figures->stale_day,
+			         "The newest figures on %s are those of %.*s, published %s; since %s they are too old to lean on.",
+			         figures->kind == CW_KIND_WORKFORCE ? "the workforce" : "the timeliness of EHC plans",
+			         (int)figures->period.len, figures->period.at, cw_day_format(figures->published_day, day),
+			         cw_day_format(figures->stale_day, stale));
+	}
 	for (size_t i = 0; i < facts->n; i++) {
 		struct cw_wall known = facts->at[i].evidence.published_at;
 		enum cw_criterion criterion;

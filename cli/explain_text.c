@@ -29,6 +29,12 @@ static int put_paragraph(const char *mark, struct cw_buf *text)
 	return r;
 }
 
+static int put_sentence(const char *mark, struct cw_buf *text)
+{
+	cw_buf_putc(text, '.');
+	return put_paragraph(mark, text);
+}
+
 /* ---- what to say ---- */
 
 static int put_head(const struct explanation *x, struct cw_buf *text)
@@ -92,6 +98,11 @@ static void name_contributor(const struct cw_contributor *c, struct cw_buf *text
 	cw_buf_puts(text, cw_render_signal(c->signal->name));
 	cw_buf_printf(text, " (%.*s, %s; %.1f points)", (int)fact->evidence.publisher.len, fact->evidence.publisher.at,
 	              cw_day_format(c->opened_day, day), cw_render_points(c->points));
+	if (c->handled.fact) {
+		struct cw_str author = cw_evidence_value(&c->handled.fact->evidence, CW_VAL_AUTHOR);
+
+		cw_buf_printf(text, ", handled by %.*s until %s", (int)author.len, author.at, cw_day_format(c->handled.until_day, day));
+	}
 }
 
 /* The weightiest, in a sentence or two. */
@@ -244,37 +255,79 @@ static int put_sum(const struct explanation *x, struct cw_buf *text)
 	if (now->hold_until != CW_DAY_NONE)
 		cw_buf_printf(text, " and the hold (watch until %s, because a finding at priority or above has ended)",
 		              cw_day_format(now->hold_until, day));
-	cw_buf_printf(text, ": %s.", cw_level_name(now->model_level));
+	cw_buf_printf(text, ": %s.", cw_level_name(now->summed_level));
 	put_slow(x, text);
 	return r < 0 ? r : put_paragraph("  ", text);
 }
 
 /* ---- who says otherwise ---- */
 
-/* Every ruling, the latest first: who, until when, why, and what the model would say. */
+static int put_level_ruling(const struct explanation *x, struct cw_buf *text)
+{
+	const struct cw_assessment *now = &x->now;
+
+	cw_buf_puts(text, "The level is ");
+	(void)cw_render_ruled(&now->ruling, text);
+	cw_buf_printf(text, ". The model would say %s.", cw_level_name(now->model_level));
+	if (now->level != now->ruling.level)
+		cw_buf_printf(text, " A formal finding holds it at %s all the same.", cw_level_name(now->level));
+	return put_paragraph("  ", text);
+}
+
+/* Every ruling, the latest first: who, until when, why, for whose eyes; and what the model would say. */
 static int put_rulings(const struct explanation *x, struct cw_buf *text)
 {
 	static const char *const states[] = { [CW_RULING_IN_FORCE] = "In force",
 		                              [CW_RULING_IDLE] = "Without effect, as what it is about does not stand",
-		                              [CW_RULING_REPLACED] = "Replaced",
+		                              [CW_RULING_REPLACED] = "Replaced by a later one",
 		                              [CW_RULING_EXPIRED] = "Expired" };
 	const struct cw_assessment *now = &x->now;
+	bool on_events = false;
 	int r = 0;
 
 	if (now->n_rulings)
 		puts("\nWhat people have ruled, the latest first:");
+	if (now->ruling.fact)
+		r = put_level_ruling(x, text);
 	for (size_t i = 0; i < now->n_rulings && r == 0; i++) {
-		cw_buf_printf(text, "%s: ", states[now->rulings[i].state]);
-		r = cw_render_ruling_words(&now->rulings[i], text);
+		const struct cw_ruling *ruling = &now->rulings[i];
+		struct cw_str sensitivity = cw_evidence_value(&ruling->fact->evidence, CW_VAL_SENSITIVITY);
+
+		cw_buf_printf(text, "%s: ", states[ruling->state]);
+		r = cw_render_ruling_words(ruling, text);
+		if (sensitivity.len)
+			cw_buf_printf(text, " (%s)", cw_str_eq(sensitivity, "internal") ? "internal" : "may be shared with DfE");
 		if (r == 0)
-			r = put_paragraph("  - ", text);
+			r = put_sentence("  - ", text);
+		on_events |= ruling->scope == CW_RULING_EVENT && ruling->state == CW_RULING_IN_FORCE;
 	}
-	if (r < 0 || !now->ruling.fact)
+	if (r < 0 || now->ruling.fact || !on_events)
 		return r;
-	cw_buf_printf(text, "The level is set by a person; the model would say %s.", cw_level_name(now->model_level));
-	if (now->level != now->ruling.level)
-		cw_buf_printf(text, " A formal finding holds it at %s all the same.", cw_level_name(now->level));
+	cw_buf_printf(text, "Without them the model would say %s.", cw_level_name(now->model_level));
 	return put_paragraph("  ", text);
+}
+
+/* What to type to rule on what is shown. */
+static int put_how_to_rule(const struct explanation *x, struct cw_buf *text)
+{
+	const struct cw_assessment *now = &x->now;
+	char event[CW_EVENT_NAME_TEXT];
+
+	if (!now->n_contributors && !now->n_conflicts)
+		return 0;
+	putchar('\n');
+	if (now->n_contributors) {
+		cw_buf_printf(text, "To rule on one of these: councilwatch override %s --event %s --expires DATE --author ROLE --reason TEXT rejects it; with "
+		              "--scope floor it says that a formal finding is being handled.",
+		              x->council->id, cw_contributor_event(&now->contributors[0], event));
+		if (put_paragraph("", text) < 0)
+			return -ENOMEM;
+	}
+	if (!now->n_conflicts)
+		return 0;
+	cw_buf_printf(text, "To say which source is right: councilwatch override %s --event %s --source PUBLISHER --expires DATE --author ROLE --reason TEXT.",
+	              x->council->id, cw_conflict_event(&now->conflicts[0], event));
+	return put_paragraph("", text);
 }
 
 /* ---- the evidence ---- */
@@ -310,16 +363,18 @@ static void put_value(const struct cw_contributor *c, struct cw_buf *text)
 
 	cw_buf_printf(text, "weight %.4g", c->weight);
 	if (c->signal->state) {
-		cw_buf_puts(text, c->share > 0 ? ", in full while it is open" : ", counted once with the other of its kind");
+		cw_buf_puts(text, c->share > 0 || c->rejected.fact ? ", in full while it is open" : ", counted once with the other of its kind");
 	} else {
 		cw_buf_printf(text, " x confidence %.4g", c->confidence);
 		if (c->steady)
 			cw_buf_printf(text, ", in full until %s", cw_day_format(c->closes_day - 1, day));
 		else
 			cw_buf_printf(text, " x 2^(-%d/%.0f)", c->age_days, c->signal->half_life);
-		if (c->share < 1)
+		if (c->share < 1 && !c->rejected.fact)
 			cw_buf_printf(text, " x %.4g as a repeat", c->share);
 	}
+	if (c->rejected.fact)
+		cw_buf_puts(text, ", rejected");
 	cw_buf_printf(text, " = %.1f", cw_render_points(c->points));
 	if (!c->signal->state && !c->steady)
 		cw_buf_printf(text, "; half of that every %.0f days", c->signal->half_life);
@@ -329,7 +384,7 @@ static void put_value(const struct cw_contributor *c, struct cw_buf *text)
 
 static int print_contributor(const struct explanation *x, const struct cw_contributor *c, struct cw_buf *text)
 {
-	char opened[CW_WALL_TEXT];
+	char opened[CW_WALL_TEXT], event[CW_EVENT_NAME_TEXT];
 	int r;
 
 	printf("\n  %5.1f  ", cw_render_points(c->points));
@@ -344,24 +399,34 @@ static int print_contributor(const struct explanation *x, const struct cw_contri
 		cw_buf_printf(text, "; level at least %s", cw_level_name(c->floor));
 	cw_buf_putc(text, '.');
 	r = put_paragraph("         ", text);
+	printf("         event %s\n", cw_contributor_event(c, event));
 	if (r == 0 && c->rejected.fact && (r = cw_render_ruled(&c->rejected, text)) == 0)
-		r = put_paragraph("         ", text);
-	if (r == 0 && c->handled.fact && (r = cw_render_ruled(&c->handled, text)) == 0)
-		r = put_paragraph("         ", text);
+		r = put_sentence("         ", text);
+	if (r == 0 && c->handled.fact && c->handled.fact != c->rejected.fact && (r = cw_render_ruled(&c->handled, text)) == 0)
+		r = put_sentence("         ", text);
 	for (size_t i = 0; i < c->n_facts; i++)
 		print_fact(x, c->facts[i]);
 	return r;
 }
 
-static void print_conflicts(const struct explanation *x)
+static int print_conflicts(const struct explanation *x, struct cw_buf *text)
 {
 	const struct cw_assessment *now = &x->now;
+	char event[CW_EVENT_NAME_TEXT];
+	int r = 0;
 
 	if (now->n_conflicts)
 		puts("\nWhere sources differ (the first is the one heard):");
-	for (size_t i = 0; i < now->n_conflicts; i++)
-		for (size_t k = 0; k < now->conflicts[i].n_facts; k++)
-			print_fact(x, now->conflicts[i].facts[k]);
+	for (size_t i = 0; i < now->n_conflicts && r == 0; i++) {
+		const struct cw_conflict *conflict = &now->conflicts[i];
+
+		printf("         event %s\n", cw_conflict_event(conflict, event));
+		if (conflict->settled.fact && (r = cw_render_ruled(&conflict->settled, text)) == 0)
+			r = put_sentence("         ", text);
+		for (size_t k = 0; k < conflict->n_facts; k++)
+			print_fact(x, conflict->facts[k]);
+	}
+	return r;
 }
 
 int explain_text(const struct explanation *x, bool brief)
@@ -376,12 +441,15 @@ int explain_text(const struct explanation *x, bool brief)
 	for (size_t i = 0; i < CW_ARRAY_LEN(parts) && r == 0; i++)
 		r = parts[i](x, &text);
 	if (r == 0 && !brief) {
-		print_conflicts(x);
-		r = put_sum(x, &text);
+		r = print_conflicts(x, &text);
+		if (r == 0)
+			r = put_sum(x, &text);
 		if (now->n_contributors)
 			puts("\nWhat the evidence suggests, the weightiest first:");
 		for (size_t i = 0; i < now->n_contributors && r == 0; i++)
 			r = print_contributor(x, &now->contributors[i], &text);
+		if (r == 0)
+			r = put_how_to_rule(x, &text);
 		printf("\nModel %s, configuration %s.\n", CW_VERSION, x->cli->config->hash);
 	}
 	cw_buf_clear(&text);

@@ -373,7 +373,7 @@ void cw_out_count(uint64_t rows, const char *json)
 {
 	given_out.rows += rows;
 	if (json && !given_out.notes)
-		given_out.notes = strstr(json, "\"internal_note\"") || strstr(json, "\"kind\":\"override\"") ||
+		given_out.notes = strstr(json, "\"sensitivity\"") || strstr(json, "\"internal_note\"") || strstr(json, "\"kind\":\"override\"") ||
 		                  strstr(json, "\"kind\": \"override\"");
 }
 

@@ -53,7 +53,7 @@ static void put_contributor(struct cw_buf *out, const struct cw_contributor *c, 
 
 static bool is_ruled(const struct cw_assessment *a)
 {
-	return a->ruling.fact && a->level != a->model_level;
+	return a->ruling.fact && a->level != a->summed_level;
 }
 
 static void put_ruling(struct cw_buf *out, const char *what, const struct cw_assessment *a)

@@ -174,7 +174,7 @@ int sim_assess(const struct sim *sim, int32_t day, struct cw_assessment *ret)
 
 	sim_evaluate(sim, day, &t);
 	sim_knowledge(sim, day, &k);
-	a.model_level = sim_model_level(sim, &t, day, &a.held);
+	a.summed_level = a.model_level = sim_model_level(sim, &t, day, &a.held);
 	a.level = sim_level(sim, &t, day, &a.held);
 	a.ruling = ruling_in_force(sim, ruling_on_level(sim, day), day);
 	a.floor_level = t.floor;

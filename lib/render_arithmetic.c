@@ -47,7 +47,7 @@ json_t *cw_render_arithmetic(const struct cw_risk *risk, const struct cw_assessm
 	bool slow = a->points_level > line;
 	double under = risk->step_down_share * (a->points_level == CW_LEVEL_PRIORITY ? risk->line_priority : risk->line_watch);
 
-	return json_pack("{s:o, s:{s:i, s:i, s:o, s:o}, s:o, s:b, s:s, s:s, s:o, s:s, s:o, s:b, s:s, s:s}",
+	return json_pack("{s:o, s:{s:i, s:i, s:o, s:o}, s:o, s:b, s:s, s:s, s:o, s:s, s:o, s:b, s:s, s:s, s:s}",
 	                 "criteria", render_sums(risk, a),
 	                 "breadth", "criteria", cw_broad_criteria(risk, a), "needed", risk->breadth_criteria, "minimum",
 	                 exact(risk->breadth_minimum), "points", exact(a->breadth ? risk->breadth_points : 0),
@@ -55,6 +55,6 @@ json_t *cw_render_arithmetic(const struct cw_risk *risk, const struct cw_assessm
 	                 "points_line", cw_level_name(line), "points_level", cw_level_name(a->points_level),
 	                 "step_down", slow ? json_pack("{s:o, s:o}", "under", exact(under), "day", day_json(a->step_down_day)) : json_null(),
 	                 "floor_level", cw_level_name(a->floor_level),
-	                 "hold_until", day_json(a->hold_until), "held", a->held,
+	                 "hold_until", day_json(a->hold_until), "held", a->held, "summed_level", cw_level_name(a->summed_level),
 	                 "model_level", cw_level_name(a->model_level), "level", cw_level_name(a->level));
 }

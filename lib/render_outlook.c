@@ -110,7 +110,7 @@ static void put_holders(struct cw_buf *out, const struct cw_assessment *now, con
 	const char *sep = ", held by the ";
 	const struct cw_signal_def *last = NULL;
 
-	if (now->ruling.fact && now->ruling.level == p->level && now->model_level < p->level) {
+	if (now->ruling.fact && now->ruling.level == p->level && now->summed_level < p->level) {
 		cw_buf_puts(out, ", as it was set by a person");
 		return;
 	}

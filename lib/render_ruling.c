@@ -134,6 +134,9 @@ static void put_by(struct cw_buf *out, const struct cw_ruling *ruling, bool reas
 	char day[CW_WALL_TEXT];
 
 	cw_buf_printf(out, "by %.*s until %s", (int)author.len, author.at, cw_day_format(ruling->until_day, day));
+	/* It stands within a sentence. */
+	while (why.len && why.at[why.len - 1] == '.')
+		why.len--;
 	if (reason && why.len)
 		cw_buf_printf(out, ": %.*s", (int)why.len, why.at);
 }
@@ -149,6 +152,25 @@ int cw_render_ruled(const struct cw_ruling *ruling, struct cw_buf *out)
 	else
 		cw_buf_puts(out, "rejected ");
 	put_by(out, ruling, true);
+	return out->failed;
+}
+
+int cw_render_in_force(const struct cw_assessment *assessment, struct cw_buf *out)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < assessment->n_rulings && n < RULINGS_SHOWN; i++) {
+		const struct cw_ruling *ruling = &assessment->rulings[i];
+
+		if (ruling->state != CW_RULING_IN_FORCE)
+			continue;
+		cw_buf_puts(out, n++ ? "; " : "");
+		if (ruling->scope != CW_RULING_LEVEL) {
+			put_event(out, ruling->event);
+			cw_buf_puts(out, ": ");
+		}
+		(void)cw_render_ruled(ruling, out);
+	}
 	return out->failed;
 }
 
@@ -189,7 +211,7 @@ static void put_expiring(struct cw_buf *out, const struct cw_council *council, c
 	put_what(out, ruling);
 	cw_buf_printf(out, " ends on %s; ", cw_day_format(ruling->until_day, day));
 	if (ruling->scope == CW_RULING_LEVEL)
-		cw_buf_printf(out, "the model would then say %s", cw_level_name(change->after.model_level));
+		cw_buf_printf(out, "without it the level would be %s", cw_level_name(change->after.summed_level));
 	else if (ruling->scope == CW_RULING_FLOOR)
 		cw_buf_puts(out, "nobody then says that it is in hand");
 	else if (ruling->source.len)

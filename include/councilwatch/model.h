@@ -98,6 +98,7 @@ const char *cw_conflict_event(const struct cw_conflict *conflict, char buf[CW_EV
 struct cw_assessment {
 	int32_t as_of;
 	enum cw_level level;
+	enum cw_level summed_level;  /* before a ruling on it: the highest of points, floors and hold */
 	enum cw_level model_level;   /* what it would be had nobody ruled on the level or an event */
 	struct cw_ruling ruling;     /* on the level, in force */
 	size_t n_rulings;

@@ -31,6 +31,8 @@ json_t *cw_render_rulings(const struct cw_assessment *assessment, bool in_force)
 const char *cw_render_sensitivity(const struct cw_change *change);
 /* "handled by principal adviser until 2025-06-01: reason"; and what it says, "rejects section 114 notice of 2025-03-04, by …". */
 int cw_render_ruled(const struct cw_ruling *ruling, struct cw_buf *out);
+/* All that is in force, with what each is about, in one line; nothing where there is none. */
+int cw_render_in_force(const struct cw_assessment *assessment, struct cw_buf *out);
 int cw_render_ruling_words(const struct cw_ruling *ruling, struct cw_buf *out);
 /* One row of "councils --json": council_id name gss_code la_code urn region level knowledge points criteria{} rulings[] */
 json_t *cw_render_council_level(const struct cw_council *council, const struct cw_assessment *assessment);

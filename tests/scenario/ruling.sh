@@ -71,6 +71,12 @@ rule leeds --event apa_open --expires "$(day 20)" || fail "rejecting a finding: 
 is "a rejected finding keeps its floor" "('priority', 0.0)" leeds '(x["floor_level"], c["apa_open"]["points"])'
 refused 2 "nothing is called 's114_notice'" "a floor of what has none" rule leeds --scope floor --event s114_notice --expires "$(day 20)"
 cw a councils --json | grep -q '"rulings":\[{"id"' || fail "councils does not show rulings"
+cw a councils | grep -q 'area for priority action.* handled by regional adviser' || fail "councils does not say who handles what: $(cw a councils | tail -n 12)"
+cw a councils --csv | grep -q '^leeds,.*area for priority action.*handled by regional adviser until' || fail "the CSV has no rulings"
+cw a explain leeds >"$WORK/out"
+for words in "event apa_open/ofsted/$(day -8)" "rejected by regional adviser until $(day 20): Seen on a visit" "may be shared with DfE" "override leeds --event "; do
+	grep -q -- "$words" "$WORK/out" || fail "explain does not say '$words': $(cat "$WORK/out")"
+done
 passed "a formal floor stays when its event is rejected or handled, and who handles it is shown"
 
 # Who is right.
@@ -83,6 +89,9 @@ is "the finding goes, not the council out of view" "('priority', 'routine', 'int
 is "it is settled" "('Ofsted', 'regional adviser')" bury '(x["conflicts"][0]["settled"]["source"], x["conflicts"][0]["settled"]["author"])'
 cw a alerts --json | grep -q '"kind":"floor_closed".*is right, as ruled by regional adviser' || fail "that the finding closed by a ruling is not told"
 cw a alerts --json | grep '"kind":"floor_closed"' | grep -q '"sensitivity":"internal"' || fail "the alert does not say that it is internal"
+cw a explain bury | tr -s ' \n' '  ' | grep -q "Ofsted is right, as ruled by regional adviser.*--event ilacs/$(day -49) --source" || fail "explain bury: $(cw a explain bury)"
+cw a override bury --level watch --author "regional adviser" --reason "Looked into it." --expires "$(day 40)" >/dev/null 2>&1 || fail "a ruling on the level beside it"
+cw a explain bury | tr -s ' \n' '  ' | grep -q "set to watch by regional adviser until $(day 40): Looked into it. The model would say intensive." || fail "explain bury: $(cw a explain bury)"
 passed "a person says which source is right, and until when"
 
 # What must be there, and what excludes each other.
