@@ -129,6 +129,7 @@ struct bt_event {
 
 struct bt_labels {
 	enum bt_label label;
+	bool untold; /* no statement of this kind was ever received: silence is no negative */
 	enum bt_outcome *outcomes; /* owned; month * n_councils + council */
 	size_t n_events, cap_events;
 	struct bt_event *events;   /* owned; by day of publication */

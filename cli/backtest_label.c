@@ -119,12 +119,16 @@ static enum bt_outcome outcome_of_notices(const struct backtest *bt, const struc
 	return BT_NEGATIVE;
 }
 
-static enum bt_outcome outcome_of(const struct backtest *bt, enum bt_label label, const struct bt_council *council, size_t month)
+static enum bt_outcome outcome_of(const struct backtest *bt, const struct bt_labels *labels, const struct bt_council *council,
+                                  size_t month)
 {
 	int32_t day = bt->grid[month], until = cw_day_add_months(day, bt->window_months);
+	enum bt_label label = labels->label;
 
 	if (!council->months[month].exists)
 		return BT_ABSENT;
+	if (labels->untold)
+		return BT_UNKNOWN;
 	return label == BT_INTERVENTION ? outcome_of_notices(bt, council, month, until)
 	                                : outcome_of_inspections(bt, label, council, day, CW_MIN(until, bt->to));
 }
@@ -200,9 +204,12 @@ int bt_label_history(const struct backtest *bt, enum bt_label label, struct bt_l
 	labels.outcomes = calloc(bt->n_months * bt->n_councils + 1, sizeof(*labels.outcomes));
 	if (!labels.outcomes)
 		return -ENOMEM;
+	labels.untold = label == BT_INTERVENTION;
+	for (size_t i = 0; i < bt->n_councils && labels.untold; i++)
+		labels.untold = bt->councils[i].n_openings == 0;
 	for (size_t m = 0; m < bt->n_months; m++)
 		for (size_t i = 0; i < bt->n_councils; i++)
-			labels.outcomes[m * bt->n_councils + i] = outcome_of(bt, label, &bt->councils[i], m);
+			labels.outcomes[m * bt->n_councils + i] = outcome_of(bt, &labels, &bt->councils[i], m);
 	for (size_t i = 0; i < bt->n_councils && r == 0; i++)
 		r = list_events(bt, &labels, &bt->councils[i]);
 	if (r < 0) {

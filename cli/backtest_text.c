@@ -95,6 +95,10 @@ int bt_print_labels(const struct backtest *bt, const struct bt_labels *labels)
 		positives += labels->events[i].positive;
 	printf("To be foretold (%s): %s, published within %d months.\n", bt_label_name(labels->label), label_words[labels->label],
 	       bt->window_months);
+	if (labels->untold) {
+		puts("  Nothing of the kind is stored, of any council: what came of it is not known, and nothing can be said.\n");
+		return 0;
+	}
 	printf("  council-months that can be on a list: %zu, of which %zu positive, %zu negative, %zu unlabelled (nobody looked, or\n"
 	       "  the window reaches beyond what is known); not: %zu already so, %zu of which nothing is known before\n",
 	       counts[BT_POSITIVE] + counts[BT_NEGATIVE] + counts[BT_UNLABELLED], counts[BT_POSITIVE], counts[BT_NEGATIVE],
@@ -192,6 +196,8 @@ int bt_print_measure(const struct backtest *bt, const struct bt_measure *measure
 {
 	int r = 0;
 
+	if (measure->all.results[BT_AS_MODEL][BT_MODEL].months.pool <= 0)
+		return 0;
 	printf("Flagged at %s or more: a mean of %.1f councils a month that can be on a list\n\n", cw_level_name(measure->level),
 	       measure->mean_list);
 	for (int v = 0; v < BT_VOLUME_COUNT && r == 0; v++) {

@@ -38,6 +38,21 @@ static void print_fact(const struct cw_cli *cli, const struct cw_fact *fact)
 	cw_evidence_print_values(stdout, e);
 	putchar('\n');
 	cw_evidence_print_source(stdout, 4, fact);
+	if (fact->submitted_by.len) {
+		fputs("    handed in by ", stdout);
+		cw_out_str(stdout, fact->submitted_by);
+		putchar('\n');
+	}
+}
+
+/* Here only: who handed something in is nothing for the alert stream. */
+static json_t *fact_json(const struct cw_fact *fact)
+{
+	json_t *object = cw_render_fact(fact);
+
+	if (object)
+		json_object_set_new(object, "submitted_by", fact->submitted_by.len ? cw_json_str(fact->submitted_by) : json_null());
+	return object;
 }
 
 static int list_fact(void *arg, const struct cw_fact *fact)
@@ -55,7 +70,7 @@ static int list_fact(void *arg, const struct cw_fact *fact)
 			return 0;
 	}
 	if (listing->cli->json)
-		return cw_out_json_line(stdout, cw_render_fact(fact));
+		return cw_out_json_line(stdout, fact_json(fact));
 	print_fact(listing->cli, fact);
 	cw_out_count(1, fact->evidence.kind == CW_KIND_INTERNAL_NOTE || fact->evidence.kind == CW_KIND_OVERRIDE ? "\"internal_note\"" : NULL);
 	return 0;

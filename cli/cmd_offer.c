@@ -7,6 +7,7 @@
 
 #include "offer.h"
 #include "output.h"
+#include "record.h"
 
 const struct cw_option cw_offer_options[] = {
 	{ "partial", NULL, "of import: take the rows that are well, and list the others", 0 },
@@ -39,8 +40,11 @@ const struct cw_option cw_offer_options[] = {
 int offer_ledger(const struct cw_cli *cli, bool writer, struct cw_ledger **ret)
 {
 	struct cw_error err = { 0 };
-	int r = cw_ledger_open(cli->config->state_dir, writer, ret, &err);
+	int r = writer ? 0 : cw_record_begin(cli);
 
+	if (r)
+		return r;
+	r = cw_ledger_open(cli->config->state_dir, writer, ret, &err);
 	if (r == -ENOENT && !writer)
 		return 0;
 	if (r < 0)

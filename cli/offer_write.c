@@ -7,6 +7,7 @@
 
 #include "offer.h"
 #include "output.h"
+#include "record.h"
 
 static int known_at(const struct cw_cli *cli, struct cw_wall *ret)
 {
@@ -24,8 +25,20 @@ struct counts {
 	size_t rows, fresh, versions, known, earlier;
 };
 
-static int put_rows(struct cw_ledger *ledger, const struct cw_offer_rows *rows, struct cw_wall known, struct counts *counts,
-                    struct cw_error *err)
+/* Before the commit: what the audit log cannot be told of is not recorded. 0, or -ECANCELED after a message. */
+static int tell_audit(const struct cw_cli *cli, const struct counts *counts)
+{
+	if (!counts->fresh && !counts->versions)
+		return 0;
+	return cw_record_offer(cli, NULL,
+	                       json_pack("{s:s, s:I, s:I, s:I}", "command", "import", "rows", (json_int_t)counts->rows, "new",
+	                                 (json_int_t)counts->fresh, "versions", (json_int_t)counts->versions))
+	           ? -ECANCELED
+	           : 0;
+}
+
+static int put_rows(const struct cw_cli *cli, struct cw_ledger *ledger, const struct cw_offer_rows *rows, struct cw_wall known,
+                    struct counts *counts, struct cw_error *err)
 {
 	int r = cw_ledger_begin(ledger, err);
 
@@ -44,6 +57,8 @@ static int put_rows(struct cw_ledger *ledger, const struct cw_offer_rows *rows, 
 		counts->known += put == CW_PUT_KNOWN || put == CW_PUT_EARLIER;
 		counts->earlier += put == CW_PUT_EARLIER;
 	}
+	if (r == 0)
+		r = tell_audit(cli, counts);
 	if (r == 0)
 		r = cw_ledger_commit(ledger, err);
 	if (r < 0)
@@ -103,7 +118,9 @@ static int import_checked(struct cw_cli *cli, struct cw_store *store, int n, con
 	status = offer_ledger(cli, true, &ledger);
 	if (status)
 		return status;
-	r = put_rows(ledger, rows, known, &counts, &err);
+	r = put_rows(cli, ledger, rows, known, &counts, &err);
+	if (r == -ECANCELED)
+		return CW_EXIT_NO;
 	if (r < 0)
 		return cw_cli_fail_error(CW_EXIT_NO, &err, "nothing was recorded");
 	return tell_import(cli, &counts, rows->wrong, (size_t)n);
@@ -317,11 +334,18 @@ static int add_checked(struct cw_cli *cli, struct cw_store *store, const char *c
 	if (r < 0)
 		return cw_cli_fail_error(CW_EXIT_NO, &err, "nothing was recorded");
 	r = put_one(cli, ledger, store, council, &before, &put, &row, &err);
+	if (r == 0 && put != CW_PUT_KNOWN &&
+	    cw_record_offer(cli, *row.offer.council_id ? row.offer.council_id : NULL,
+	                    json_pack("{s:s, s:s, s:s, s:b}", "command", "add", "offer", row.offer.offer_id, "status",
+	                              cw_offer_status_names[row.offer.status], "first", put == CW_PUT_NEW)))
+		r = -ECANCELED;
 	if (r == 0)
 		r = cw_ledger_commit(ledger, &err);
 	if (r < 0)
 		cw_ledger_rollback(ledger);
-	if (r == -EINVAL && row.wrong)
+	if (r == -ECANCELED)
+		status = CW_EXIT_NO;
+	else if (r == -EINVAL && row.wrong)
 		status = cw_cli_fail(CW_EXIT_USAGE, "nothing was recorded");
 	else if (r < 0)
 		status = cw_cli_fail_error(CW_EXIT_NO, &err, "nothing was recorded");

@@ -142,6 +142,15 @@ int cw_record_view(const struct cw_cli *cli, const struct cw_council *council, c
 	return r < 0 ? refuse(&err) : 0;
 }
 
+int cw_record_offer(const struct cw_cli *cli, const char *council_id, json_t *detail)
+{
+	struct cw_error err = { 0 };
+	int r = tell(cli, CW_AUDIT_OFFER, council_id, detail, &err);
+
+	close_all();
+	return r < 0 ? cw_cli_fail_error(CW_EXIT_NO, &err, "nothing is recorded that the audit log cannot be told of, and it cannot") : 0;
+}
+
 int cw_record_end(const struct cw_cli *cli, int status)
 {
 	struct cw_error err = { 0 };

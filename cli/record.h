@@ -15,6 +15,9 @@
 int cw_record_begin(const struct cw_cli *cli);
 /* A page for people, before it is shown: told of when notes or rulings of the council are among its facts. 0, or CW_EXIT_NO after a message. */
 int cw_record_view(const struct cw_cli *cli, const struct cw_council *council, const struct cw_history *facts);
+/* Rows that are about to be committed to the support ledger: council_id of one by hand, else NULL; detail is taken. 0, or CW_EXIT_NO
+ * after a message, and then nothing is to be committed. */
+int cw_record_offer(const struct cw_cli *cli, const char *council_id, json_t *detail);
 /* After all was written: how much (cw_out_rows) and with what exit status. The status to end with. */
 int cw_record_end(const struct cw_cli *cli, int status);
 

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include <councilwatch/audit.h>
 #include <councilwatch/log.h>
 
 #include "dispatch.h"
@@ -234,8 +235,12 @@ static int send_info(struct cw_dispatch *dispatch, struct peer *peer, enum cw_me
 		.parent_url = cw_str(doc->row.parent_url),
 	};
 	struct cw_message message = { .kind = kind, .document = info.id, .attempt = info.attempt, .number = number };
+	char submitter[CW_AUDIT_SUBMITTER_MAX];
+	struct cw_audit_who who;
 	int r;
 
+	cw_audit_who_parse(doc->row.who, &who);
+	info.submitted_by = cw_str(cw_audit_submitter(&who, submitter));
 	memcpy(info.sha256, doc->row.sha256, sizeof(info.sha256));
 	cw_buf_reset(&dispatch->scratch);
 	r = cw_document_info_put(&dispatch->scratch, &info);

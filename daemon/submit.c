@@ -90,8 +90,10 @@ static void put_outcome(json_t *object, const struct cw_inbox_document *document
 
 static json_t *answer_receipt(struct cw_submit *submit, const struct cw_submission *header)
 {
+	char submitter[CW_AUDIT_SUBMITTER_MAX];
 	struct cw_inbox_document document;
 	struct cw_inbox_receipt receipt;
+	struct cw_audit_who who;
 	struct cw_error err;
 	json_t *object;
 	int r = cw_inbox_receipt(submit->inbox, header->receipt, &receipt, &err);
@@ -103,8 +105,10 @@ static json_t *answer_receipt(struct cw_submit *submit, const struct cw_submissi
 		               "nothing was ever accepted under this receipt: if the document was submitted, submit it again");
 	if (r < 0)
 		return problem("storage", "%s", err.text);
-	object = json_pack("{s:o, s:I, s:s, s:o}", "receipt", json_hash(receipt.id), "document", (json_int_t)document.id, "feed",
-	                   document.feed, "accepted_at", json_time(receipt.accepted_at));
+	cw_audit_who_parse(document.who, &who);
+	object = json_pack("{s:o, s:I, s:s, s:o, s:s}", "receipt", json_hash(receipt.id), "document", (json_int_t)document.id, "feed",
+	                   document.feed, "accepted_at", json_time(receipt.accepted_at), "submitted_by",
+	                   cw_audit_submitter(&who, submitter));
 	if (object && document.state != CW_INBOX_QUEUED)
 		put_outcome(object, &document);
 	else if (object)

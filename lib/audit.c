@@ -55,6 +55,7 @@ static const char *const action_names[] = {
 	[CW_AUDIT_EXPORT] = "export",
 	[CW_AUDIT_EXPORTED] = "exported",
 	[CW_AUDIT_VIEW] = "view",
+	[CW_AUDIT_OFFER] = "offer",
 	[CW_AUDIT_ACTION_COUNT] = NULL,
 };
 
@@ -130,6 +131,21 @@ void cw_audit_who_parse(const char *text, struct cw_audit_who *ret)
 	put_name(ret->via, strcmp(via, "-") ? via : "");
 	put_name(ret->account, strcmp(account, "-") ? account : "");
 	put_name(ret->sudo, strcmp(sudo, "-") ? sudo : "");
+}
+
+const char *cw_audit_submitter(const struct cw_audit_who *who, char ret[CW_AUDIT_SUBMITTER_MAX])
+{
+	/* No account of this machine has a colon in its name. */
+	if (strchr(who->account, ':'))
+		snprintf(ret, CW_AUDIT_SUBMITTER_MAX, "%s", who->account);
+	else if (who->account[0])
+		snprintf(ret, CW_AUDIT_SUBMITTER_MAX, "user:%s%s%s%s", who->account, who->sudo[0] ? " (sudo " : "", who->sudo,
+		         who->sudo[0] ? ")" : "");
+	else if (who->uid >= 0)
+		snprintf(ret, CW_AUDIT_SUBMITTER_MAX, "uid:%lld", (long long)who->uid);
+	else
+		ret[0] = '\0';
+	return ret;
 }
 
 /* ---- SQLite ---- */

@@ -452,6 +452,7 @@ const struct conf_key conf_keys[] = {
 	RISK("stale_ilacs_months", CONF_INTEGER, stale_ilacs_months, 1, 600,
 	     "age at which an ILACS inspection is stale"),
 	RISK("stale_send_months", CONF_INTEGER, stale_send_months, 1, 600, "age at which an area SEND inspection is"),
+	RISK("stale_yearly_months", CONF_INTEGER, stale_yearly_months, 1, 600, "age at which yearly figures are"),
 	RISK("outage_cadences", CONF_NUMBER, outage_cadences, 1, 1000, "intervals without success that make an outage"),
 	RISK("same_cause_days", CONF_INTEGER, same_cause_days, 0, 3660, "one alert per cause in so many days"),
 	RISK("inherit_share", CONF_NUMBER, inherit_share, 0, 1, "share of a predecessor's points that successors begin with"),

@@ -109,7 +109,8 @@ int cw_document_info_put(struct cw_buf *buf, const struct cw_document_info *info
 	cw_buf_put_u64(buf, info->order);
 	cw_buf_put_str(buf, info->step);
 	cw_buf_put_str(buf, info->link_text);
-	return cw_buf_put_str(buf, info->parent_url);
+	cw_buf_put_str(buf, info->parent_url);
+	return cw_buf_put_str(buf, info->submitted_by);
 }
 
 /* Written by cw_document_info_put. */
@@ -131,6 +132,7 @@ int cw_document_info_get(struct cw_cursor *cursor, struct cw_document_info *ret,
 	info.step = cw_get_str(cursor, CW_NAME_MAX);
 	info.link_text = cw_get_str(cursor, CW_LINK_TEXT_MAX);
 	info.parent_url = cw_get_str(cursor, CW_URL_MAX);
+	info.submitted_by = cw_get_str(cursor, CW_SUBMITTER_MAX);
 	if (cw_cursor_done(cursor) < 0 || !info.id || !info.attempt || !info.feed.len || !cw_wall_known(info.fetched_at))
 		return cw_error_set(err, -EBADMSG, "malformed document description");
 	*ret = info;

@@ -106,6 +106,8 @@ static int32_t next_candidate(const struct sim *sim, int32_t until)
 	sim_knowledge(sim, day, &k);
 	CANDIDATE(k.stale_day);
 	CANDIDATE(k.send_stale_day);
+	for (int f = 0; f < FIGURES_COUNT; f++)
+		CANDIDATE(k.figures_stale_day[f]);
 #undef CANDIDATE
 	return next;
 }
@@ -217,7 +219,7 @@ static int stop_at_change(void *arg, struct sim *sim, const struct view *before,
 	int32_t *day = arg;
 
 	if (before->level == after->level && before->knowledge == after->knowledge &&
-	    before->rulings == after->rulings && memcmp(before->ending, after->ending, sizeof(before->ending)) == 0 &&
+	    memcmp(before->criterion, after->criterion, sizeof(before->criterion)) == 0 && before->rulings == after->rulings && memcmp(before->ending, after->ending, sizeof(before->ending)) == 0 &&
 	    memcmp(before->floors, after->floors, sizeof(before->floors)) == 0)
 		return 0;
 	*day = sim->day;

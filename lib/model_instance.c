@@ -129,6 +129,7 @@ struct instance *instance_open(struct sim *sim, const struct cw_signal_def *def,
 		sim->cap_active = cap;
 	}
 	sim->rulings_moved = true;
+	sim->heard[criterion] = true;
 	sim->active[sim->n_active++] = sim->n_instances;
 	instance = &sim->instances[sim->n_instances++];
 	*instance = (struct instance){ .def = def,

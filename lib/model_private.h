@@ -124,6 +124,7 @@ enum figures { FIGURES_WORKFORCE, FIGURES_EHCP, FIGURES_COUNT };
 struct figures_seen {
 	bool any, out; /* something was seen; it stood out */
 	struct cw_str period;
+	int32_t day;   /* from which it speaks: the first that had this period */
 	int64_t known; /* when what stood out became known */
 };
 
@@ -158,6 +159,7 @@ struct sim {
 	int32_t judged_by_signal;         /* a full ILACS inspection known only through signals */
 	int32_t apa_lapsed;               /* an area for priority action ran out unanswered on this day */
 	struct figures_seen figures[FIGURES_COUNT];
+	bool heard[CW_CRIT_COUNT]; /* anything ever opened under it */
 	struct cw_str control; /* political control as last stated; at NULL = never */
 	int32_t control_day;
 	struct ruling *rulings;
@@ -179,7 +181,7 @@ struct sim {
 /* What is compared to see a change. floors: bit per signal of the risk table and criterion, folded. */
 struct view {
 	enum cw_level level;
-	enum cw_knowledge knowledge;
+	enum cw_knowledge knowledge, criterion[CW_CRIT_COUNT];
 	double points;
 	bool conflict[STRAND_COUNT];
 	size_t rulings; /* in force */
@@ -188,10 +190,11 @@ struct view {
 };
 
 struct knowledge {
-	enum cw_knowledge overall, ofsted, send;
+	enum cw_knowledge overall, criterion[CW_CRIT_COUNT];
 	int32_t judged_day; /* last full ILACS */
 	int32_t stale_day;
 	int32_t send_stale_day;
+	int32_t figures_stale_day[FIGURES_COUNT]; /* CW_DAY_NONE = none were ever received */
 };
 
 /* What a piece of evidence says in the model's terms. */
@@ -292,7 +295,7 @@ bool rulings_on_events(const struct sim *sim);
 struct cw_ruling ruling_of(const struct sim *sim, const struct cw_fact *fact, int32_t day);
 /* All, the latest first; owned. */
 int rulings_list(const struct sim *sim, int32_t day, struct cw_ruling **ret, size_t *ret_n);
-/* The next day after one on which a ruling begins to end, or has ended; CW_DAY_NONE. */
+/* The next day after one on which a ruling begins to end, or has ended, or what it is about has faded; CW_DAY_NONE. */
 int32_t rulings_next_day(const struct sim *sim, int32_t day);
 void rulings_view(const struct sim *sim, int32_t day, struct view *view);
 /* With the rulings in force; sim_model_level: without that on the level. */

@@ -194,15 +194,17 @@ int sim_assess(const struct sim *sim, int32_t day, struct cw_assessment *ret)
 
 		state->points = t.capped[c];
 		state->uncapped = t.criterion[c];
-		state->knowledge = c == CW_CRIT_OFSTED ? k.ofsted : c == CW_CRIT_SEND ? k.send : CW_UNKNOWN;
+		state->knowledge = k.criterion[c];
 		state->level = CW_MAX(risk_points_line(sim->risk, t.capped[c]), t.criterion_floor[c]);
 		if (state->level < CW_LEVEL_WATCH && sim_hold_active(sim, c, day))
 			state->level = CW_LEVEL_WATCH;
 	}
-	/* Where nothing was ever received, silence is not knowledge. */
-	for (size_t i = 0; i < sim->n_instances; i++)
-		if (sim->instances[i].criterion != CW_CRIT_OFSTED && sim->instances[i].criterion != CW_CRIT_SEND)
-			a.criteria[sim->instances[i].criterion].knowledge = CW_KNOWN;
+	_Static_assert((int)FIGURES_COUNT == CW_FIGURES_KINDS, "cw_assessment has room for each");
+	for (int f = 0; f < FIGURES_COUNT; f++)
+		a.figures[f] = (struct cw_figures_known){ f == FIGURES_WORKFORCE ? CW_KIND_WORKFORCE : CW_KIND_EHCP_TIMELINESS,
+			                                  sim->figures[f].period,
+			                                  sim->figures[f].any ? sim->figures[f].day : CW_DAY_NONE,
+			                                  k.figures_stale_day[f] };
 	a.contributors = calloc(sim->n_active ? sim->n_active : 1, sizeof(*a.contributors));
 	if (!a.contributors || rulings_list(sim, day, &a.rulings, &a.n_rulings) < 0) {
 		cw_assessment_clear(&a);

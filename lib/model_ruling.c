@@ -119,7 +119,7 @@ static size_t find_instance(const struct sim *sim, const struct ruling *ruling)
 		const struct instance *instance = &sim->instances[sim->active[i]];
 		int32_t far = INT32_MAX;
 
-		if (floor_only && instance->floor == CW_LEVEL_ROUTINE)
+		if (floor_only && instance_floor(instance) == CW_LEVEL_ROUTINE)
 			continue;
 		if (ruling->event.form == CW_EVENT_EVIDENCE)
 			far = has_fact(instance, ruling->event.id) ? 0 : INT32_MAX;
@@ -250,7 +250,9 @@ static bool bears(const struct sim *sim, const struct ruling *ruling, int32_t da
 		return true;
 	if (ruling->strand >= 0)
 		return ruling->inspection == sim->strand[ruling->strand].current;
-	return ruling->instance != SIZE_MAX && instance_counts(&sim->instances[ruling->instance], day);
+	if (ruling->instance == SIZE_MAX)
+		return false;
+	return instance_counts(&sim->instances[ruling->instance], day) && sim->instances[ruling->instance].faded_day > day;
 }
 
 bool ruling_active(const struct sim *sim, size_t ruling, int32_t day)
@@ -342,7 +344,8 @@ int32_t rulings_next_day(const struct sim *sim, int32_t day)
 
 	for (size_t i = 0; i < sim->n_rulings; i++) {
 		const struct ruling *ruling = &sim->rulings[i];
-		int32_t days[] = { notice_day(sim, ruling), ruling->says.until_day + 1 };
+		int32_t fades = ruling->instance != SIZE_MAX ? sim->instances[ruling->instance].faded_day : CW_DAY_NONE;
+		int32_t days[] = { notice_day(sim, ruling), ruling->says.until_day + 1, fades };
 
 		for (size_t k = 0; k < CW_ARRAY_LEN(days) && !ruling->replaced; k++)
 			if (days[k] > day && (next == CW_DAY_NONE || days[k] < next))

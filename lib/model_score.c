@@ -148,6 +148,27 @@ static int32_t inspection_judged_day(const struct inspection *inspection, const 
 	return inspection_day(inspection);
 }
 
+/* What is known of a criterion otherwise: that something was received, and that the yearly figures are not too old. For the council as
+ * a whole they are not asked: only inspections make it known. */
+static void know_by_figures(const struct sim *sim, int32_t day, struct knowledge *k)
+{
+	static const enum cw_criterion of[] = { [FIGURES_WORKFORCE] = CW_CRIT_INTEL, [FIGURES_EHCP] = CW_CRIT_SEND };
+
+	/* Where nothing was ever received, silence is not knowledge. */
+	for (int c = 0; c < CW_CRIT_COUNT; c++)
+		if (c != CW_CRIT_OFSTED && c != CW_CRIT_SEND)
+			k->criterion[c] = sim->heard[c] ? CW_KNOWN : CW_UNKNOWN;
+	if (sim->figures[FIGURES_WORKFORCE].any)
+		k->criterion[CW_CRIT_INTEL] = CW_KNOWN;
+	for (int f = 0; f < FIGURES_COUNT; f++) {
+		const struct figures_seen *seen = &sim->figures[f];
+
+		k->figures_stale_day[f] = seen->any ? cw_day_add_months(seen->day, sim->risk->stale_yearly_months) : CW_DAY_NONE;
+		if (seen->any && day >= k->figures_stale_day[f] && k->criterion[of[f]] == CW_KNOWN)
+			k->criterion[of[f]] = CW_STALE;
+	}
+}
+
 void sim_knowledge(const struct sim *sim, int32_t day, struct knowledge *ret)
 {
 	const struct strand *ilacs = &sim->strand[STRAND_ILACS], *send = &sim->strand[STRAND_SEND];
@@ -165,28 +186,31 @@ void sim_knowledge(const struct sim *sim, int32_t day, struct knowledge *ret)
 			settled = verdict.severity != CW_GRADE_NONE && verdict.severity != CW_GRADE_NOT_JUDGED;
 		}
 	}
-	k.ofsted = settled ? CW_KNOWN : CW_UNKNOWN;
+	k.criterion[CW_CRIT_OFSTED] = settled ? CW_KNOWN : CW_UNKNOWN;
 	if (k.judged_day != CW_DAY_NONE)
 		k.stale_day = cw_day_add_months(k.judged_day, sim->risk->stale_ilacs_months);
 	if (settled && (day >= k.stale_day || sim->apa_lapsed != CW_DAY_NONE))
-		k.ofsted = CW_STALE;
-	k.send = CW_UNKNOWN;
+		k.criterion[CW_CRIT_OFSTED] = CW_STALE;
+	k.criterion[CW_CRIT_SEND] = CW_UNKNOWN;
 	if (!ilacs->n && sim->judged_by_signal == CW_DAY_NONE && sim->judged_before != CW_DAY_NONE && sim->has_inherited &&
 	    day < inheritance_ends(sim)) {
 		k.judged_day = sim->judged_before;
-		k.ofsted = CW_INHERITED;
+		k.criterion[CW_CRIT_OFSTED] = CW_INHERITED;
 	}
 	if (!send->n && sim->send_before && sim->has_inherited && day < inheritance_ends(sim))
-		k.send = CW_INHERITED;
+		k.criterion[CW_CRIT_SEND] = CW_INHERITED;
 	if (send->n) {
 		struct verdict verdict = inspection_verdict(STRAND_SEND, &send->inspections[send->current]);
 
 		k.send_stale_day = cw_day_add_months(inspection_judged_day(&send->inspections[send->current], &verdict),
 		                                     sim->risk->stale_send_months);
-		k.send = !verdict.severity ? CW_UNKNOWN : day >= k.send_stale_day ? CW_STALE : CW_KNOWN;
+		k.criterion[CW_CRIT_SEND] = !verdict.severity ? CW_UNKNOWN : day >= k.send_stale_day ? CW_STALE : CW_KNOWN;
 	}
 	/* Most areas have had no SEND inspection under the present framework: that alone is not ignorance. */
-	k.overall = k.ofsted == CW_KNOWN && k.send == CW_STALE ? CW_STALE : k.ofsted;
+	k.overall = k.criterion[CW_CRIT_OFSTED];
+	if (k.overall == CW_KNOWN && k.criterion[CW_CRIT_SEND] == CW_STALE)
+		k.overall = CW_STALE;
+	know_by_figures(sim, day, &k);
 	*ret = k;
 }
 
@@ -213,6 +237,7 @@ void sim_view(const struct sim *sim, int32_t day, struct view *ret)
 	sim_knowledge(sim, day, &k);
 	ret->level = sim_level(sim, &t, day, &held);
 	ret->knowledge = k.overall;
+	memcpy(ret->criterion, k.criterion, sizeof(ret->criterion));
 	ret->points = t.points;
 	for (int s = 0; s < STRAND_COUNT; s++)
 		ret->conflict[s] = strand_conflict(sim, s) && !strand_settled(sim, s);

@@ -197,7 +197,8 @@ static int enter_send_2016(struct sim *sim, const struct entry *entry)
 
 static int period_order(struct cw_str a, struct cw_str b)
 {
-	int order = memcmp(a.at, b.at, CW_MIN(a.len, b.len));
+	size_t n = CW_MIN(a.len, b.len);
+	int order = n ? memcmp(a.at, b.at, n) : 0;
 
 	return order ? order : (a.len > b.len) - (a.len < b.len);
 }
@@ -221,7 +222,7 @@ static int enter_figures(struct sim *sim, const struct entry *entry, enum figure
 		return 0;
 	if (newer || !out)
 		close_all(sim, def, statement.criterion, entry->day);
-	*seen = (struct figures_seen){ true, out, period, entry->known };
+	*seen = (struct figures_seen){ true, out, period, newer ? entry->day : seen->day, entry->known };
 	return out ? enter_statement(sim, entry, &statement) : 0;
 }
 

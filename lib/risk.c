@@ -148,6 +148,7 @@ void cw_risk_defaults(struct cw_risk *risk)
 		.new_evidence_points = 10,
 		.stale_ilacs_months = 42,
 		.stale_send_months = 66,
+		.stale_yearly_months = 18,
 		.outage_cadences = 3,
 		.same_cause_days = 30,
 		.inherit_share = 0.5,

@@ -9,13 +9,14 @@ CREATE TABLE source (id INTEGER PRIMARY KEY, publisher TEXT NOT NULL, tier INTEG
 
 -- One row per committed document. sightings: ranges of evidence.rowno that the document states. ord: the place in the order of
 -- dispatch at which it was committed last; a document that is read again has another. parser: the version that read it last; '' = an
--- older one than 3 of this table.
+-- older one than 3 of this table. submitted_by: who handed it in, as the system or his key says; '' = it was fetched, or nobody knows.
 CREATE TABLE document (
 	id INTEGER PRIMARY KEY, inbox_id INTEGER NOT NULL, feed INTEGER NOT NULL REFERENCES feed, sha256 BLOB NOT NULL,
 	fetched_at INTEGER NOT NULL, url TEXT NOT NULL, flags INTEGER NOT NULL, committed_at INTEGER NOT NULL,
 	outcome INTEGER NOT NULL, rows INTEGER NOT NULL, evidence INTEGER NOT NULL, new_evidence INTEGER NOT NULL,
 	quarantined INTEGER NOT NULL, alerts INTEGER NOT NULL, last_seq INTEGER NOT NULL, reasons BLOB NOT NULL,
-	detail TEXT NOT NULL, sightings BLOB NOT NULL, ord INTEGER NOT NULL, parser TEXT NOT NULL DEFAULT '', UNIQUE (feed, sha256, fetched_at));
+	detail TEXT NOT NULL, sightings BLOB NOT NULL, ord INTEGER NOT NULL, parser TEXT NOT NULL DEFAULT '',
+	submitted_by TEXT NOT NULL DEFAULT '', UNIQUE (feed, sha256, fetched_at));
 CREATE INDEX document_by_time ON document (feed, fetched_at);
 
 -- Identity is the whole key; it is clustered by council, kind, date and feed, so that a bulk import fills

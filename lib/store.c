@@ -10,7 +10,7 @@
 #include "schema.h"
 #include "store_private.h"
 
-#define SCHEMA_VERSION 4
+#define SCHEMA_VERSION 5
 
 /* Version 1 knew only the first and the last document that had a reject. */
 static const char schema_1_to_2[] =
@@ -35,8 +35,12 @@ static const char schema_2_to_3[] = "ALTER TABLE document ADD COLUMN parser TEXT
 /* Version 3 told no changes of another configuration, and kept none from being told. */
 static const char schema_3_to_4[] = "CREATE TABLE silent (id TEXT PRIMARY KEY) WITHOUT ROWID;";
 
+/* Version 4 did not know who handed a document in. */
+static const char schema_4_to_5[] = "ALTER TABLE document ADD COLUMN submitted_by TEXT NOT NULL DEFAULT '';";
+
 /* By the version that they begin at. */
-static const char *const migrations[SCHEMA_VERSION] = { [1] = schema_1_to_2, [2] = schema_2_to_3, [3] = schema_3_to_4 };
+static const char *const migrations[SCHEMA_VERSION] = { [1] = schema_1_to_2, [2] = schema_2_to_3, [3] = schema_3_to_4,
+	                                                [4] = schema_4_to_5 };
 
 static int note_wal(void *arg, sqlite3 *db, const char *name, int pages);
 

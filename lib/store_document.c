@@ -83,6 +83,7 @@ static int put_document(struct cw_store *store, const struct cw_document_info *i
 	sqlite3_bind_int64(st, 7, cw_wall_now().ms);
 	sqlite3_bind_int64(st, 8, (int64_t)info->order);
 	sqlite3_bind_text(st, 9, CW_VERSION, -1, SQLITE_STATIC);
+	store_bind_str(st, 10, info->submitted_by);
 	r = store_run(store, st, "storing a document", err);
 	if (r < 0)
 		return r;
@@ -138,6 +139,7 @@ static int document_again(struct cw_store *store, const struct cw_document_info 
 	sqlite3_bind_int64(st, 5, cw_wall_now().ms);
 	sqlite3_bind_int64(st, 6, (int64_t)info->order);
 	sqlite3_bind_text(st, 7, CW_VERSION, -1, SQLITE_STATIC);
+	store_bind_str(st, 8, info->submitted_by);
 	r = store_run(store, st, "storing a document", err);
 	if (r == 0)
 		r = store_prepare(store, ST_REJECT_OF, &st, err);

@@ -45,6 +45,7 @@ static int read_fact(struct cw_store *store, sqlite3_stmt *st, struct cw_fact *r
 		value->text.at = cw_get_bytes(&cursor, CW_FIELD_MAX, &value->text.len);
 	}
 	snprintf(fact.parser, sizeof(fact.parser), "%.*s", (int)store_column_str(st, 17).len, store_column_str(st, 17).at);
+	fact.submitted_by = store_column_str(st, 18);
 	if (cw_cursor_done(&cursor) < 0)
 		return cw_error_at(err, -EUCLEAN, store->path, 0, 0, "damaged evidence");
 	*ret = fact;
@@ -169,6 +170,7 @@ static int collect(void *arg, const struct cw_fact *fact)
 	copy->evidence.quote = keep_text(collector, fact->evidence.quote);
 	copy->evidence.key = keep_text(collector, fact->evidence.key);
 	copy->feed = keep_text(collector, fact->feed);
+	copy->submitted_by = cw_str(NULL);
 	for (size_t i = 0; i < fact->evidence.n_values; i++)
 		copy->evidence.value[i].text = keep_text(collector, fact->evidence.value[i].text);
 	return collector->texts.failed ? cw_error_nomem(collector->err) : 0;

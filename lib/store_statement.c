@@ -18,12 +18,12 @@ static const char *const statement_sql[ST_COUNT] = {
 	                "d.detail, d.ord FROM document d JOIN feed f ON f.id = d.feed "
 	                "WHERE f.name = ?1 AND d.sha256 = ?2 AND d.fetched_at = ?3",
 	[ST_DOC_PUT] = "INSERT INTO document (inbox_id, feed, sha256, fetched_at, url, flags, committed_at, outcome, rows, evidence, "
-	               "new_evidence, quarantined, alerts, last_seq, reasons, detail, sightings, ord, parser) "
-	               "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 0, 0, 0, 0, 0, 0, x'', '', x'', ?8, ?9)",
+	               "new_evidence, quarantined, alerts, last_seq, reasons, detail, sightings, ord, parser, submitted_by) "
+	               "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 0, 0, 0, 0, 0, 0, x'', '', x'', ?8, ?9, ?10)",
 	[ST_DOC_ROW] = "SELECT id, sightings FROM document WHERE feed = ?1 AND sha256 = ?2 AND fetched_at = ?3",
 	[ST_DOC_SIGHTINGS] = "SELECT sightings FROM document WHERE feed = (SELECT id FROM feed WHERE name = ?1) AND sha256 = ?2"
 	                     " AND fetched_at = ?3",
-	[ST_DOC_AGAIN] = "UPDATE document SET inbox_id = ?2, url = ?3, flags = ?4, committed_at = ?5, ord = ?6, parser = ?7 WHERE id = ?1",
+	[ST_DOC_AGAIN] = "UPDATE document SET inbox_id = ?2, url = ?3, flags = ?4, committed_at = ?5, ord = ?6, parser = ?7, submitted_by = ?8 WHERE id = ?1",
 	/* Evidence that a document said once and does not say now; home: another document of the feed that says it. */
 	[ST_GONE_MAKE] = "CREATE TABLE IF NOT EXISTS temp.gone (rowno INTEGER PRIMARY KEY, home INTEGER, fetched_at INTEGER)",
 	[ST_GONE_CLEAR] = "DELETE FROM temp.gone",
@@ -90,7 +90,7 @@ static const char *const statement_sql[ST_COUNT] = {
 	[ST_META_PUT] = "INSERT INTO meta (name, text) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET text = ?2",
 	/* CROSS JOIN keeps the clustered order: by council, kind, date. */
 	[ST_FACTS] = "SELECT c.council_id, e.kind, e.event_day, f.name, e.key, e.content, e.rowno, d.sha256, s.publisher, s.tier, "
-	             "e.fetched_at, e.published_at, e.row, e.url, e.title, e.quote, e.vals, d.parser FROM council c "
+	             "e.fetched_at, e.published_at, e.row, e.url, e.title, e.quote, e.vals, d.parser, d.submitted_by FROM council c "
 	             "CROSS JOIN evidence e ON e.council = c.id JOIN feed f ON f.id = e.feed JOIN document d ON d.id = e.document "
 	             "JOIN source s ON s.id = e.source WHERE (?1 IS NULL OR c.council_id = ?1) AND (?2 = 0 OR e.kind = ?2) "
 	             "AND (?3 = 0 OR (?3 >> e.kind) & 1) AND (?4 IS NULL OR coalesce(e.published_at, e.fetched_at) >= ?4) "

@@ -31,6 +31,7 @@ enum cw_audit_action {
 	CW_AUDIT_EXPORT,         /* begun: before the first byte is given out */
 	CW_AUDIT_EXPORTED,       /* ended: "of" is the row of its beginning */
 	CW_AUDIT_VIEW,           /* a page that shows notes or rulings */
+	CW_AUDIT_OFFER,          /* rows were added to the support ledger */
 	CW_AUDIT_ACTION_COUNT
 };
 const char *cw_audit_action_name(enum cw_audit_action action); /* "config_refused" */
@@ -54,6 +55,9 @@ void cw_audit_other(int64_t uid, const char *sudo, const char *via, struct cw_au
 /* In one text, as kept beside a document until it is read; parsing what is no such text gives an unknown one. */
 int cw_audit_who_put(const struct cw_audit_who *who, struct cw_buf *out);
 void cw_audit_who_parse(const char *text, struct cw_audit_who *ret);
+/* "user:alice", "user:root (sudo alice)", "uid:1000" (a user without a name), "key:NAME", "tcp:ADDRESS"; "" = nobody known. */
+#define CW_AUDIT_SUBMITTER_MAX (2 * CW_AUDIT_NAME_MAX + 24)
+const char *cw_audit_submitter(const struct cw_audit_who *who, char ret[CW_AUDIT_SUBMITTER_MAX]);
 
 /* Texts are borrowed; NULL is "". */
 struct cw_audit_row {

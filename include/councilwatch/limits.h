@@ -110,6 +110,9 @@
 /* With less room than this on its file system (MB) "check --storage" says so: a busy day's documents and the logs of two databases. */
 #define CW_STORAGE_ROOM_MB 256u
 
+/* Different mistakes of one document that go to the quarantine: a table with more is the wrong table. The rest is counted. */
+#define CW_REJECTS_MAX 65536u
+
 /* A document in hand at this many deaths of a worker is set aside as poison. */
 #define CW_POISON_DEATHS 2u
 

@@ -98,7 +98,9 @@ struct cw_document_info {
 	struct cw_str step;           /* the step of the feed that reads it; empty = the feed's own format */
 	struct cw_str link_text;      /* of the link that led to it, and the page where that stood; may be empty */
 	struct cw_str parent_url;
+	struct cw_str submitted_by;   /* who handed it in, as the system or his key says (audit.h); empty = it was fetched */
 };
+#define CW_SUBMITTER_MAX 160u
 int cw_document_info_put(struct cw_buf *buf, const struct cw_document_info *info);
 int cw_document_info_get(struct cw_cursor *cursor, struct cw_document_info *ret, struct cw_error *err);
 

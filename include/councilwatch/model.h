@@ -25,6 +25,7 @@ struct cw_fact {
 	struct cw_str feed;
 	char document[CW_SHA256_HEX];/* of the first document that had it */
 	char parser[24];             /* the version that read that document; "" = not known, or no document */
+	struct cw_str submitted_by;  /* who handed that document in; empty = it was fetched. While the store tells of it, not in a history */
 	uint64_t rowno;              /* in the store, from 1 */
 	/* Later moments at which the same publisher went back to this statement after having said another about the
 	 * same event (a correction taken back). Ascending. */
@@ -95,6 +96,15 @@ struct cw_conflict {
 #define CW_CONFLICTS_MAX 2
 const char *cw_conflict_event(const struct cw_conflict *conflict, char buf[CW_EVENT_NAME_TEXT]);
 
+/* The newest yearly figures of a kind that were received (domain 3.5). */
+struct cw_figures_known {
+	enum cw_kind kind;     /* workforce (intel), ehcp_timeliness (send) */
+	struct cw_str period;  /* of the newest: "2024" */
+	int32_t published_day; /* CW_DAY_NONE = none were ever received */
+	int32_t stale_day;     /* from which they are too old */
+};
+#define CW_FIGURES_KINDS 2
+
 struct cw_assessment {
 	int32_t as_of;
 	enum cw_level level;
@@ -118,6 +128,7 @@ struct cw_assessment {
 	enum cw_grade headline;      /* of it; CW_GRADE_NONE = none, or not settled */
 	bool headline_derived;
 	struct cw_criterion_state criteria[CW_CRIT_COUNT];
+	struct cw_figures_known figures[CW_FIGURES_KINDS];
 	size_t n_conflicts;
 	struct cw_conflict conflicts[CW_CONFLICTS_MAX];
 	size_t n_contributors;

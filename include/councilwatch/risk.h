@@ -73,6 +73,7 @@ struct cw_risk {
 	double new_evidence_points;      /* 10 */
 	int stale_ilacs_months;          /* 42 */
 	int stale_send_months;           /* 66 */
+	int stale_yearly_months;         /* 18: figures that come every year */
 	double outage_cadences;          /* 3 */
 	int same_cause_days;             /* 30 */
 	double inherit_share;            /* 0.5: of a predecessor's points that its successors begin with */

@@ -71,3 +71,51 @@ stop e
 cw e backtest >"$WORK/out" 2>"$WORK/refused"
 [ $? -eq 1 ] && grep -q 'no full inspection is stored' "$WORK/refused" || fail "without a history: $(cat "$WORK/refused")"
 passed "without a history it says so"
+
+# A history made up so that every answer can be told by hand: a fall, a direction, two successors, a window that ends too late.
+instance s 'fetching = false'
+start s
+"$PYTHON" - >"$WORK/made.ndjson" <<'PY'
+import json
+def say(kind, council, visit, published, **values):
+    print(json.dumps({"kind": kind, "council_id": council, "event_date": visit, "published_at": published + "T00:00:00Z", "publisher": "Ofsted",
+                      "tier": "A", "title": "made up", "values": values}))
+say("ilacs", "leeds", "2017-12-01", "2018-01-10", overall_effectiveness="good")
+say("ilacs", "leeds", "2020-01-20", "2020-03-10", overall_effectiveness="inadequate")
+say("ilacs", "kent", "2017-12-01", "2018-01-10", overall_effectiveness="requires_improvement")
+say("ilacs", "kent", "2020-04-01", "2020-06-01", overall_effectiveness="good")
+say("signal", "kent", "2019-06-15", "2019-06-15", signal="statutory_direction", status="open", criterion="ofsted")
+say("ilacs", "bournemouth", "2018-03-01", "2018-05-01", overall_effectiveness="requires_improvement")
+say("ilacs", "bournemouth-christchurch-and-poole", "2021-12-06", "2022-02-11", overall_effectiveness="inadequate")
+say("ilacs", "northamptonshire", "2019-06-01", "2019-07-29", overall_effectiveness="inadequate")
+say("ilacs", "north-northamptonshire", "2022-10-03", "2022-11-25", overall_effectiveness="inadequate")
+PY
+cw s import --feed evidence "$WORK/made.ndjson" >"$WORK/s/import.log" || fail "importing the history that is made up"
+stop s
+cw s backtest --from 2019-01-01 --to 2020-12-31 --label all --json >"$WORK/made.json" || fail "backtest of the history that is made up"
+cw s backtest --from 2019-01-01 --to 2022-12-31 --json >"$WORK/later.json" || fail "backtest of the history that is made up, to 2022"
+"$PYTHON" - "$WORK" <<'PY' || fail "the history that is made up comes out otherwise"
+import json, sys
+made, later = (json.load(open(f"{sys.argv[1]}/{name}.json")) for name in ("made", "later"))
+labels = {answer["label"]: answer for answer in made["labels"]}
+def equal(ours, theirs):
+    assert ours == theirs, f"{theirs} instead of {ours}"
+# Leeds, the first of January 2019 to that of March 2020: the report comes within 18 months. Kent, inspected in June 2020, in the
+# months from December 2018 on to May 2020, and a council found inadequate is so already.
+equal({"positive": 15, "negative": 17}, {k: labels["inadequate"]["council_months"][k] for k in ("positive", "negative")})
+equal([("leeds", "2020-03-10", "2020-01-20", "good", "inadequate", True, "routine"), ("kent", "2020-06-01", "2020-04-01", "requires_improvement", "good", False, "intensive")],
+      [(e["council_id"], e["published"], e["visit"], e["before"], e["found"], e["positive"], e["level_before_visit"]) for e in labels["inadequate"]["events"]])
+# The direction of 15 June 2019: foreseeable on six days of the grid, standing on eighteen. Until June 2019 a window of 18 months ends in time.
+months = labels["intervention"]["council_months"]
+equal((6, 18), (months["positive"], months["already"]))
+equal([("kent", "2019-06-15", "watch", "2018-01-10")],
+      [(e["council_id"], e["published"], e["level_before_publication"], e["watch_since"]) for e in labels["intervention"]["events"]])
+lead = {m["level"]: m["lead"] for m in labels["intervention"]["measures"]}
+equal((1, 521, 0), (lead["watch"]["flagged"], lead["watch"]["median_days_before_publication"], lead["priority"]["flagged"]))
+# Who takes over from a council that required improvement can become newly inadequate; who takes over from one that was inadequate cannot.
+events = {e["council_id"]: e for e in later["labels"][0]["events"]}
+equal(("requires_improvement", True), (events["bournemouth-christchurch-and-poole"]["before"], events["bournemouth-christchurch-and-poole"]["positive"]))
+assert "north-northamptonshire" not in events
+equal(1, later["labels"][0]["left_out"]["already"])
+PY
+passed "a history that is made up comes out as told by hand"

@@ -145,9 +145,8 @@ def standing(label, before):
 
 
 def outcome(label, council, on):
-    if label == "intervention":  # none is in this history
-        end = add_months(on, report["window_months"])
-        return "negative" if end <= TO and there(council, end) else "unlabelled"
+    if label == "intervention":  # nothing of the kind is in this history, so nobody can say
+        return "unknown"
     strand = STRAND[label]
     before = last(strand, council, on)
     result = standing(label, before)

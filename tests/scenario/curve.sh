@@ -87,6 +87,13 @@ cw far status --json | grep -q '"running": true' || fail "status over tcp: $(cw 
 line='{"kind":"signal","council_id":"leeds","event_date":"2024-05-01","published_at":"2024-05-30T09:00:00Z","publisher":"LGA","tier":"A","title":"t","values":{"signal":"s114_notice","status":"occurred"}}'
 printf '%s\n' "$line" >"$WORK/one.ndjson"
 cw far submit --feed hand --wait "$WORK/one.ndjson" >"$WORK/out" 2>&1 || fail "submit over tcp: $(cat "$WORK/out")"
+by() { "$PYTHON" -c 'import json, sys; print(*sorted({str(json.loads(l)["submitted_by"]) for l in sys.stdin}))'; }
+[ "$(cw a evidence --json | by)" = key:alice ] || fail "what alice handed in is of $(cw a evidence --json | by)"
+# Who it is does not follow from what is said.
+printf '%s\n' "${line%\}},\"submitted_by\":\"key:mallory\",\"event_date\":\"2024-05-02\"}" | sed 's/"event_date":"2024-05-01",//' >"$WORK/two.ndjson"
+cw a submit --feed hand --wait "$WORK/two.ndjson" >"$WORK/out" 2>&1 || fail "submit: $(cat "$WORK/out")"
+[ "$(cw a evidence --json | by)" = "key:alice user:$(id -un)" ] || fail "what we handed in is of $(cw a evidence --json | by)"
+passed "who handed something in is known by key and by user, not by what it says"
 cw far watch --since 0 --count 1 --timeout 10 >"$WORK/out" 2>&1 || fail "watch over tcp: $(cat "$WORK/out")"
 instance plain 'heartbeat = "300ms"'
 cw plain watch --endpoint "$ALERTS" --query "$QUERY" --key "$KEYS/alice.key" --server-key "$KEYS/server.pub" --since 0 --count 1 --timeout 10 >"$WORK/out" 2>&1 ||

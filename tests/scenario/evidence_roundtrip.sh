@@ -1,6 +1,5 @@
 #!/bin/bash
-# What "evidence --json" prints, imported elsewhere through the feed "evidence", gives the same; and statements that a person has
-# classified give the numbers of the model's worked examples.
+# What "evidence --json" prints, imported elsewhere through the feed "evidence", gives the same.
 . "$(dirname "$0")/lib.sh"
 
 instance a 'fetching = false'
@@ -39,12 +38,3 @@ same "$WORK/b.plain" "$WORK/b.again" "importing it again in another order change
 [ "$(cw b alerts --json | wc -l)" -eq "$before" ] || fail "importing it again raised alerts"
 stop b
 stop a
-
-instance s 'fetching = false'
-start s
-"$PYTHON" "$CW_SOURCE/tests/scenario/worked_examples.py" make >"$WORK/signals.ndjson"
-cw s import --feed evidence "$WORK/signals.ndjson" >"$WORK/s/import.log" || fail "importing signals: $(cat "$WORK/s/import.log")"
-cw s alerts --json >"$WORK/s.alerts"
-"$PYTHON" "$CW_SOURCE/tests/scenario/worked_examples.py" check "$(conf s)" "$WORK/s.alerts" || fail "the worked examples come out otherwise"
-passed "signals classified by hand give the worked examples, to the point and to the day"
-stop s

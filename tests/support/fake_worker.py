@@ -91,7 +91,7 @@ def read_info(data):
     info = {"id": r.number(8), "attempt": r.number(4), "flags": r.number(4), "feed": r.bytes().decode(),
             "url": r.bytes().decode(), "type": r.bytes().decode(), "fetched_at": r.number(8), "size": r.number(8),
             "sha256": r.take(32).hex(), "order": r.number(8), "step": r.bytes().decode(), "link_text": r.bytes().decode(),
-            "parent_url": r.bytes().decode()}
+            "parent_url": r.bytes().decode(), "submitted_by": r.bytes().decode()}
     assert r.at == len(data)
     return info
 

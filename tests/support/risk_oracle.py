@@ -248,8 +248,9 @@ class Known:
             event.statements.append(statement)
         else:
             if kind in YEARLY:      # replaced by the next release
-                self.impulses = [i for i in self.impulses if (i.kind, i.criterion) != (kind, criterion)]
-                events = self.impulses
+                for other in events:
+                    if (other.kind, other.criterion) == (kind, criterion):
+                        other.close(when)
             event = Event(kind, criterion, statement.event, when, [statement])
             events.append(event)
         if kind.startswith("ilacs_"):
@@ -413,9 +414,11 @@ class Council:
         found = {}
         for whose, factor in self.impulse_sources(day, known, parents):
             for event in whose.impulses:
+                if whose is not known and event.kind in YEARLY and any(own.kind == event.kind for own in known.impulses):
+                    continue    # its own release has replaced it
                 _, weight, half_life = IMPULSES[event.kind]
                 value = weight * event.confidence() * 2 ** (-(day - event.start).days / half_life) * factor
-                if value >= SMALLEST_IMPULSE:
+                if value >= SMALLEST_IMPULSE and event.end is None:
                     found.setdefault((event.kind, event.criterion), []).append(value)
         return found
 

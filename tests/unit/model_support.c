@@ -59,7 +59,8 @@ static const struct {
 	{ "ldr", "leader_change", NULL },
 	{ "dcs", "dcs_change", NULL },
 	{ "dcs2", "dcs_second_in_12m", NULL },
-	{ "scr", "court_systemic_criticism", NULL },
+	{ "scr", "safeguarding_review", NULL },
+	{ "court", "court_systemic_criticism", NULL },
 };
 
 /* The notation of domain 3.10: "ri 160426-190729; s114 180202; dir 181130-". A '=' before it leaves out what has been given as

@@ -66,6 +66,7 @@ static int take_reject(void *arg, const struct cw_reject *reject)
 {
 	struct outcome *outcome = arg;
 
+	outcome->rejects++;
 	snprintf(outcome->detail, sizeof(outcome->detail), "%.*s", (int)reject->detail.len, reject->detail.at);
 	return 0;
 }

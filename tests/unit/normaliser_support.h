@@ -10,6 +10,7 @@ struct outcome {
 	struct cw_document_tally tally;
 	char detail[512];       /* of the document, or of the last reject */
 	struct cw_buf evidence; /* a line each: "row council key title" */
+	uint64_t rejects;       /* that were handed over */
 	int fed;                /* last return of feed */
 };
 

@@ -125,6 +125,30 @@ static void set_signal(struct random_history *h, struct cw_fact *fact, size_t at
 		set(fact, CW_VAL_CRITERION, cw_criterion_name(criterion));
 }
 
+/* About something that was said before, or nearly: or about nothing. */
+static void set_subject(struct random_history *h, struct cw_fact *fact, size_t at)
+{
+	const struct cw_fact *other = &h->facts[random_below(h, (uint32_t)at)];
+	const struct cw_evidence *e = &other->evidence;
+	struct cw_event_name name = { .form = CW_EVENT_EVIDENCE };
+	bool inspection = e->kind == CW_KIND_ILACS || e->kind == CW_KIND_AREA_SEND;
+
+	memcpy(name.id, other->id, sizeof(name.id));
+	name.day = (e->event_day != CW_DAY_NONE ? e->event_day : random_public_day(other)) + (int32_t)random_below(h, 7) - 3;
+	if (e->kind == CW_KIND_SIGNAL) {
+		name.form = CW_EVENT_SIGNAL;
+		name.signal = cw_risk_signal(&h->risk, cw_evidence_value(e, CW_VAL_SIGNAL));
+		name.criterion = name.signal->criterion;
+	} else if (inspection && random_percent(h, 60)) {
+		name.form = CW_EVENT_INSPECTION;
+		name.kind = e->kind;
+		snprintf(h->sources[at], sizeof(h->sources[0]), "%.*s", (int)e->publisher.len, e->publisher.at);
+		set(fact, CW_VAL_SOURCE, h->sources[at]);
+	}
+	set(fact, CW_VAL_SCOPE, name.form == CW_EVENT_INSPECTION || random_percent(h, 60) ? "event" : "floor");
+	set(fact, CW_VAL_EVENT, cw_event_name_format(&name, h->subjects[at]));
+}
+
 static void set_values(struct random_history *h, struct cw_fact *fact, size_t at)
 {
 	switch (fact->evidence.kind) {
@@ -170,8 +194,12 @@ static void set_values(struct random_history *h, struct cw_fact *fact, size_t at
 			set(fact, CW_VAL_CRITERION, cw_criterion_name((enum cw_criterion)random_below(h, CW_CRIT_COUNT)));
 		break;
 	case CW_KIND_OVERRIDE:
-		set(fact, CW_VAL_LEVEL, PICK(h, words_level));
 		set(fact, CW_VAL_EXPIRES, day_text(h, at, random_public_day(fact) + (int32_t)random_below(h, 180)));
+		if (at > 0 && random_percent(h, 70)) {
+			set_subject(h, fact, at);
+			break;
+		}
+		set(fact, CW_VAL_LEVEL, PICK(h, words_level));
 		if (random_percent(h, 50))
 			set(fact, CW_VAL_SCOPE, "level");
 		break;
@@ -188,7 +216,7 @@ static const struct {
 	{ CW_KIND_SIGNAL, 30 },        { CW_KIND_FOCUSED_VISIT, 5 },  { CW_KIND_MONITORING_VISIT, 4 },
 	{ CW_KIND_JTAI, 3 },           { CW_KIND_SEND_2016, 4 },    { CW_KIND_AREA_SEND_MONITORING, 2 },
 	{ CW_KIND_WORKFORCE, 4 },      { CW_KIND_EHCP_TIMELINESS, 3 }, { CW_KIND_POLITICAL_CONTROL, 4 },
-	{ CW_KIND_INTERNAL_NOTE, 4 },  { CW_KIND_OVERRIDE, 3 },     { CW_KIND_NEWS, 1 },
+	{ CW_KIND_INTERNAL_NOTE, 4 },  { CW_KIND_OVERRIDE, 6 },     { CW_KIND_NEWS, 1 },
 };
 
 /* Some moments of a day, so that two things may enter at one moment, at two of one day, or on two days. */

@@ -21,6 +21,7 @@ struct random_history {
 	struct cw_fact facts[RANDOM_FACTS_MAX];
 	/* What the facts point into. */
 	char texts[RANDOM_FACTS_MAX][16];
+	char subjects[RANDOM_FACTS_MAX][CW_EVENT_NAME_TEXT], sources[RANDOM_FACTS_MAX][32]; /* of rulings */
 	struct cw_wall again[RANDOM_FACTS_MAX][RANDOM_AGAIN_MAX];
 };
 

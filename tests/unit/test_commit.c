@@ -299,7 +299,7 @@ static void test_unresolved(void **state)
 	struct fixture *f = *state;
 	struct cw_reject reject = { .reason = CW_REASON_UNKNOWN_COUNCIL, .row = 3, .field = cw_str("council"),
 		                    .text = cw_str("Ruritania"), .detail = cw_str(NULL) };
-	struct cw_document_tally tally = { .rows = 1, .detail = cw_str(NULL) };
+	struct cw_document_tally tally = { .rows = 1, .reasons[CW_REASON_UNKNOWN_COUNCIL] = 1, .detail = cw_str(NULL) };
 	struct cw_buf batch;
 
 	cw_buf_init(&batch, 4096);
@@ -522,7 +522,7 @@ static void test_unresolved_is_cut_between_characters(void **state)
 	struct cw_reject reject = { .reason = CW_REASON_UNKNOWN_COUNCIL, .row = 1, .field = cw_str("council"),
 		                    .text = cw_str("Cyngor Bwrdeistref Sirol Rhondda Cynon T\xc3\xa2" "f"),
 		                    .detail = cw_str(NULL) };
-	struct cw_document_tally tally = { .rows = 1, .detail = cw_str(NULL) };
+	struct cw_document_tally tally = { .rows = 1, .reasons[CW_REASON_UNKNOWN_COUNCIL] = 1, .detail = cw_str(NULL) };
 	char url[256];
 	struct cw_document_info info = { .id = 1, .attempt = 1, .feed = cw_str("ofsted-ilacs-summary"),
 		                         .fetched_at = { 1700000000000 } };
@@ -809,7 +809,7 @@ static void test_older_schema_is_brought_up_to_date(void **state)
 	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
 	assert_int_equal(
 	    sqlite3_exec(db,
-	                 "DROP TABLE silent; ALTER TABLE document DROP COLUMN ord; ALTER TABLE document DROP COLUMN parser; DROP TABLE reject_document; ALTER TABLE reject RENAME TO r;"
+	                 "DROP TABLE silent; ALTER TABLE document DROP COLUMN ord; ALTER TABLE document DROP COLUMN parser; ALTER TABLE document DROP COLUMN submitted_by; DROP TABLE reject_document; ALTER TABLE reject RENAME TO r;"
 	                 "CREATE TABLE reject (id INTEGER PRIMARY KEY, feed INTEGER NOT NULL, reason INTEGER NOT NULL, field TEXT NOT NULL,"
 	                 " text TEXT NOT NULL, detail TEXT NOT NULL, row INTEGER NOT NULL, document INTEGER NOT NULL, last_document"
 	                 " INTEGER NOT NULL, first_seen INTEGER NOT NULL, last_seen INTEGER NOT NULL, times INTEGER NOT NULL,"

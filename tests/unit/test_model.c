@@ -694,6 +694,53 @@ static void test_figures_again(void **state)
 	expect(&h, "240901", 8, CW_LEVEL_ROUTINE);
 }
 
+static enum cw_knowledge known_of(const struct history *h, enum cw_criterion criterion, const char *day)
+{
+	struct cw_assessment a = assess(h, day_of(day));
+	enum cw_knowledge knowledge = a.criteria[criterion].knowledge;
+
+	cw_assessment_clear(&a);
+	return knowledge;
+}
+
+/* Domain 3.5: yearly data over 18 months is stale, for its criterion; the council as a whole is known by its inspections. */
+static void test_figures_grow_stale(void **state)
+{
+	struct history h = { 0 };
+	struct cw_assessment a;
+	struct cw_fact *fact;
+
+	(void)state;
+	add_ilacs(&h, CW_GRADE_GOOD, "230101");
+	assert_int_equal(known_of(&h, CW_CRIT_INTEL, "230227"), CW_UNKNOWN);
+	add_figures(&h, CW_KIND_WORKFORCE, "2022", "230228", NULL);
+	assert_int_equal(known_of(&h, CW_CRIT_INTEL, "230228"), CW_KNOWN);
+	assert_int_equal(known_of(&h, CW_CRIT_INTEL, "240827"), CW_KNOWN);
+	assert_int_equal(known_of(&h, CW_CRIT_INTEL, "240828"), CW_STALE);
+	expect_knowledge(&h, "240828", CW_KNOWN);
+	a = assess(&h, day_of("240101"));
+	assert_int_equal(a.next_day, day_of("240828"));
+	assert_int_equal(a.figures[0].kind, CW_KIND_WORKFORCE);
+	assert_int_equal(a.figures[0].published_day, day_of("230228"));
+	assert_int_equal(a.figures[0].stale_day, day_of("240828"));
+	assert_int_equal(a.figures[1].published_day, CW_DAY_NONE);
+	cw_assessment_clear(&a);
+	/* The same year again is no newer; another year is. */
+	add_figures(&h, CW_KIND_WORKFORCE, "2022", "240301", NULL);
+	assert_int_equal(known_of(&h, CW_CRIT_INTEL, "240828"), CW_STALE);
+	add_figures(&h, CW_KIND_WORKFORCE, "2023", "240901", NULL);
+	assert_int_equal(known_of(&h, CW_CRIT_INTEL, "240901"), CW_KNOWN);
+
+	/* Figures do not make SEND known that was never inspected; they make it stale where it was. */
+	add_figures(&h, CW_KIND_EHCP_TIMELINESS, "2022", "230608", NULL);
+	assert_int_equal(known_of(&h, CW_CRIT_SEND, "230608"), CW_UNKNOWN);
+	fact = add_fact(&h, CW_KIND_AREA_SEND, day_of("230901"), day_of("230901"), "ofsted");
+	set(fact, CW_VAL_OUTCOME, "1");
+	assert_int_equal(known_of(&h, CW_CRIT_SEND, "241207"), CW_KNOWN);
+	assert_int_equal(known_of(&h, CW_CRIT_SEND, "241208"), CW_STALE);
+	expect_knowledge(&h, "241208", CW_KNOWN);
+}
+
 static void add_control(struct history *h, const char *control, const char *day, const char *listed)
 {
 	struct cw_fact *fact = add_fact(h, CW_KIND_POLITICAL_CONTROL, day_of(day), day_of(listed), "control");
@@ -781,8 +828,8 @@ static void test_inheritance(void **state)
 	n = h.n;
 	add_signal(&h, "lgr_transition", NULL, "open", "210401");
 	expect(&h, "210331", 0, CW_LEVEL_ROUTINE);
-	/* 60 and 60 halved; what is left of the fall, halved; the transition, and of a judgment and two notices a half. */
-	expect(&h, "210401", 60 + 2.3 + 10 + 3.5 + 2.3, CW_LEVEL_PRIORITY);
+	/* 60 and 60 halved; what is left of the fall, halved; the transition, and of two notices a half. */
+	expect(&h, "210401", 60 + 2.3 + 10 + 2.3, CW_LEVEL_PRIORITY);
 	a = assess(&h, day_of("210401"));
 	assert_int_equal(a.knowledge, CW_INHERITED);
 	assert_int_equal(a.floor_level, CW_LEVEL_PRIORITY);
@@ -815,7 +862,7 @@ static void test_inheritance(void **state)
 	add_signal(&h, "court_systemic_criticism", NULL, "occurred", "210501");
 	h.facts[h.n - 1].heritage = 1;
 	h.facts[h.n - 1].vested = day_of("210401");
-	expect(&h, "210502", 60 + 2.3 + 10 + 3.3 + 2.2, CW_LEVEL_PRIORITY);
+	expect(&h, "210502", 60 + 2.2 + 10 + 2.2, CW_LEVEL_PRIORITY);
 }
 
 int main(void)
@@ -837,7 +884,7 @@ int main(void)
 		cmocka_unit_test(test_before_2018),          cmocka_unit_test(test_visits),
 		cmocka_unit_test(test_send_2016),            cmocka_unit_test(test_figures),
 		cmocka_unit_test(test_control),              cmocka_unit_test(test_notes),
-		cmocka_unit_test(test_figures_again),
+		cmocka_unit_test(test_figures_again),        cmocka_unit_test(test_figures_grow_stale),
 		cmocka_unit_test(test_figures_together),
 		cmocka_unit_test(test_inheritance),
 	};

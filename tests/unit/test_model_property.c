@@ -157,12 +157,17 @@ static bool assessments_differ(const struct cw_assessment *a, const struct cw_as
 	    differ(why, "conflicts", (double)a->n_conflicts, (double)b->n_conflicts) ||
 	    differ(why, "next day", a->next_day, b->next_day) ||
 	    differ(why, "ruling", a->ruling.fact != NULL, b->ruling.fact != NULL) ||
+	    differ(why, "rulings", (double)a->n_rulings, (double)b->n_rulings) ||
 	    differ(why, "contributors", (double)a->n_contributors, (double)b->n_contributors))
 		return true;
 	for (int c = 0; c < CW_CRIT_COUNT; c++)
 		if (differ(why, cw_criterion_name((enum cw_criterion)c), a->criteria[c].uncapped, b->criteria[c].uncapped) ||
 		    differ(why, "its level", a->criteria[c].level, b->criteria[c].level) ||
 		    differ(why, "its knowledge", a->criteria[c].knowledge, b->criteria[c].knowledge))
+			return true;
+	for (size_t i = 0; i < a->n_rulings; i++)
+		if (differ(why, "state of a ruling", a->rulings[i].state, b->rulings[i].state) ||
+		    differ(why, "order of rulings", strcmp(a->rulings[i].fact->id, b->rulings[i].fact->id), 0))
 			return true;
 	for (size_t i = 0; i < a->n_contributors; i++)
 		if (contributors_differ(&a->contributors[i], &b->contributors[i], why))
@@ -364,10 +369,41 @@ static bool calls_do_not_matter(struct set *set, struct cw_buf *why)
 	return same && !changes_differ(&parts, &whole, why);
 }
 
-static bool notice_due(const struct cw_risk *risk, const struct cw_assessment *a)
+/* Rulings in force whose end is to be told by then. */
+static size_t notices_due(const struct cw_risk *risk, const struct cw_assessment *a)
 {
-	return a->ruling.fact && a->as_of >= CW_MAX(a->ruling.until_day - risk->override_notice_days,
-	                                            random_public_day(a->ruling.fact) + 1);
+	size_t n = 0;
+
+	for (size_t i = 0; i < a->n_rulings; i++)
+		n += a->rulings[i].state == CW_RULING_IN_FORCE &&
+		     a->as_of >= CW_MAX(a->rulings[i].until_day - risk->override_notice_days, random_public_day(a->rulings[i].fact) + 1);
+	return n;
+}
+
+static bool rulings_differ(const struct cw_risk *risk, const struct cw_assessment *a, const struct cw_assessment *b)
+{
+	for (size_t i = 0; i < a->n_rulings && i < b->n_rulings; i++)
+		if ((a->rulings[i].state == CW_RULING_IN_FORCE) != (b->rulings[i].state == CW_RULING_IN_FORCE))
+			return true;
+	return notices_due(risk, a) != notices_due(risk, b);
+}
+
+static bool knowledge_differs(const struct cw_assessment *a, const struct cw_assessment *b)
+{
+	for (int c = 0; c < CW_CRIT_COUNT; c++)
+		if (a->criteria[c].knowledge != b->criteria[c].knowledge)
+			return true;
+	return a->knowledge != b->knowledge;
+}
+
+/* Points rise with time alone only when an event that a person rejects counts again, or another source is heard. */
+static bool may_rise(const struct cw_assessment *a, const struct cw_assessment *b)
+{
+	for (size_t i = 0; i < a->n_rulings && i < b->n_rulings; i++)
+		if (a->rulings[i].scope == CW_RULING_EVENT && a->rulings[i].state == CW_RULING_IN_FORCE &&
+		    b->rulings[i].state == CW_RULING_EXPIRED)
+			return true;
+	return false;
 }
 
 static bool has_floor(const struct cw_assessment *a, const struct cw_contributor *like)
@@ -390,8 +426,8 @@ static bool floors_differ(const struct cw_assessment *a, const struct cw_assessm
 /* Is this something to wake up for? */
 static bool changed(const struct cw_risk *risk, const struct cw_assessment *a, const struct cw_assessment *b)
 {
-	return a->level != b->level || a->knowledge != b->knowledge || notice_due(risk, a) < notice_due(risk, b) ||
-	       floors_differ(a, b) || floors_differ(b, a);
+	return a->level != b->level || knowledge_differs(a, b) || rulings_differ(risk, a, b) || floors_differ(a, b) ||
+	       floors_differ(b, a);
 }
 
 /* The next day on which time alone changes something is the one that asking day by day finds; until then the points only fall. */
@@ -425,7 +461,7 @@ static bool next_day_is_exact(struct set *set, struct cw_buf *why)
 		struct cw_assessment b = assess(&h->risk, then.facts, then.n, ++day);
 		bool differs = changed(&h->risk, &a, &b);
 
-		right = differs == (day == next) && (day == h->vested || b.points <= a.points + 1e-9);
+		right = differs == (day == next) && (day == h->vested || b.points <= a.points + 1e-9 || may_rise(&a, &b));
 		if (!right)
 			cw_buf_printf(why, "next day is %s, and on %s %s (%s %g to %s %g)",
 			              next == CW_DAY_NONE ? "never" : cw_day_format(next, text), cw_day_format(day, found),

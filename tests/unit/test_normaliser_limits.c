@@ -142,6 +142,33 @@ static void test_csv_one_line(void **state)
 }
 
 /* Rows of random cells, quoted only where they must be, come back as they were, wherever the pieces end. */
+/* A million rows with one mistake, or with one each, are no million entries for the quarantine; all of them are counted. */
+static void test_many_mistakes(void **state)
+{
+	struct cw_config *config = support_config("csv", "", support_record);
+	struct cw_buf document = begin(HEADINGS ROW);
+	struct outcome got;
+	char row[64];
+
+	(void)state;
+	repeat(&document, "383\n", 200000);
+	support_run(config, cw_buf_str(&document), document.len, document.len, &got);
+	assert_int_equal(got.tally.reasons[CW_REASON_BAD_ROW], 200000);
+	assert_in_range(got.rejects, 1, 300);
+	support_clear(&got);
+	for (int i = 0; i < 100000; i++) {
+		snprintf(row, sizeof(row), "%d\n", i);
+		repeat(&document, row, 1);
+	}
+	support_run(config, cw_buf_str(&document), document.len, document.len, &got);
+	assert_int_equal(got.tally.reasons[CW_REASON_BAD_ROW], 300000);
+	assert_int_equal(got.rejects, CW_REJECTS_MAX + 1);
+	assert_non_null(strstr(got.detail, "only the first 65536 mistakes"));
+	support_clear(&got);
+	cw_buf_clear(&document);
+	cw_config_free(config);
+}
+
 static void test_csv_random(void **state)
 {
 	static const char letters[] = "ab,\"\n\r x";
@@ -439,6 +466,7 @@ int main(void)
 		cmocka_unit_test(test_csv_stray_quote),
 		cmocka_unit_test(test_csv_many_stray_quotes),
 		cmocka_unit_test(test_csv_one_line),
+		cmocka_unit_test(test_many_mistakes),
 		cmocka_unit_test(test_csv_random),
 		cmocka_unit_test(test_many_councils),
 		cmocka_unit_test(test_html_many_unclosed),

@@ -117,7 +117,7 @@ static void test_constants(void **state)
 	assert_true(risk.corroboration == 0.2 && risk.cluster_days == 14);
 	assert_true(risk.step_down_share == 0.8 && risk.step_down_days == 60 && risk.hold_days == 365);
 	assert_true(risk.new_evidence_points == 10 && risk.same_cause_days == 30);
-	assert_true(risk.stale_ilacs_months == 42 && risk.stale_send_months == 66 && risk.outage_cadences == 3);
+	assert_true(risk.stale_ilacs_months == 42 && risk.stale_send_months == 66 && risk.stale_yearly_months == 18 && risk.outage_cadences == 3);
 }
 
 static void test_names(void **state)

@@ -161,7 +161,7 @@ int commit_begin(struct committer *committer, const struct cw_document_info *inf
 	commit_abort(committer);
 	committer->info = *info;
 	committer->feed = cw_config_feed(committer->config, info->feed);
-	committer->evidence = committer->new_evidence = committer->quarantined = 0;
+	committer->evidence = committer->new_evidence = 0;
 	committer->latest_known = INT64_MIN;
 	committer->unresolved = 0;
 	cw_buf_reset(&committer->unresolved_names);
@@ -282,7 +282,6 @@ static int take_reject(struct committer *committer, struct cw_cursor *cursor, st
 		return r;
 	if (!cw_reason_quarantines(reject.reason))
 		return 0;
-	committer->quarantined++;
 	r = cw_store_put_reject(committer->store, &reject, &is_new, err);
 	if (r == 0 && is_new && (reject.reason == CW_REASON_UNKNOWN_COUNCIL || reject.reason == CW_REASON_AMBIGUOUS_COUNCIL ||
 	                             reject.reason == CW_REASON_UNRESOLVED_COUNCIL))
@@ -344,7 +343,6 @@ static int quarantine_document(struct committer *committer, const struct cw_docu
 
 	if (tally->outcome == CW_REASON_NONE)
 		return 0;
-	committer->quarantined++;
 	reject.text = cw_str_cut(reject.text, 200);
 	return cw_store_put_reject(committer->store, &reject, &is_new, err);
 }
@@ -378,6 +376,17 @@ static void mark_council(void *arg, const char *council_id)
 		mark_affected(committer, council);
 }
 
+/* Rows, and the document itself. The quarantine has the same mistake of many rows once. */
+static uint64_t set_aside(const struct cw_document_tally *tally)
+{
+	uint64_t n = tally->outcome != CW_REASON_NONE;
+
+	for (int reason = 1; reason < CW_REASON_COUNT; reason++)
+		if (cw_reason_quarantines((enum cw_reason)reason))
+			n += tally->reasons[reason];
+	return n;
+}
+
 int commit_finish(struct committer *committer, const struct cw_document_tally *tally, struct cw_commit_info *report,
                   struct cw_error *err)
 {
@@ -396,7 +405,7 @@ int commit_finish(struct committer *committer, const struct cw_document_tally *t
 	if (r == 0 && cw_wall_known(clock))
 		r = assess_affected(committer, clock, err);
 	info.new_evidence = committer->new_evidence;
-	info.quarantined = committer->quarantined;
+	info.quarantined = set_aside(tally);
 	info.alerts = committer->n_pending;
 	if (r == 0)
 		r = store_pending(committer, committer->info.flags, clock, &info.last_seq, err);

@@ -43,7 +43,7 @@ struct committer {
 	struct cw_document_info info;
 	const struct cw_feed *feed;
 	bool open;
-	uint64_t evidence, new_evidence, quarantined;
+	uint64_t evidence, new_evidence;
 	int64_t latest_known; /* ms, of its evidence */
 	uint64_t unresolved;  /* texts that name no council, not seen before */
 	struct cw_buf unresolved_names; /* the first of them */

@@ -135,7 +135,9 @@ static int document_new(const struct cw_document_info *info, struct document **r
 	if (!document)
 		return -ENOMEM;
 	document->info = *info;
-	document->memory = malloc(info->feed.len + info->url.len + info->content_type.len + 1);
+	/* What else stands there is not used here, and points into the message. */
+	document->info.step = document->info.link_text = document->info.parent_url = cw_str(NULL);
+	document->memory = malloc(info->feed.len + info->url.len + info->content_type.len + info->submitted_by.len + 1);
 	if (!document->memory) {
 		free(document);
 		return -ENOMEM;
@@ -149,6 +151,9 @@ static int document_new(const struct cw_document_info *info, struct document **r
 	at += info->url.len;
 	memcpy(at, info->content_type.at, info->content_type.len);
 	document->info.content_type.at = at;
+	at += info->content_type.len;
+	memcpy(at, info->submitted_by.at, info->submitted_by.len);
+	document->info.submitted_by.at = at;
 	*ret = document;
 	return 0;
 }

@@ -138,6 +138,36 @@ void cw_record_tally(struct cw_record *record, struct cw_document_tally *ret)
 	ret->detail = cw_str(record->detail);
 }
 
+/* The same was said of an earlier row: the quarantine has it once, and all of them are counted. A few that came long before may
+ * be said again. */
+static bool was_rejected(struct cw_record *record, const struct cw_reject *reject)
+{
+	uint64_t hash = record_hash(reject->text, record_hash(reject->field, (uint64_t)reject->reason + 1));
+	uint64_t *slot;
+
+	hash = record_hash(reject->detail, hash);
+	slot = &record->rejected[hash >> (64 - REJECTED_BITS)];
+	if (*slot == hash)
+		return true;
+	*slot = hash;
+	return false;
+}
+
+/* What is beyond the bound is counted, and that it is not listed is said. */
+static int tell_unlisted(struct cw_record *record)
+{
+	char detail[DETAIL_MAX];
+	struct cw_reject reject = { .reason = CW_REASON_BAD_ROW, .field = cw_str(""), .text = cw_str("") };
+
+	if (!record->unlisted)
+		return 0;
+	snprintf(detail, sizeof(detail), "only the first %u mistakes of the document are listed; %llu more are counted",
+	         CW_REJECTS_MAX, (unsigned long long)record->unlisted);
+	record->unlisted = 0;
+	reject.detail = cw_str(detail);
+	return record->sink.reject(record->sink.arg, &reject);
+}
+
 static int reject_v(struct cw_record *record, enum cw_reason reason, struct cw_str field, struct cw_str text,
                     const char *fmt, va_list args) CW_PRINTF(5, 0);
 static int reject_v(struct cw_record *record, enum cw_reason reason, struct cw_str field, struct cw_str text,
@@ -161,6 +191,13 @@ static int reject_v(struct cw_record *record, enum cw_reason reason, struct cw_s
 	if (memchr(reject.text.at, 0, reject.text.len))
 		reject.text = (struct cw_str){ "", 0 };
 	reject.detail = cw_str(detail);
+	if (was_rejected(record, &reject) && record->n_rejects >= REJECTED_EACH)
+		return 0;
+	if (record->n_rejects >= CW_REJECTS_MAX) {
+		record->unlisted++;
+		return 0;
+	}
+	record->n_rejects++;
 	return record->sink.reject(record->sink.arg, &reject);
 }
 
@@ -561,5 +598,9 @@ int cw_record_row(struct cw_record *record, uint64_t row, const struct cw_cell *
 
 int cw_record_end(struct cw_record *record)
 {
+	int r = tell_unlisted(record);
+
+	if (r < 0)
+		return r;
 	return record->release ? cw_release_end(record->release, !cw_record_failed(record)) : 0;
 }

@@ -29,6 +29,9 @@
 #define MEMO_TEXT 46
 #define MEMO_OUT 32
 #define DETAIL_MAX 400
+/* Mistakes that were told of already, by their hashes; after the first so many each is told once. */
+#define REJECTED_BITS 12
+#define REJECTED_EACH 256
 
 /* Memory until the next row: a first block that stays, and others for rows that need more. */
 struct block {
@@ -151,6 +154,8 @@ struct cw_record {
 	char *base;         /* address that relative links start from; owned; NULL = none */
 
 	uint64_t row;
+	uint64_t rejected[1u << REJECTED_BITS];
+	uint64_t n_rejects, unlisted;
 	struct cw_document_tally tally;
 	char detail[DETAIL_MAX];
 };
