@@ -119,8 +119,13 @@ static int make_file(const char *state_dir, const char *path, struct cw_error *e
 	struct stat st;
 	int r = 0;
 
-	if (fd < 0 && errno == EEXIST)
+	if (fd < 0 && errno == EEXIST && access(path, W_OK) == 0)
 		return 0;
+	if (fd < 0 && (errno == EACCES || errno == EPERM || errno == EROFS))
+		return cw_error_at(err, -errno, path, 0, 0,
+		                   "this user may not write in it: %s; run this as the user that owns the state directory, or as root", strerror(errno));
+	if (fd < 0 && errno == ENOENT)
+		return cw_error_at(err, -EIO, path, 0, 0, "cannot be made: the state directory is not there; make it, or start councilwatchd once");
 	if (fd < 0)
 		return cw_error_at(err, -errno, path, 0, 0, "cannot be made: %s", strerror(errno));
 	if (fchmod(fd, 0640) < 0)

@@ -36,9 +36,12 @@ const char *const cw_offer_field_names[] = {
 };
 
 /* Roles that the KPIs ask for have one spelling each; the first is it. Folded, as cw_text_fold does. */
-static const char *const roles[][8] = {
+static const char *const roles[][9] = {
 	{ "dcs", "director of childrens services", "director of children services", "directors of childrens services", NULL },
-	{ "lmcs", "lead member", "lead member for childrens services", "cabinet member for childrens services", "portfolio holder for childrens services", NULL },
+	{ "lmcs", "lead member", "lead member for childrens services", "cabinet member for childrens services", "portfolio holder for childrens services",
+	  "cabinet member", "portfolio holder", NULL },
+	{ "group_leader", "group leader", NULL },
+	{ "scrutineer", "independent scrutineer", NULL },
 	{ "chief_executive", "chief executive", "chief exec", "chief executive officer", "ceo", "managing director", NULL },
 	{ "leader", "council leader", "leader of the council", "mayor", "elected mayor", "directly elected mayor", NULL },
 	{ "s151_officer", "s151 officer", "section 151 officer", "s151", "chief finance officer", "director of finance", NULL },
@@ -261,7 +264,7 @@ static const char *role_list(struct checking *c, enum cw_offer_field field, bool
 
 static const char *identifier(struct checking *c)
 {
-	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./";
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:";
 	struct cw_str text = cw_str_trim(cw_str(given(c, CW_OFFER_ID)));
 
 	if (!text.len)
@@ -269,7 +272,7 @@ static const char *identifier(struct checking *c)
 	else if (text.len > CW_OFFER_ID_MAX)
 		complain(c, "offer_id has %zu characters; %u are the most", text.len, CW_OFFER_ID_MAX);
 	else if (strspn(text.at, allowed) < text.len)
-		complain(c, "offer_id is '%.*s'; use letters, digits, '-', '_', '.' and '/'", (int)text.len, text.at);
+		complain(c, "offer_id is '%.*s'; use letters, digits, '-', '_', '.', ':' and '/'", (int)text.len, text.at);
 	return keep(c, cw_str_cut(text, CW_OFFER_ID_MAX));
 }
 

@@ -420,7 +420,7 @@ static void test_read(void **state)
 	                           "\xef\xbb\xbfOffer ID,council,organisation_id,Organisation Kind,strand,tier,trigger_alert_id,offered_at,contact_role,"
 	                           "status,status_at,days,product,note_ref,rating,participants,plan_until,engaged_roles,reason\r\n"
 	                           "1,380,,,csc,targeted,,02/01/2025,Director of Children's Services,delivered,2025-02-01,3.5,\"peer "
-	                           "challenge, SEND\",N-1,4.5,20,2026-01-01,Chief Executive|Leader of the Council|head of service,\r\n"
+	                           "challenge, SEND\",N-1,4.5,20,2026-01-01,Chief Executive|Leader of the Council|head of service|Portfolio holder,\r\n"
 	                           "2,,North West alliance,regional_alliance,early_years,universal,,2025-01-02,,declined,2025-01-03,,,,,,,,no time\r\n"
 	                           ",,,,,,,,,,,,,,,,,,\r\n"
 	                           "3,E08000035,,,send,intensive,a1,2025-02-03,,offered,,,,,,,,,\r\n"
@@ -433,7 +433,7 @@ static void test_read(void **state)
 	o = &rows.at[0].offer;
 	assert_string_equal(o->council_id, "bradford");
 	assert_string_equal(o->contact_role, "dcs");
-	assert_string_equal(o->engaged_roles, "chief_executive|leader|head of service");
+	assert_string_equal(o->engaged_roles, "chief_executive|leader|head of service|lmcs");
 	assert_string_equal(o->product, "peer challenge, SEND");
 	assert_int_equal(o->offered_at, day("2025-01-02"));
 	assert_int_equal(o->plan_until, day("2026-01-01"));
