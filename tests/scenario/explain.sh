@@ -2,6 +2,7 @@
 # What "explain" shows adds up by itself, for every council of real history; what it says would lower a level does; and no program says
 # anything that sounds like a verdict.
 . "$(dirname "$0")/lib.sh"
+export PYTHONPATH=$PYTHONPATH:$CW_SOURCE/tests/support
 check() { "$PYTHON" "$CW_SOURCE/tests/scenario/explain_check.py" "$1" "$(conf a)" "${@:2}"; }
 
 instance a 'fetching = false'

@@ -391,7 +391,7 @@ int commit_finish(struct committer *committer, const struct cw_document_tally *t
                   struct cw_error *err)
 {
 	struct cw_commit_info info = { .tally = *tally };
-	struct cw_wall clock;
+	struct cw_wall clock = cw_wall_none();
 	int r;
 
 	info.tally.evidence = committer->evidence;
