@@ -78,6 +78,7 @@ class History:
             if published < datetime.date(2026, 4, 1):
                 grades["overall_effectiveness"] = self.grade()
             self.say(kind, event, published, grades, publisher="Ofsted", tier="A")
+            self.others(kind, event, published, grades)
             published += self.random.randrange(500, 1700) * DAY
         if self.random.random() < 0.7:
             published = max(self.some_day(), datetime.date(2023, 2, 1))
@@ -85,6 +86,17 @@ class History:
                 self.say("area_send", published - self.random.randrange(40, 100) * DAY, published, {"outcome": self.random.choice((1, 2, 2, 3))},
                          publisher="Ofsted", tier="A")
                 published += self.random.randrange(400, 900) * DAY
+
+    def others(self, kind, event, published, grades):
+        """Who compiles the inspections says so too, or something else; and now and then somebody puts right what they said."""
+        for publisher, tier in (("Compiler", "B"), ("Council", "B"), ("Ofsted", "A"), ("Local paper", "C")):
+            if self.random.random() < 0.12:
+                said = dict(grades)
+                if "overall_effectiveness" in said and self.random.random() < 0.7:
+                    said["overall_effectiveness"] = self.grade()
+                elif self.random.random() < 0.7:
+                    said["in_care"] = self.grade()
+                self.say(kind, event + self.random.randrange(3) * DAY, published + self.random.randrange(1, 60) * DAY, said, publisher=publisher, tier=tier)
 
     def grade(self):
         return self.random.choices(oracle.GRADES, (20, 45, 25, 10))[0]
@@ -208,6 +220,10 @@ def compare_alerts(walked, alerts, until):
                 wanted = {"floor_opened", "floor_closed"} if opened and closed else {"floor_opened"} if opened else {"floor_closed"}
             # What the media said first is the same cause when a better source confirms it: told once in 30 days.
             repeated = wanted == {"floor_opened"} and all(now.since[floor] < day and (day - now.since[floor]).days < oracle.ALERT_DAYS for floor in opened)
+            begins = not first and now.conflicts > before.conflicts
+            compared += begins
+            if begins and "conflict" not in kinds:
+                problems.append("%s on %s: sources differ and no conflict is told" % (council, day))
             levels = kinds - {"knowledge_lost", "conflict", "override_expiring", "new_evidence"}
             compared += bool(wanted)
             if (wanted and not (repeated and not levels) and (len(levels) != 1 or not levels <= wanted)) or (not wanted and levels):

@@ -207,6 +207,14 @@ class Known:
         found = [GRADES.index(headline(s.values)) for s in cls.heard(inspection) if headline(s.values)]
         return max(found) if found else None
 
+    def conflicts(self):
+        """Of how many strands sources of tier A or B differ about the newest inspection."""
+        found = 0
+        for strand, inspections in self.inspections.items():
+            said = [s for s in inspections[-1][2].values() if s.tier <= "B"] if inspections else []
+            found += len({self.grade(strand, [None, None, {"one": s}]) for s in said} - {None}) > 1
+        return found
+
     @classmethod
     def good_or_better(cls, inspection):
         """A derived headline does not tell good from outstanding."""
@@ -326,6 +334,7 @@ class DayResult:
         self.level = self.model_level = ROUTINE
         self.points, self.knowledge = 0.0, "unknown"
         self.only_notes = self.begins = False   # an event or state of today
+        self.conflicts = 0
         self.criteria = {}
         self.floors = {}        # (kind, criterion): level
         self.since = {}         # and since when that state stands, with a floor or without
@@ -446,6 +455,7 @@ class Council:
         result.points = sum(capped.values()) + (BREADTH_POINTS if broad else 0)
         result.only_notes = bool(notes) and not states and not impulses
         result.begins = any(event.start == day for event in known.states + known.impulses)
+        result.conflicts = known.conflicts()
         result.knowledge = self.knowledge(day, known, parents)
         return result
 
