@@ -33,7 +33,7 @@ static unsigned line_of(const struct conf_section *section, const char *key)
 }
 
 static const char *const of_impulses[] = { "half_life", "replaced_by_next", NULL };
-static const char *const of_states[] = { "expires_months", "closed_by_ilacs", "closed_by_area_send", "floor", NULL };
+static const char *const of_states[] = { "expires_months", "ends_with_year", "closed_by_ilacs", "closed_by_area_send", "floor", NULL };
 
 /* Keys that make no sense for a signal. */
 static const char *const *foreign(const struct cw_signal_def *signal)

@@ -504,6 +504,7 @@ const struct conf_key conf_keys[] = {
 	  .help = "the criterion it counts under unless the evidence names another" },
 	SIGNAL("half_life", CONF_NUMBER, half_life, 1, 36600, "days; impulses only"),
 	SIGNAL("expires_months", CONF_INTEGER, expires_months, 0, 600, "a state closes by itself after this; 0 never"),
+	SIGNAL("ends_with_year", CONF_BOOL, ends_with_year, 0, 0, "a state ends with the financial year that it is for"),
 	SIGNAL("replaced_by_next", CONF_BOOL, replaced_by_next, 0, 0, "the next impulse of its kind replaces it"),
 	SIGNAL("closed_by_ilacs", CONF_BOOL, closed_by_ilacs, 0, 0, "the next full ILACS inspection closes it"),
 	SIGNAL("closed_by_area_send", CONF_BOOL, closed_by_area_send, 0, 0,

@@ -70,6 +70,20 @@ static void revisited(struct sim *sim, int32_t event_day, int32_t day)
 	}
 }
 
+/* The first day after the financial year that a statement is about: the one it names ("2024-25"), else the one that begins in the
+ * year of publication, as support is announced in February. */
+static int32_t financial_year_over(const struct cw_evidence *e, int32_t published)
+{
+	struct cw_str period = cw_evidence_value(e, CW_VAL_PERIOD);
+	int year, month, day;
+	int64_t named;
+
+	cw_day_split(published, &year, &month, &day);
+	if (period.len == strlen("2024-25") && period.at[4] == '-' && cw_parse_integer((struct cw_str){ period.at, 4 }, &named) == 0)
+		year = (int)named;
+	return cw_day_make(year + 1, 4, 1);
+}
+
 static int enter_statement(struct sim *sim, const struct entry *entry, const struct statement *statement)
 {
 	const struct cw_signal_def *def = statement->def;
@@ -95,6 +109,8 @@ static int enter_statement(struct sim *sim, const struct entry *entry, const str
 		instance = instance_open(sim, def, statement->criterion, statement->event_day, day, -1);
 	if (!instance)
 		return -ENOMEM;
+	if (def->ends_with_year)
+		instance->expires_day = CW_MAX(instance->expires_day, financial_year_over(&entry->fact->evidence, day));
 	r = instance_add_fact(instance, entry->fact);
 	if (r < 0)
 		return r;

@@ -88,8 +88,8 @@ static const struct cw_signal_def defaults[] = {
 	STATE("best_value_direction", SPECIFIC, 20, WATCH, 0, false, false),
 	/* A notice lapses after twelve months. */
 	STATE("best_value_notice", SPECIFIC, 10, ROUTINE, 12, false, false),
-	/* Announced in February for the financial year that ends on 31 March of the next: thirteen months. */
-	STATE("exceptional_financial_support", SPECIFIC, 8, ROUTINE, 13, false, false),
+	{ .name = "exceptional_financial_support", .state = true, .criteria = BIT(SPECIFIC), .criterion = CW_CRIT_SPECIFIC,
+	  .weight = 8, .ends_with_year = true },
 	/* From vesting day; the successor's first own full inspection may come before. */
 	STATE("lgr_transition", SPECIFIC, 10, WATCH, 36, true, false),
 

@@ -31,6 +31,7 @@ struct cw_signal_def {
 	enum cw_level floor;      /* CW_LEVEL_ROUTINE = none */
 	double half_life;         /* days; impulses only */
 	int expires_months;       /* a state closes by itself after this; 0 = never */
+	bool ends_with_year;      /* a state ends with the financial year it is for, on 31 March */
 	bool replaced_by_next;    /* an impulse that the next one of its kind replaces: yearly data */
 	bool closed_by_ilacs;     /* the next full ILACS inspection closes it */
 	bool closed_by_area_send; /* the next full area SEND report closes it */

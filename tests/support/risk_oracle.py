@@ -17,7 +17,7 @@ SMALLEST_IMPULSE, REPEAT_FACTOR, STEP_DOWN_FACTOR = 0.5, 0.25, 0.8
 STEP_DOWN_DAYS, HOLD_DAYS, CLUSTER_DAYS, SECOND_PUBLISHER, ALERT_DAYS = 60, 365, 14, 0.2, 30
 COPY_WORDS = 5  # alike beyond case and punctuation, and not so short that anybody would say it so
 APA_MONTHS, ILACS_STALE_MONTHS, SEND_STALE_MONTHS, INHERIT_MONTHS, TRANSITION_MONTHS = 18, 42, 66, 36, 12
-NOTICE_MONTHS, SUPPORT_MONTHS = 12, 13     # readings of "lapse" and "financial year end"
+NOTICE_MONTHS = 12     # a reading of "lapse"
 INHERIT_FACTOR, MINOR_SHARE = 0.5, 0.25
 
 # kind: (criteria it may stand in, points, floor or None)
@@ -112,7 +112,7 @@ class Event:
         elif kind == "best_value_notice":
             self.lapses = add_months(start, NOTICE_MONTHS)
         elif kind == "exceptional_financial_support":
-            self.lapses = add_months(start, SUPPORT_MONTHS)
+            self.lapses = datetime.date(start.year + 1, 4, 1)   # announced in February for the year from April
 
     def tier(self):
         return min(s.tier for s in self.statements)

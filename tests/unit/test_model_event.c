@@ -95,6 +95,36 @@ static void test_revisit(void **state)
 	expect(&h, "220101", 45, CW_LEVEL_PRIORITY);
 }
 
+static void test_financial_year(void **state)
+{
+	static const struct {
+		const char *published, *period, *last;
+	} cases[] = {
+		{ "240229", NULL, "250331" },
+		{ "240229", "2024-25", "250331" },
+		{ "230401", NULL, "240331" },
+		{ "230620", "2022-23", NULL }, /* of a year that is over */
+		{ "240229", "2024", "250331" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < CW_ARRAY_LEN(cases); i++) {
+		struct history h = { 0 };
+
+		add_signal(&h, "exceptional_financial_support", NULL, "open", cases[i].published);
+		if (cases[i].period)
+			set(&h.facts[0], CW_VAL_PERIOD, cases[i].period);
+		expect(&h, cases[i].published, cases[i].last ? 8 : 0, CW_LEVEL_ROUTINE);
+		if (cases[i].last) {
+			struct cw_assessment a = assess(&h, day_of(cases[i].last) + 1);
+
+			assert_true(a.points == 0);
+			cw_assessment_clear(&a);
+			expect(&h, cases[i].last, 8, CW_LEVEL_ROUTINE);
+		}
+	}
+}
+
 /* An area for priority action that was closed on the day on which it would have lapsed was answered. */
 static void test_closed_as_it_lapses(void **state)
 {
@@ -186,6 +216,7 @@ int main(void)
 		cmocka_unit_test(test_opened_and_closed),
 		cmocka_unit_test(test_as_many_closings),
 		cmocka_unit_test(test_revisit),
+		cmocka_unit_test(test_financial_year),
 		cmocka_unit_test(test_closed_as_it_lapses),
 		cmocka_unit_test(test_notes_keep_nothing),
 		cmocka_unit_test(test_own_and_inherited),

@@ -33,7 +33,7 @@ static const struct row rows[] = {
 	{ "wsoa_revisit_failed", "send", 30, "priority", 0, 0, 0, "area_send" },
 	{ "best_value_direction", "specific", 20, "watch", 0, 0, 0, "" },
 	{ "best_value_notice", "specific", 10, "routine", 0, 12, 0, "" },
-	{ "exceptional_financial_support", "specific", 8, "routine", 0, 13, 0, "" },
+	{ "exceptional_financial_support", "specific", 8, "routine", 0, 0, 0, "year" },
 	{ "lgr_transition", "specific", 10, "watch", 0, 36, 0, "ilacs" },
 	{ "judgement_fell", "ofsted send", 15, NULL, 365, 0, 0, "" },
 	{ "monitoring_slow", "ofsted", 12, NULL, 270, 0, 0, "" },
@@ -74,6 +74,7 @@ static void test_row(void **state)
 	assert_true(signal->half_life == row->half_life);
 	assert_int_equal(signal->expires_months, row->months);
 	assert_int_equal(signal->replaced_by_next, row->days);
+	assert_int_equal(signal->ends_with_year, strcmp(row->closed_by, "year") == 0);
 	assert_int_equal(signal->closed_by_ilacs, strcmp(row->closed_by, "ilacs") == 0);
 	assert_int_equal(signal->closed_by_area_send, strcmp(row->closed_by, "area_send") == 0);
 
@@ -210,7 +211,7 @@ static void test_shipped_file_is_the_defaults(void **state)
 		assert_true(a->weight == b->weight && a->floor == b->floor && a->half_life == b->half_life &&
 		            a->criterion == b->criterion && a->expires_months == b->expires_months &&
 		            a->replaced_by_next == b->replaced_by_next && a->closed_by_ilacs == b->closed_by_ilacs &&
-		            a->closed_by_area_send == b->closed_by_area_send);
+		            a->closed_by_area_send == b->closed_by_area_send && a->ends_with_year == b->ends_with_year);
 	}
 	assert_true(risk.line_watch == config->risk.line_watch && risk.hold_days == config->risk.hold_days &&
 	            risk.outage_cadences == config->risk.outage_cadences);
