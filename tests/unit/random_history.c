@@ -392,10 +392,12 @@ void random_adverse(struct random_history *h, int32_t day, struct cw_fact *ret)
 {
 	const struct cw_signal_def *def;
 
-	/* A full inspection closes what it does not repeat, and a new release the old one: those are no mere bad news. */
+	/* A full inspection closes what it does not repeat, a revisit the statement of action that it is about, and a new release the old
+	 * one: those are no mere bad news. */
 	do
 		def = &h->risk.signals[random_below(h, (uint32_t)h->risk.n_signals)];
-	while (def->replaced_by_next || strncmp(def->name, "ilacs_", 6) == 0 || strncmp(def->name, "send_outcome", 12) == 0);
+	while (def->replaced_by_next || strncmp(def->name, "ilacs_", 6) == 0 || strncmp(def->name, "send_outcome", 12) == 0 ||
+	       strcmp(def->name, "wsoa_revisit_failed") == 0);
 	start_fact(h, ret, CW_KIND_SIGNAL, weighted(h, source_weights, CW_ARRAY_LEN(source_weights)));
 	ret->evidence.event_day = day - days_later(h, 50, 30);
 	ret->evidence.published_at = cw_day_start(day);
