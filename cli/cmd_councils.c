@@ -19,6 +19,7 @@ const struct cw_option cw_councils_options[] = {
 	{ "criterion", "CRITERION", "order by this criterion alone, and leave out who has nothing there", 0 },
 	{ "since", "DATE", "show how each stood on that day, and who has moved since, and why", 0 },
 	{ "moved", NULL, "with --since: only those whose level is another than on that day", 0 },
+	{ "window", NULL, "show when the next full inspection may come: context, not scored", 0 },
 	{ NULL },
 };
 
@@ -35,6 +36,8 @@ struct row {
 	double then_points;
 	char *why;      /* owned; NULL when the level is the same */
 	char *ruled;    /* owned: what people have ruled and is in force; NULL = nothing */
+	bool has_window;
+	struct cw_window window;
 	char shown[96]; /* the level for people */
 	json_t *json;   /* owned; only for --json */
 };
@@ -52,6 +55,7 @@ struct wanted {
 	struct cw_part part; /* --criterion */
 	int32_t since;             /* CW_DAY_NONE = no comparison */
 	bool moved;
+	bool window;
 	bool outage;
 };
 
@@ -204,6 +208,13 @@ static int fill_row(struct cw_cli *cli, const struct cw_history *facts, const st
 		return cw_error_nomem(err);
 	if (cli->json && !(row->json = cw_render_council_level(row->council, assessment)))
 		return cw_error_nomem(err);
+	if (wanted->window)
+		row->has_window = cw_window_find(&cli->config->risk, assessment, &row->window);
+	if (wanted->window && row->json)
+		cw_json_set(row->json, "inspection_window",
+		            row->has_window ? cw_render_window(&cli->config->risk, &row->window, cli->as_of) : json_null(), &failed);
+	if (failed)
+		return cw_error_nomem(err);
 	if (wanted->since == CW_DAY_NONE)
 		return 0;
 	r = look_back(cli, facts, wanted, assessment, row, err);
@@ -257,6 +268,18 @@ static int print_json(struct rows *rows)
 	return cw_json_array_end(&array);
 }
 
+static void csv_window(struct cw_buf *line, const struct row *row)
+{
+	const struct cw_window *w = &row->window;
+	char inspected[CW_WALL_TEXT], from[CW_WALL_TEXT], until[CW_WALL_TEXT];
+
+	if (row->has_window)
+		cw_buf_printf(line, ",%s,%s,%s,%s", cw_day_format(w->inspected_day, inspected), cw_day_format(w->from_day, from),
+		              cw_day_format(w->until_day, until), cw_window_place_name(w->place));
+	else
+		cw_buf_puts(line, ",,,,");
+}
+
 static int print_csv(const struct rows *rows, const struct wanted *wanted)
 {
 	struct cw_buf line;
@@ -267,7 +290,8 @@ static int print_csv(const struct rows *rows, const struct wanted *wanted)
 	for (int c = 0; c < CW_CRIT_COUNT; c++)
 		printf(",%s_level,%s_points", cw_criterion_name((enum cw_criterion)c),
 		       cw_criterion_name((enum cw_criterion)c));
-	fputs(wanted->since != CW_DAY_NONE ? ",previous_level,previous_points,why,rulings\r\n" : ",rulings\r\n", stdout);
+	fputs(wanted->since != CW_DAY_NONE ? ",previous_level,previous_points,why,rulings" : ",rulings", stdout);
+	fputs(wanted->window ? ",inspected,window_from,window_until,window_place\r\n" : "\r\n", stdout);
 
 	for (size_t i = 0; i < rows->n && !r; i++) {
 		const struct row *row = &rows->at[i];
@@ -292,6 +316,8 @@ static int print_csv(const struct rows *rows, const struct wanted *wanted)
 		cw_csv_field(&line, false, row->ruled ? row->ruled : "");
 		if (row->ruled)
 			cw_out_count(0, "\"sensitivity\"");
+		if (wanted->window)
+			csv_window(&line, row);
 		r = cw_buf_puts(&line, "\r\n");
 		fputs(cw_buf_str(&line), stdout);
 	}
@@ -403,18 +429,39 @@ static int print_ruled(const struct cw_cli *cli, const struct rows *rows)
 	return r;
 }
 
+/* "2025-04 to 2027-03", and where the day asked about is in it. */
+static void add_window(struct cw_table *table, const struct row *row)
+{
+	static const char *const places[] = { "", ", now", ", past" };
+	char from[CW_WALL_TEXT], until[CW_WALL_TEXT];
+
+	if (row->has_window)
+		cw_table_addf(table, "%.7s to %.7s%s", cw_day_format(row->window.from_day, from),
+		              cw_day_format(row->window.until_day, until), places[row->window.place]);
+	else
+		cw_table_add(table, "");
+}
+
 static int print_table(const struct cw_cli *cli, const struct rows *rows, const struct wanted *wanted)
 {
-	static const struct cw_column columns[] = {
+	static const struct cw_column all[] = {
 		{ "LEVEL", false, 0 }, { "POINTS", true, 0 },  { "KNOWLEDGE", false, 3 },           { "COUNCIL", false, 0 },
 		{ "ID", false, 5 },    { "REGION", false, 4 }, { "POINTS BY CRITERION", false, 2 }, { "SINCE", false, 1 },
+		{ "NEXT FULL INSPECTION", false, 1 },
 	};
+	struct cw_column columns[CW_ARRAY_LEN(all)];
+	size_t n = CW_ARRAY_LEN(all) - 2;
 	size_t count[CW_LEVEL_COUNT] = { 0 }, unsure = 0;
 	char day[CW_WALL_TEXT], criteria[160];
 	struct cw_table table;
 	int r;
 
-	cw_table_init(&table, columns, CW_ARRAY_LEN(columns) - (wanted->since == CW_DAY_NONE));
+	memcpy(columns, all, sizeof(all));
+	if (wanted->since != CW_DAY_NONE)
+		n++;
+	if (wanted->window)
+		columns[n++] = all[CW_ARRAY_LEN(all) - 1];
+	cw_table_init(&table, columns, n);
 	for (size_t i = 0; i < rows->n; i++) {
 		const struct row *row = &rows->at[i];
 
@@ -428,6 +475,8 @@ static int print_table(const struct cw_cli *cli, const struct rows *rows, const 
 		cw_table_add(&table, criteria);
 		if (wanted->since != CW_DAY_NONE)
 			add_then(&table, row, wanted);
+		if (wanted->window)
+			add_window(&table, row);
 		/* "routine" is said only of what is known (domain 3.5). */
 		if (row->level == CW_LEVEL_ROUTINE && row->knowledge != CW_KNOWN)
 			unsure++;
@@ -463,7 +512,8 @@ int cw_cmd_councils(struct cw_cli *cli)
 	CW_CLEANUP(rows_clear) struct rows rows = { 0 };
 	struct wanted wanted = { .region = cw_cli_option(cli, "region"),
 		                 .since = CW_DAY_NONE,
-		                 .moved = cw_cli_option(cli, "moved") };
+		                 .moved = cw_cli_option(cli, "moved"),
+		                 .window = cw_cli_option(cli, "window") };
 	const char *criterion = cw_cli_option(cli, "criterion");
 	struct cw_error err = { 0 };
 	int r;

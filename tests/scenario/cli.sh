@@ -145,6 +145,12 @@ says "^  Halton +watch +intensive +full inspection of children's services: inade
 COLUMNS=80 run 0 councils --since 2024-01-01
 [ "$(awk 'length > 80' "$WORK/out" | wc -l)" -eq 0 ] || fail "lines are longer than the terminal: $(awk 'length > 80' "$WORK/out" | head -n 3)"
 run 2 councils --moved
+run 0 councils --window --json --as-of 2024-12-31
+json one 'all(c["inspection_window"] is None or c["inspection_window"]["from"] < c["inspection_window"]["until"] for c in value) and any(c["inspection_window"] for c in value)'
+run 0 councils --window --csv --as-of 2024-12-31
+says "^halton,.*,2024-05-13,2027-05-14,2031-02-02,before"
+run 0 councils --window --as-of 2024-12-31
+says "Halton .* 2027-05 to 2031-02"
 run 2 councils --criterion ofstead
 run 2 councils --since 2999-01-01
 run 0 quarantine list --json
