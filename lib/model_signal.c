@@ -70,18 +70,29 @@ static void revisited(struct sim *sim, int32_t event_day, int32_t day)
 	}
 }
 
-/* The first day after the financial year that a statement is about: the one it names ("2024-25"), else the one that begins in the
- * year of publication, as support is announced in February. */
-static int32_t financial_year_over(const struct cw_evidence *e, int32_t published)
+/* The first day after the financial year that a statement names ("2024-25"); CW_DAY_NONE = none. */
+static int32_t financial_year_over(const struct cw_evidence *e)
 {
 	struct cw_str period = cw_evidence_value(e, CW_VAL_PERIOD);
-	int year, month, day;
-	int64_t named;
+	int64_t year;
 
-	cw_day_split(published, &year, &month, &day);
-	if (period.len == strlen("2024-25") && period.at[4] == '-' && cw_parse_integer((struct cw_str){ period.at, 4 }, &named) == 0)
-		year = (int)named;
-	return cw_day_make(year + 1, 4, 1);
+	if (period.len != strlen("2024-25") || period.at[4] != '-' || cw_parse_integer((struct cw_str){ period.at, 4 }, &year) < 0)
+		return CW_DAY_NONE;
+	return cw_day_make((int)year + 1, 4, 1);
+}
+
+/* A state of one financial year: the one that is named, else the one that begins in the year of publication, as support is
+ * announced in February. Of several that are named the last. */
+static void end_with_year(struct instance *instance, const struct cw_evidence *e, int32_t published)
+{
+	int32_t over = financial_year_over(e);
+	int year, month, day;
+
+	if (over == CW_DAY_NONE && !instance->n_facts) {
+		cw_day_split(published, &year, &month, &day);
+		over = cw_day_make(year + 1, 4, 1);
+	}
+	instance->expires_day = CW_MAX(instance->expires_day, over);
 }
 
 static int enter_statement(struct sim *sim, const struct entry *entry, const struct statement *statement)
@@ -110,7 +121,7 @@ static int enter_statement(struct sim *sim, const struct entry *entry, const str
 	if (!instance)
 		return -ENOMEM;
 	if (def->ends_with_year)
-		instance->expires_day = CW_MAX(instance->expires_day, financial_year_over(&entry->fact->evidence, day));
+		end_with_year(instance, &entry->fact->evidence, day);
 	r = instance_add_fact(instance, entry->fact);
 	if (r < 0)
 		return r;

@@ -125,6 +125,18 @@ static void test_financial_year(void **state)
 	}
 }
 
+/* Who repeats in January what was said in December speaks of the same year. */
+static void test_financial_year_repeated(void **state)
+{
+	struct history h = { 0 };
+
+	(void)state;
+	add_signal(&h, "exceptional_financial_support", NULL, "open", "231228");
+	add_signal(&h, "exceptional_financial_support", NULL, "open", "240105");
+	expect(&h, "240331", 8, CW_LEVEL_ROUTINE);
+	expect(&h, "240401", 0, CW_LEVEL_ROUTINE);
+}
+
 /* An area for priority action that was closed on the day on which it would have lapsed was answered. */
 static void test_closed_as_it_lapses(void **state)
 {
@@ -217,6 +229,7 @@ int main(void)
 		cmocka_unit_test(test_as_many_closings),
 		cmocka_unit_test(test_revisit),
 		cmocka_unit_test(test_financial_year),
+		cmocka_unit_test(test_financial_year_repeated),
 		cmocka_unit_test(test_closed_as_it_lapses),
 		cmocka_unit_test(test_notes_keep_nothing),
 		cmocka_unit_test(test_own_and_inherited),
