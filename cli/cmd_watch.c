@@ -11,6 +11,7 @@
 #include "alert_text.h"
 #include "command.h"
 #include "control.h"
+#include "digest.h"
 #include "follow.h"
 #include "output.h"
 
@@ -23,11 +24,14 @@
 #define REPLAY_LIMIT 200
 #define SILENT_HEARTBEATS 3
 #define TOPICS_MAX 64
+/* No more of one moment have come for so long: they are told. */
+#define DIGEST_MS 1000
 
 const struct cw_option cw_watch_options[] = {
 	{ "since", "SEQ", "begin with everything after this number", 0 },
 	{ "count", "N", "end after this many alerts", 0 },
 	{ "timeout", "SECONDS", "end after this time", 0 },
+	{ "each", NULL, "a line for every alert, also for those of a digest", 0 },
 	{ "endpoint", "ENDPOINT", "of the alert stream; with --query, instead of those of the configuration", 0 },
 	{ "query", "ENDPOINT", "of the query socket", 0 },
 	{ "key", "FILE", "secret key to connect with, instead of client_key", 0 },
@@ -53,6 +57,9 @@ struct watch {
 	bool imported;  /* imported history as well */
 	uint64_t limit; /* --count; 0 = none */
 	uint64_t delivered;
+	bool each;                /* --each */
+	struct cw_digest digest;  /* text: alerts of one moment that are for a digest wait here to be told together */
+	struct cw_timer *digest_timer;
 	bool silent;  /* and said so */
 	bool waiting; /* before the next question */
 	bool done;
@@ -110,12 +117,45 @@ static void on_silence(void *arg)
 	w->silent = true;
 }
 
+static void tell_digest(struct watch *w)
+{
+	if (cw_digest_print_moment(&w->digest, stdout) < 0)
+		cw_cli_fail(0, "a digest cannot be told: out of memory");
+	cw_digest_clear(&w->digest);
+	if (fflush(stdout) < 0 || ferror(stdout))
+		stop(w, CW_EXIT_DONE);
+}
+
+static void on_digest(void *arg)
+{
+	tell_digest(arg);
+}
+
+/* 1: it waits for others of its moment. */
+static int gather(struct watch *w, const char *json, size_t len)
+{
+	json_auto_t *event = w->cli->json || w->each ? NULL : json_loadb(json, len, 0, NULL);
+	bool wanted = cw_json_get_bool(json_object_get(event, "data"), "digest", false);
+
+	if (w->digest.n && !(wanted && cw_digest_takes(&w->digest, event)))
+		tell_digest(w);
+	if (!wanted || cw_digest_add(&w->digest, event) < 0)
+		return 0;
+	cw_timer_arm(w->digest_timer, DIGEST_MS);
+	return 1;
+}
+
 static void deliver(struct watch *w, uint64_t seq, const char *json, size_t len)
 {
 	struct cw_error err = { 0 };
 
 	if (w->done)
 		return;
+	if (gather(w, json, len)) {
+		if (++w->delivered == w->limit)
+			stop(w, CW_EXIT_DONE);
+		return;
+	}
 	if (w->cli->json) {
 		fwrite(json, 1, len, stdout);
 		putchar('\n');
@@ -402,6 +442,8 @@ static int open_all(struct watch *w, uint64_t timeout, struct cw_error *err)
 	if (r >= 0)
 		r = cw_timer_new(w->loop, on_end, w, &w->end_timer, err);
 	if (r >= 0)
+		r = cw_timer_new(w->loop, on_digest, w, &w->digest_timer, err);
+	if (r >= 0)
 		r = open_stream(w, err);
 	if (r >= 0)
 		r = cw_control_new(w->bus, w->loop, w->cli->config->endpoint_query, &w->query, err);
@@ -423,6 +465,8 @@ static void close_all(struct watch *w)
 	cw_watch_free(w->stream_watch);
 	cw_sock_free(w->stream);
 	cw_timer_free(w->end_timer);
+	cw_timer_free(w->digest_timer);
+	cw_digest_clear(&w->digest);
 	cw_timer_free(w->silence_timer);
 	cw_timer_free(w->question_timer);
 	cw_bus_free(w->bus);
@@ -489,6 +533,7 @@ int cw_cmd_watch(struct cw_cli *cli)
 	}
 
 	w.imported = cw_cli_option(cli, "since") != NULL;
+	w.each = cw_cli_option(cli, "each");
 	cw_follow_init(&w.follow, w.imported, since);
 	r = open_all(&w, timeout, &err);
 	if (r < 0) {
@@ -504,6 +549,8 @@ int cw_cmd_watch(struct cw_cli *cli)
 		if (r >= 0)
 			read_query(&w);
 	}
+	if (w.digest.n)
+		tell_digest(&w);
 	close_all(&w);
 	return r < 0 ? cw_cli_fail_error(CW_EXIT_NO, &err, "cannot follow the alerts") : w.status;
 }

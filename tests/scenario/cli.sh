@@ -113,6 +113,10 @@ run 0 alerts --kind level_down --json
 json lines 'value and all(a["data"]["kind"] == "level_down" for a in value)'
 run 0 alerts
 says "Swindon"
+run 0 alerts --digest
+says "^Week of 2024-07-1[0-9]: [0-9]+ alerts?, #"
+says "^  [0-9]+ councils?, level_up (routine|watch|priority) -> [a-z]+: .* \(.*\): .*Halton"
+run 2 alerts --digest --json
 run 2 alerts --kind nonsense
 run 2 alerts --since many
 run 0 watch --since 0 --count 5 --timeout 20 --json

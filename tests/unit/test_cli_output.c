@@ -16,6 +16,7 @@
 #include <councilwatch/buf.h>
 
 #include "alert_text.h"
+#include "digest.h"
 #include "output.h"
 
 static const struct cw_column columns[] = { { "LEVEL", false }, { "POINTS", true }, { "COUNCIL", false } };
@@ -107,6 +108,51 @@ static void test_paragraph(void **state)
 	unsetenv("COLUMNS");
 	fclose(out);
 	assert_string_equal(text, "https://files.ofsted.gov.uk/v1/file/50\n    252259 is where it stands\n\na\\x1b[2J\n");
+	free(text);
+}
+
+static int add(struct cw_digest *digest, const char *time, int seq, const char *kind, const char *name, const char *from, const char *to)
+{
+	json_auto_t *event = json_pack("{s:s, s:s, s:{s:i, s:s, s:{s:s}, s:s, s:s, s:i, s:[{s:s, s:[{s:s}]}]}}", "time", time, "subject", "x",
+	                               "data", "seq", seq, "kind", kind, "council", "name", name, "previous_level", from, "level", to,
+	                               "lead", 0, "contributors", "text", "area SEND inspection", "evidence", "publisher", "Ofsted");
+
+	assert_non_null(event);
+	if (!cw_digest_takes(digest, event))
+		return 1;
+	return cw_digest_add(digest, event);
+}
+
+/* Many alerts of one moment become a few lines; one of another moment does not belong. */
+static void test_digest(void **state)
+{
+	struct cw_digest digest = { 0 };
+	char *text = NULL, name[16];
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	(void)state;
+	assert_int_equal(add(&digest, "2026-06-18T09:30:00Z", 7, "floor_opened", "Leeds", "priority", "priority"), 0);
+	for (int i = 0; i < 14; i++) {
+		snprintf(name, sizeof(name), "C%02d", i);
+		assert_int_equal(add(&digest, "2026-06-18T09:30:00Z", 20 - i, "level_up", name, "watch", "priority"), 0);
+	}
+	assert_int_equal(add(&digest, "2026-06-18T09:30:00Z", 21, "level_up", "C00", "watch", "priority"), 0);
+	assert_int_equal(add(&digest, "2026-06-19T09:30:00Z", 22, "level_up", "C00", "watch", "priority"), 1);
+	assert_int_equal(cw_digest_print_moment(&digest, out), 0);
+	assert_int_equal(cw_digest_print_weeks(&digest, out), 0);
+	cw_digest_clear(&digest);
+	assert_int_equal(cw_digest_print_moment(&digest, out), 0); /* nothing in it, nothing said */
+	fclose(out);
+	assert_string_equal(text,
+	                    "2026-06-18T09:30:00Z  #7 to #21  16 alerts of one moment, for the next digest:\n"
+	                    "  14 councils, level_up watch -> priority: area SEND inspection (Ofsted): C00, C01, C02, C03, C04, C05, C06, C07, C08, C09, "
+	                    "C10, C11 and 2 more\n"
+	                    "  1 council, floor_opened at priority: area SEND inspection (Ofsted): Leeds\n"
+	                    "Week of 2026-06-15: 16 alerts, #7 to #21\n"
+	                    "  14 councils, level_up watch -> priority: area SEND inspection (Ofsted): C00, C01, C02, C03, C04, C05, C06, C07, C08, C09, "
+	                    "C10, C11 and 2 more\n"
+	                    "  1 council, floor_opened at priority: area SEND inspection (Ofsted): Leeds\n");
 	free(text);
 }
 
@@ -284,7 +330,7 @@ static void test_colour_only_on_terminals(void **state)
 
 int main(void)
 {
-	struct CMUnitTest tests[CW_ARRAY_LEN(csv_cases) + 10] = { 0 };
+	struct CMUnitTest tests[CW_ARRAY_LEN(csv_cases) + 11] = { 0 };
 	size_t n = 0;
 
 	for (; n < CW_ARRAY_LEN(csv_cases); n++)
@@ -294,6 +340,7 @@ int main(void)
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_table);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_table_fits);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_paragraph);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_digest);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_table_escapes);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_width);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_alert_line);
