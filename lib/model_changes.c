@@ -101,7 +101,7 @@ static const struct instance *newest_cause(const struct sim *sim, const struct t
 		bool opened = floor ? !before->floors[instance->def - sim->risk->signals][instance->criterion] : news;
 
 		/* A finding of its own where one was inherited adds points, though the floor is not new. */
-		opened |= news && !floors_only;
+		opened |= !floors_only && first_said(instance, teller);
 		if (!opened || !instance_live(instance, sim->day) || (floors_only && !floor))
 			continue;
 		if (!best || better_cause(sim, teller, instance, best))

@@ -220,6 +220,19 @@ static void test_cause_of_new_evidence(void **state)
 	assert_string_equal(list.at[list.n - 1].cause, "jr_policy_unlawful/specific/2023-06-14");
 }
 
+/* Nor does a finding that is only said once more stand for what is new. */
+static void test_finding_said_again(void **state)
+{
+	struct history h = { 0 };
+	struct seen_list list = { 0 };
+
+	(void)state;
+	add_inputs(&h, "apa 230601-; apa 230610-; s114 230610");
+	changes(&h, "230701", &list);
+	expect_change(&list, CW_ALERT_NEW_EVIDENCE, "2023-06-10", CW_LEVEL_PRIORITY);
+	assert_string_equal(list.at[list.n - 1].cause, "s114_notice/specific/2023-06-10");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -235,6 +248,7 @@ int main(void)
 		cmocka_unit_test(test_own_and_inherited),
 		cmocka_unit_test(test_transition),
 		cmocka_unit_test(test_cause_of_new_evidence),
+		cmocka_unit_test(test_finding_said_again),
 	};
 
 	return cmocka_run_group_tests_name("model_event", tests, NULL, NULL);
