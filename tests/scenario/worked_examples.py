@@ -38,7 +38,7 @@ INSPECTIONS = [
     ("harrow", "ilacs", "200210", "200316", {"overall_effectiveness": GOOD, "impact_of_leaders": GOOD, "help_and_protection": GOOD, "in_care": GOOD}),
     ("harrow", "ilacs", "250120", "250304", {"overall_effectiveness": INADEQUATE, "impact_of_leaders": RI, "help_and_protection": GOOD, "in_care": GOOD,
                                              "care_leavers": INADEQUATE}),
-    # The same again where no overall judgement is made.
+    # Made up: the same again where no overall judgement is made.
     ("barnet", "ilacs", "200210", "200316", {"overall_effectiveness": GOOD, "impact_of_leaders": GOOD, "help_and_protection": GOOD, "in_care": GOOD}),
     ("barnet", "ilacs", "260420", "260604", {"impact_of_leaders": RI, "help_and_protection": GOOD, "in_care": GOOD, "care_leavers": INADEQUATE}),
     ("halton", "ilacs", "200302", "200415", {"overall_effectiveness": RI, "impact_of_leaders": RI, "help_and_protection": RI, "in_care": RI}),
