@@ -41,7 +41,7 @@ int cw_model_since(const struct cw_risk *risk, const struct cw_fact *facts, size
 
 	if (entries_list(risk, facts, n_facts, &entries, &n) < 0)
 		return cw_error_nomem(err);
-	qsort(entries, n, sizeof(*entries), entry_by_speaking);
+	entries_sort(entries, &n, entry_by_speaking);
 	sim_init(&sim, risk);
 	for (size_t i = 0; r == 0 && i < n && entries[i].day <= as_of; i++) {
 		if (sim.day != entries[i].day) {
