@@ -126,22 +126,29 @@ static bool has_blocks(void)
 	return false;
 }
 
-/* The points over time, from nothing to the line of priority and above, in the colours of the levels. */
+/* Two lines over time: the points, from nothing to the line of priority and above, and the level, so that it is there without colours:
+ * "i" intensive, "p" priority, "w" watch, "-" routine, "?" not known well enough to say routine. */
 static int print_line(const struct history *h, const struct cw_history *facts, int32_t until, struct cw_error *err)
 {
 	static const char *const blocks[] = { " ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█" };
 	static const char *const plain[] = { " ", ".", ".", ":", "-", "=", "+", "*", "#" };
+	static const char *const letters[CW_LEVEL_COUNT] = { "-", "w", "p", "i" };
 	const char *const *marks = has_blocks() ? blocks : plain;
 	const struct cw_risk *risk = &h->cli->config->risk;
+	size_t width = cw_out_columns(stdout);
+	int moments = width && width < LINE_MOMENTS + 22 ? CW_MAX((int)width - 22, 10) : LINE_MOMENTS;
 	int32_t from = first_day(facts);
 	char begin[CW_WALL_TEXT], end[CW_WALL_TEXT];
+	struct cw_buf levels;
 	int r = 0;
 
-	if (from == CW_DAY_NONE || until - from < LINE_MOMENTS)
+	if (from == CW_DAY_NONE || until - from < moments)
 		return 0;
+	cw_buf_init(&levels, 4096);
 	printf("%s ", cw_day_format(from, begin));
-	for (int i = 0; i < LINE_MOMENTS && r == 0; i++) {
-		int32_t day = from + (int32_t)((int64_t)(until - from) * i / (LINE_MOMENTS - 1));
+	for (int i = 0; i < moments && r == 0; i++) {
+		int32_t day = from + (int32_t)((int64_t)(until - from) * i / (moments - 1));
+		const char *colour = NULL, *letter;
 		struct cw_assessment then;
 		double share;
 
@@ -150,11 +157,15 @@ static int print_line(const struct history *h, const struct cw_history *facts, i
 			break;
 		/* Full height is twice the line of priority. */
 		share = risk->line_priority > 0 ? then.points / (2 * risk->line_priority) : 0;
-		cw_out_coloured(stdout, h->cli->colour, cw_out_level_colour(then.level),
-		                marks[then.points <= 0 ? 0 : CW_MIN(8, 1 + (int)(share * 8))]);
+		colour = h->cli->colour ? cw_out_level_colour(then.level) : NULL;
+		cw_out_coloured(stdout, h->cli->colour, colour, marks[then.points <= 0 ? 0 : CW_MIN(8, 1 + (int)(share * 8))]);
+		letter = then.level == CW_LEVEL_ROUTINE && then.knowledge != CW_KNOWN ? "?" : letters[then.level];
+		cw_buf_printf(&levels, "%s%s%s", colour ? colour : "", letter, colour ? "\033[0m" : "");
 		cw_assessment_clear(&then);
 	}
-	printf(" %s\n\n", cw_day_format(until, end));
+	if (r == 0)
+		printf(" %s\n%*s %s\n\n", cw_day_format(until, end), 10, "", cw_buf_str(&levels));
+	cw_buf_clear(&levels);
 	return r;
 }
 

@@ -129,6 +129,7 @@ run 0 history Medway --json
 json one 'value["changes"]'
 run 0 history Medway
 says "floor_closed"
+says "^ {11}[-?wpi]{60}$"
 run 0 history Medway --csv
 says "council_id,time,kind,level,previous_level,knowledge,points,text"
 says "medway,"
