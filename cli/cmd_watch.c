@@ -111,6 +111,8 @@ static void on_silence(void *arg)
 
 		if (cw_control_probe(w->cli->config->endpoint_query, &err) < 0)
 			why = cw_error_format(&err, text, sizeof(text));
+		else if (w->cli->config->client_key && strncmp(w->cli->config->endpoint_query, "tcp://", 6) == 0)
+			why = "still waiting (is our public key on the service's list, and server_public_key the service's?)";
 		cw_cli_fail(0, "nothing heard for %.3g s, not even a heartbeat: %s; alerts will be caught up with",
 		            SILENT_HEARTBEATS * (double)w->cli->config->heartbeat_ms / 1000, why);
 	}

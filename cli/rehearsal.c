@@ -62,6 +62,7 @@ static int point(struct cw_rehearsal *rehearsal)
 		r = asprintf(&endpoint, "ipc://%s/run/%s", rehearsal->directory, sockets[i].name) < 0
 		        ? -ENOMEM
 		        : set_text(sockets[i].slot, endpoint);
+	cw_config_keep_home(config);
 	/* Files that lie in a drop folder are for the real daemon to take. */
 	for (size_t i = 0; i < config->n_feeds; i++) {
 		free(config->feeds[i].path);

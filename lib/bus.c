@@ -11,6 +11,7 @@
 #include "bus_private.h"
 
 /* A remote peer whose machine is gone is noticed after some minutes: seconds. */
+#define HANDSHAKE_MS 5000 /* for who connects and does not prove himself */
 #define KEEPALIVE_IDLE 60
 #define KEEPALIVE_INTERVAL 15
 #define KEEPALIVE_COUNT 4
@@ -288,6 +289,8 @@ static int bind_tcp(struct cw_sock *sock, const char *endpoint, struct cw_error 
 	struct door *door = gate_door(sock->bus->gate, endpoint);
 	int r = set_tcp(sock, endpoint, err);
 
+	if (r == 0)
+		r = set_int(sock, ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS, err);
 	if (r == 0 && !door && !cw_endpoint_is_loopback(endpoint))
 		r = cw_error_at(err, -EACCES, endpoint, 0, 0, "would be open to everybody: it has no keys");
 	if (r == 0 && door)

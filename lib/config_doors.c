@@ -220,6 +220,22 @@ void conf_doors_clear(struct cw_config *config)
 		cw_allowed_clear(&config->allowed[door]);
 }
 
+void cw_config_keep_home(struct cw_config *config)
+{
+	for (int door = 0; door < CW_DOOR_COUNT; door++) {
+		char **remote = (char **)((char *)config + doors[door].remote);
+
+		free(*remote);
+		*remote = NULL;
+		conf_strings_clear(cw_config_allow(config, (enum cw_door)door));
+	}
+	conf_doors_clear(config);
+	free(config->server_key);
+	free(config->group);
+	config->server_key = config->group = NULL;
+	config->gid = (gid_t)-1;
+}
+
 /* Serving */
 
 int cw_config_check_served(const struct cw_config *config, cw_report_fn *report, void *arg)

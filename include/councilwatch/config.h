@@ -293,6 +293,8 @@ int cw_config_load_trial(const char *file, const char *risk_file, cw_report_fn *
 int cw_config_check_served(const struct cw_config *config, cw_report_fn *report, void *arg);
 /* The endpoint at which a socket is served with keys, or NULL. */
 const char *cw_config_door(const struct cw_config *config, enum cw_door door);
+/* Takes away all that is for other machines, and the group: for a copy of a service that is to be nobody's but its starter's. */
+void cw_config_keep_home(struct cw_config *config);
 /* Its settings: endpoint_, remote_ (NULL = none) and allow_. */
 const char *cw_config_endpoint(const struct cw_config *config, enum cw_door door);
 const char *cw_config_remote(const struct cw_config *config, enum cw_door door);

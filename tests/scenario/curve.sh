@@ -104,6 +104,10 @@ cw plain watch --endpoint tcp://192.0.2.1:7777 --query tcp://192.0.2.1:7778 --ti
 grep -q 'set client_key and server_public_key' "$WORK/out" || fail "watch of another machine without keys: $(cat "$WORK/out")"
 passed "status, submit and watch work from another machine"
 
+# A copy that works out what would be is nobody's but ours: it does not take the ports.
+timeout 60 "$CW_BIN/councilwatch" -c "$(conf a)" replay --diff >"$WORK/out" 2>&1 || fail "replay --diff beside a service with ports: $(cat "$WORK/out")"
+passed "a rehearsal serves nobody"
+
 # Another list.
 drive lists "$KEYS" "$QUERY" "$ALERTS" "$(pid_of a)"
 grep -q 'peer.refused endpoint=alerts reason=removed_key from=alice' "$WORK/a/daemon.log" || fail "a removed key is not logged"
