@@ -49,6 +49,7 @@ struct replay {
 	struct cw_cli *cli;
 	const char *feed;
 	int64_t documents;
+	int64_t gone; /* whose bytes were removed by retention */
 	/* of --diff */
 	bool risk_only;
 	const struct picture *other;
@@ -74,6 +75,7 @@ static int run(struct replay *replay, struct cw_error *err)
 	r = cw_link_ask(link, json_pack("{s:s, s:s?}", "op", "replay", "feed", replay->feed), &answer, err);
 	if (r == 0) {
 		replay->documents = cw_json_get_integer(answer, "documents", 0);
+		replay->gone = cw_json_get_integer(answer, "gone", 0);
 		json_decref(answer);
 	}
 	while (r == 0 && waiting) {
@@ -434,7 +436,10 @@ int cw_cmd_replay(struct cw_cli *cli)
 	if (cw_cli_option(cli, "diff"))
 		return CW_EXIT_DONE;
 	if (cli->json)
-		return cw_out_json(stdout, json_pack("{s:I}", "documents", (json_int_t)replay.documents)) < 0 ? CW_EXIT_NO : CW_EXIT_DONE;
+		return cw_out_json(stdout, json_pack("{s:I, s:I}", "documents", (json_int_t)replay.documents, "removed",
+		                                     (json_int_t)replay.gone)) < 0 ? CW_EXIT_NO : CW_EXIT_DONE;
 	printf("%lld documents were read again\n", (long long)replay.documents);
+	if (replay.gone)
+		printf("%lld were removed by retention; what they said stays as it is\n", (long long)replay.gone);
 	return CW_EXIT_DONE;
 }

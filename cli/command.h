@@ -133,6 +133,7 @@ int cw_cmd_override(struct cw_cli *cli);
 int cw_cmd_quarantine(struct cw_cli *cli);
 int cw_cmd_replay(struct cw_cli *cli);
 int cw_cmd_restore(struct cw_cli *cli);
+int cw_cmd_retention(struct cw_cli *cli);
 int cw_cmd_status(struct cw_cli *cli);
 int cw_cmd_submit(struct cw_cli *cli);
 int cw_cmd_watch(struct cw_cli *cli);
@@ -154,6 +155,7 @@ extern const struct cw_option cw_override_options[];
 extern const struct cw_option cw_quarantine_options[];
 extern const struct cw_option cw_submit_options[];
 extern const struct cw_option cw_replay_options[];
+extern const struct cw_option cw_retention_options[];
 extern const struct cw_option cw_watch_options[];
 
 #endif

@@ -39,6 +39,8 @@ const struct cw_command cw_commands[] = {
 	{ "backup", "FOLDER", "copy the databases into a new folder, whatever runs meanwhile", 0, 1, 1, NULL, cw_cmd_backup },
 	{ "restore", "FOLDER", "put such a copy back, the daemon being stopped", 0, 1, 1, NULL, cw_cmd_restore },
 	{ "keygen", "FILE", "make a key for connections between machines", CW_COMMAND_OWN_CONFIG, 1, 1, cw_keygen_options, cw_cmd_keygen },
+	{ "retention", "", "for how long what is kept, and what would go now; --apply removes it", CW_COMMAND_AS_OF, 0, 0,
+	  cw_retention_options, cw_cmd_retention },
 	{ "audit", "", "who noted, ruled, changed, saw and took away what; and whether that log is whole", CW_COMMAND_CSV, 0, 0,
 	  cw_audit_options, cw_cmd_audit },
 	{ NULL },

@@ -646,6 +646,7 @@ static void op_requeue(struct cw_control *control, struct client *client, const 
 	uint64_t ids[CW_DOCUMENTS_ASKED];
 	struct cw_error err;
 	size_t i, n = 0, queued = 0;
+	bool there;
 	int r = 0;
 
 	if (!json_is_array(names) || json_array_size(names) > CW_DOCUMENTS_ASKED) {
@@ -659,9 +660,10 @@ static void op_requeue(struct cw_control *control, struct client *client, const 
 		if (r < 0 && r != -ENOENT)
 			break;
 		/* It may have been removed from the inbox since: the others are read all the same. */
-		if (r == 0)
+		there = r == 0 && !cw_wall_known(document.removed_at);
+		if (there)
 			ids[n++] = document.id;
-		json_array_append_new(answers, r == 0 ? json_integer((json_int_t)document.id) : json_null());
+		json_array_append_new(answers, there ? json_integer((json_int_t)document.id) : json_null());
 		if (r == 0)
 			cw_inbox_document_clear(&document);
 		r = 0;
@@ -691,6 +693,7 @@ static void op_replay(struct cw_control *control, struct client *client, const j
 {
 	const char *only = json_string_value(json_object_get(request, "feed")), *feed;
 	size_t queued, all = 0;
+	uint64_t gone = 0;
 	struct cw_error err;
 	json_t *object;
 
@@ -712,9 +715,13 @@ static void op_replay(struct cw_control *control, struct client *client, const j
 		all += queued;
 	}
 	cw_log(CW_LOG_NOTICE, "documents.requeued", "documents=%zu feed=%s", all, only ? only : "");
+	if (cw_inbox_removed(control->inbox, only, &gone, &err) < 0)
+		cw_log_error(CW_LOG_WARNING, "control.failed", &err, NULL);
 	object = answer_ok(request);
 	if (object)
 		json_object_set_new(object, "documents", json_integer((json_int_t)all));
+	if (object)
+		json_object_set_new(object, "gone", json_integer((json_int_t)gone));
 	answer(control, client, object);
 	if (all)
 		control->ops.stored(control->arg);
@@ -988,6 +995,47 @@ static void op_audit(struct cw_control *control, struct client *client, const js
 	answer(control, client, object);
 }
 
+/* What is kept only for a while: {"apply":false,"day":"2026-01-31"}; answered with the number of the run, which is then asked about. */
+static void op_retention(struct cw_control *control, struct client *client, const json_t *request)
+{
+	const char *text = json_string_value(json_object_get(request, "day"));
+	bool apply = json_is_true(json_object_get(request, "apply")), date = true;
+	struct cw_wall day = cw_wall_now();
+	struct cw_audit_who who;
+	struct cw_error err;
+	uint64_t run = 0;
+	json_t *object;
+
+	if (text && (cw_wall_parse(text, strlen(text), &day, &date) < 0 || !date)) {
+		refuse(control, client, request, "'day' is not a date such as 2026-01-31");
+		return;
+	}
+	sender(control, request, &who);
+	if (control->ops.retain(control->arg, &who, cw_wall_day(day), apply, &run, &err) < 0) {
+		refuse(control, client, request, "%s", err.text);
+		return;
+	}
+	object = answer_ok(request);
+	if (object)
+		json_object_set_new(object, "run", json_integer((json_int_t)run));
+	answer(control, client, object);
+}
+
+static void op_retained(struct cw_control *control, struct client *client, const json_t *request)
+{
+	json_t *result = control->ops.retained(control->arg, (uint64_t)json_integer_value(json_object_get(request, "run"))), *object;
+
+	if (!result) {
+		refuse(control, client, request, "there is no such run of retention: begin again");
+		return;
+	}
+	object = answer_ok(request);
+	if (object)
+		json_object_update(object, result);
+	json_decref(result);
+	answer(control, client, object);
+}
+
 static void request_run(struct cw_control *control, struct client *client, json_t *request,
                         const struct cw_frame *bytes)
 {
@@ -1023,12 +1071,16 @@ static void request_run(struct cw_control *control, struct client *client, json_
 		op_documents(control, client, request);
 	else if (strcmp(op, "reload") == 0)
 		op_reload(control, client, request);
+	else if (strcmp(op, "retention") == 0)
+		op_retention(control, client, request);
+	else if (strcmp(op, "retained") == 0)
+		op_retained(control, client, request);
 	else if (strcmp(op, "audit") == 0)
 		op_audit(control, client, request);
 	else
 		refuse(control, client, request,
 		       "there is no op '%.40s'; there are status, import.begin, import.chunk, import.end, "
-		       "import.abort, fetch, fetched, requeue, replay, replaying, documents, quarantine.drop, reload, audit",
+		       "import.abort, fetch, fetched, requeue, replay, replaying, documents, quarantine.drop, reload, audit, retention, retained",
 		       op);
 }
 

@@ -44,6 +44,9 @@ struct cw_control_ops {
 	const struct cw_feed *(*feed)(void *arg, const char *name); /* NULL = there is none */
 	bool (*full)(void *arg);                                    /* too much is waiting: imports begin later */
 	int (*dismiss)(void *arg, uint64_t number, const struct cw_dismissal *dismissal); /* -EAGAIN: not now */
+	/* cw_retainer_begin, cw_retainer_result */
+	int (*retain)(void *arg, const struct cw_audit_who *who, int32_t day, bool apply, uint64_t *ret_run, struct cw_error *err);
+	json_t *(*retained)(void *arg, uint64_t run);
 	void (*stored)(void *arg);                                  /* a document was stored, or queued again */
 	/* One of our own workers, who has no business here: it is being seen to, nothing is answered. where: for the log. */
 	bool (*is_worker)(void *arg, const struct cw_sender *sender, const char *where);

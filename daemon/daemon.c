@@ -36,6 +36,7 @@
 #include "follow.h"
 #include "inbox.h"
 #include "notify.h"
+#include "retention.h"
 #include "schedule.h"
 #include "submit.h"
 #include "supervisor.h"
@@ -94,6 +95,7 @@ struct cw_daemon {
 	struct cw_drop *drop;
 	struct cw_submit *submit;
 	struct cw_auditor *auditor;
+	struct cw_retainer *retainer;
 	struct cw_timer *drain, *watchdog;
 	struct transfer *transfers;
 	struct cw_wall started_at;
@@ -1080,6 +1082,34 @@ static int audit(void *arg, const struct cw_audit_who *who, enum cw_audit_action
 	return cw_auditor_record(daemon->auditor, who, action, council, feed, NULL, detail, ret_seq, err);
 }
 
+static int ask_retain(void *arg, uint64_t number, int32_t day, bool apply)
+{
+	struct cw_daemon *daemon = arg;
+
+	return cw_dispatch_retain(daemon->dispatch, number, day, apply);
+}
+
+static void retained(void *arg, uint64_t number, uint32_t n, const void *rows, size_t len, const char *why_not)
+{
+	struct cw_daemon *daemon = arg;
+
+	cw_retainer_answered(daemon->retainer, number, n, rows, len, why_not);
+}
+
+static int retention_begin(void *arg, const struct cw_audit_who *who, int32_t day, bool apply, uint64_t *ret_run, struct cw_error *err)
+{
+	struct cw_daemon *daemon = arg;
+
+	return cw_retainer_begin(daemon->retainer, who, day, apply, ret_run, err);
+}
+
+static json_t *retention_result(void *arg, uint64_t run)
+{
+	struct cw_daemon *daemon = arg;
+
+	return cw_retainer_result(daemon->retainer, run);
+}
+
 static void documents_queued(void *arg)
 {
 	struct cw_daemon *daemon = arg;
@@ -1192,6 +1222,7 @@ static int reload(void *arg, const struct cw_audit_who *who, struct cw_buf *mist
 	as_before = strcmp(daemon->accepted, accepted) == 0 && strcmp(old->hash, config->hash) == 0;
 	daemon->config = config;
 	cw_auditor_configure(daemon->auditor, config);
+	cw_retainer_configure(daemon->retainer, config);
 	free(daemon->accepted);
 	daemon->accepted = cw_steal(accepted);
 	allow_send(daemon);
@@ -1387,7 +1418,8 @@ static int daemon_start(struct cw_daemon *daemon, struct cw_error *err)
 		                                             .worked = worker_worked,
 		                                             .bad = worker_bad,
 		                                             .dismissed = dismissed,
-		                                             .refused = refused };
+		                                             .refused = refused,
+		                                             .retained = retained };
 	static const struct cw_follow_ops follow_ops = { .stored = follow_stored, .idle = follow_idle };
 	static const struct cw_submit_ops submit_ops = {
 		.feed = feed_config, .full = full, .dispatched = dispatched, .stored = documents_queued, .is_worker = is_worker
@@ -1398,6 +1430,7 @@ static int daemon_start(struct cw_daemon *daemon, struct cw_error *err)
 	static const struct cw_supervisor_ops supervisor_ops = { .died = worker_died,
 		                                                 .gave_up = workers_gave_up,
 		                                                 .stopped = workers_stopped };
+	static const struct cw_retainer_ops retainer_ops = { .ask = ask_retain };
 	static const struct cw_control_ops control_ops = { .status = status,
 		                                           .fetch = ask_fetch,
 		                                           .fetched = feed_fetched,
@@ -1408,6 +1441,8 @@ static int daemon_start(struct cw_daemon *daemon, struct cw_error *err)
 		                                           .full = full,
 		                                           .dismiss = dismiss,
 		                                           .audit = audit,
+		                                           .retain = retention_begin,
+		                                           .retained = retention_result,
 		                                           .stored = documents_queued };
 	struct cw_config *config = daemon->config;
 	int r;
@@ -1441,8 +1476,13 @@ static int daemon_start(struct cw_daemon *daemon, struct cw_error *err)
 		cw_auditor_configure(daemon->auditor, config);
 		r = cw_auditor_config(daemon->auditor, &who, "start", config, err);
 	}
-	if (r == 0)
+	if (r == 0) {
 		cw_auditor_documents(daemon->auditor);
+		r = cw_retainer_new(daemon->loop, daemon->inbox, daemon->auditor, !daemon->once.on, &retainer_ops, daemon,
+		                    &daemon->retainer, err);
+	}
+	if (r == 0)
+		cw_retainer_configure(daemon->retainer, config);
 	if (r == 0)
 		r = cw_supervisor_new(daemon->loop, &supervisor_ops, daemon, &daemon->supervisor, err);
 	if (r == 0) {
@@ -1506,6 +1546,7 @@ static void daemon_clear(struct cw_daemon *daemon)
 	cw_dispatch_free(daemon->dispatch);
 	cw_gate_free(daemon->gate);
 	cw_bus_free(daemon->bus);
+	cw_retainer_free(daemon->retainer);
 	cw_auditor_free(daemon->auditor);
 	cw_inbox_close(daemon->inbox);
 	cw_timer_free(daemon->watchdog);

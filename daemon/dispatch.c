@@ -989,6 +989,17 @@ static void accused(struct cw_dispatch *dispatch, const struct cw_message *messa
 		(void)dispatch->ops.bad(dispatch->arg, CW_ROLE_NORMALISER, accusation.pid, why);
 }
 
+static void retained(struct cw_dispatch *dispatch, const struct cw_message *message)
+{
+	char why_not[CW_ERROR_TEXT_MAX] = "";
+
+	if (message->sequence)
+		snprintf(why_not, sizeof(why_not), "%.*s", (int)CW_MIN(message->payload.len, sizeof(why_not) - 1),
+		         message->payload.len ? (const char *)message->payload.data : "");
+	dispatch->ops.retained(dispatch->arg, message->number, message->sequence ? 0 : message->count,
+	                       message->payload.data, message->sequence ? 0 : message->payload.len, why_not);
+}
+
 static void from_assessor(struct cw_dispatch *dispatch, const struct cw_peer *id, const struct cw_message *message)
 {
 	struct peer *peer = dispatch->assessor;
@@ -1012,6 +1023,10 @@ static void from_assessor(struct cw_dispatch *dispatch, const struct cw_peer *id
 		break;
 	case CW_MSG_ACCUSED:
 		accused(dispatch, message);
+		break;
+	case CW_MSG_RETAINED:
+		if (dispatch->ops.retained)
+			retained(dispatch, message);
 		break;
 	case CW_MSG_REFUSED:
 		if (!dispatch->ops.refused(dispatch->arg, (struct cw_str){ message->payload.data, message->payload.len }, message->count,
@@ -1225,6 +1240,16 @@ int cw_dispatch_dismiss(struct cw_dispatch *dispatch, uint64_t number, const str
 	if (cw_dismissal_put(&dispatch->scratch, dismissal) < 0)
 		return -ENOMEM;
 	message.payload = (struct cw_frame){ dispatch->scratch.data, dispatch->scratch.len };
+	send_message(dispatch, dispatch->assessor, &message);
+	return 0;
+}
+
+int cw_dispatch_retain(struct cw_dispatch *dispatch, uint64_t number, int32_t day, bool apply)
+{
+	struct cw_message message = { .kind = CW_MSG_RETAIN, .number = number, .count = (uint32_t)day, .sequence = apply };
+
+	if (!cw_dispatch_assessor_ready(dispatch) || day < 0)
+		return -EAGAIN;
 	send_message(dispatch, dispatch->assessor, &message);
 	return 0;
 }

@@ -57,6 +57,8 @@ struct cw_dispatch_ops {
 	/* The assessor's answer to cw_dispatch_dismiss(): n entries are marked, or why not (a text that ends; "" = they are). */
 	void (*dismissed)(void *arg, uint64_t number, unsigned n, const char *why_not);
 	/* The assessor turned somebody away at a door of its own, so often since it started. False: there is no such door. */
+	/* Its answer to cw_dispatch_retain(): rows (cw_retained_get), or why not. */
+	void (*retained)(void *arg, uint64_t number, uint32_t n, const void *rows, size_t len, const char *why_not);
 	bool (*refused)(void *arg, struct cw_str door, uint32_t why, uint64_t total);
 };
 
@@ -91,6 +93,8 @@ void cw_dispatch_stop_workers(struct cw_dispatch *dispatch);
 /* Tells the assessor who may come in at one of its doors; nothing to do while there is none: it reads the list at its start. */
 void cw_dispatch_allow(struct cw_dispatch *dispatch, const char *door, const struct cw_allowed *allowed);
 /* To the assessor; -EAGAIN when there is none. Should it be lost nobody is told: the one who waits asks again. */
+/* Asks the assessor what is due to be removed on a day, or with apply to remove it. -EAGAIN: it is not there. */
+int cw_dispatch_retain(struct cw_dispatch *dispatch, uint64_t number, int32_t day, bool apply);
 int cw_dispatch_dismiss(struct cw_dispatch *dispatch, uint64_t number, const struct cw_dismissal *dismissal);
 /* Dropped when there is no assessor: all are to be sent when it is ready. */
 void cw_dispatch_feed_state(struct cw_dispatch *dispatch, const struct cw_feed_state *state);

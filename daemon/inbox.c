@@ -18,9 +18,8 @@
 #include "inbox_private.h"
 
 #define APPLICATION_ID 0x43576962 /* "CWib": tells our file from somebody else's */
-#define SCHEMA_VERSION 5
+#define SCHEMA_VERSION 6
 #define BATCH_BYTES (4u * 1024u * 1024u)
-#define CHUNK_SHIFT 16 /* CW_DOCUMENT_MAX / CW_CHUNK_MAX is 2^14 */
 #define ZSTD_LEVEL 3
 
 static const char schema[] =
@@ -478,7 +477,7 @@ static int open_schema(struct cw_inbox *inbox, struct cw_error *err)
 	/* Larger pages suit rows of many kilobytes; it only takes effect on an empty file. */
 	r = exec(inbox,
 	         "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-	         "PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -4096; PRAGMA temp_store = MEMORY",
+	         "PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -4096; PRAGMA temp_store = MEMORY; PRAGMA secure_delete = ON",
 	         "set up", err);
 	if (r < 0 || version == SCHEMA_VERSION)
 		return r;
@@ -501,6 +500,8 @@ static int open_schema(struct cw_inbox *inbox, struct cw_error *err)
 		r = exec(inbox, schema_5, "bring the tables up to date", err);
 	if (r == 0 && version < 5)
 		r = exec(inbox, inbox_audit_schema, "make the table of what the audit log is to be told", err);
+	if (r == 0 && version < 6)
+		r = exec(inbox, inbox_retention_schema, "bring the tables up to date", err);
 	if (r == 0)
 		r = exec(inbox, text, "mark the version", err);
 	if (r < 0) {
@@ -576,6 +577,8 @@ void cw_inbox_close(struct cw_inbox *inbox)
 		sqlite3_finalize(inbox->link_statement[i]);
 	for (i = 0; i < INBOX_AUDIT_STATEMENTS; i++)
 		sqlite3_finalize(inbox->audit_statement[i]);
+	for (i = 0; i < INBOX_RETENTION_STATEMENTS; i++)
+		sqlite3_finalize(inbox->retention_statement[i]);
 	sqlite3_close(inbox->db);
 	ZSTD_freeCCtx(inbox->compressor);
 	ZSTD_freeDCtx(inbox->decompressor);
@@ -1337,14 +1340,14 @@ static void counts_requeued(struct cw_inbox *inbox, const struct cw_inbox_docume
 	counts->queued_bytes += document->size;
 }
 
-/* Into the batch. 1: it waits already. */
+/* Into the batch. 1: it waits already, or its bytes are gone. */
 static int requeue(struct cw_inbox *inbox, const struct cw_inbox_document *document, uint32_t flags, struct cw_error *err)
 {
 	uint64_t order;
 	sqlite3_stmt *statement;
 	int r;
 
-	if (document->state == CW_INBOX_QUEUED)
+	if (document->state == CW_INBOX_QUEUED || cw_wall_known(document->removed_at))
 		return 1;
 	r = inbox_batch_begin(inbox, err);
 	if (r < 0)

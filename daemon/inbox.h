@@ -166,6 +166,20 @@ int cw_inbox_unaudited(struct cw_inbox *inbox, uint64_t after, struct cw_inbox_d
 /* Batched: what is forgotten is told twice, and left out the second time. */
 int cw_inbox_audited(struct cw_inbox *inbox, uint64_t id, struct cw_error *err);
 
+/*
+ * Removing bytes that are kept only for a while (inbox_retention.c): the row stays, so that the same document is known when it comes
+ * again; it is not read again.
+ */
+/* The first settled document with a higher id that has its bytes and was stored before that moment. -ENOENT. */
+int cw_inbox_kept(struct cw_inbox *inbox, uint64_t after, struct cw_wall before, struct cw_inbox_document *ret, struct cw_error *err);
+/* Batched; what no other document shares is overwritten. One that is not settled, or has none, stays as it is. */
+int cw_inbox_remove(struct cw_inbox *inbox, const struct cw_inbox_document *document, struct cw_wall at, struct cw_error *err);
+/* How many documents of a feed, or (NULL) of all, have no bytes any more. */
+int cw_inbox_removed(struct cw_inbox *inbox, const char *feed, uint64_t *ret, struct cw_error *err);
+/* A number that is remembered under a name; 0 when it never was. */
+int cw_inbox_number(struct cw_inbox *inbox, const char *name, int64_t *ret, struct cw_error *err);
+int cw_inbox_set_number(struct cw_inbox *inbox, const char *name, int64_t number, struct cw_error *err);
+
 /* Documents. 0, or -ENOENT. */
 int cw_inbox_document(struct cw_inbox *inbox, uint64_t id, struct cw_inbox_document *ret, struct cw_error *err);
 /* The newest document by fetched_at of a link, or with link 0 of the feed's own address, that the step reads ("" = the feed's own
@@ -201,7 +215,7 @@ int cw_inbox_requeue(struct cw_inbox *inbox, const uint64_t *ids, size_t n, uint
  * they were read with this reading (cw_feed.reading) last; from then on they were. */
 int cw_inbox_requeue_mended(struct cw_inbox *inbox, const char *feed, const char *reading, size_t *ret_queued,
                             struct cw_error *err);
-/* Queues every settled document of the feed, in order of time, with CW_DOC_REPLAY. One durable transaction. */
+/* Queues every settled document of the feed that has its bytes, in order of time, with CW_DOC_REPLAY. One durable transaction. */
 int cw_inbox_requeue_all(struct cw_inbox *inbox, const char *feed, size_t *ret_queued, struct cw_error *err);
 /* Documents that wait to be read again, of one feed or (NULL) of all. */
 int cw_inbox_replaying(struct cw_inbox *inbox, const char *feed, uint64_t *ret, struct cw_error *err);

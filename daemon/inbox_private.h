@@ -1,6 +1,6 @@
 /*
  * inbox_private.h: between inbox.c, which keeps documents and feeds, links.c, which keeps the links that are followed, and
- * inbox_audit.c, which keeps what the audit log is to be told.
+ * inbox_audit.c, which keeps what the audit log is to be told, and inbox_retention.c, which removes.
  *
  * One batch for all: what belongs together becomes durable together.
  */
@@ -49,13 +49,17 @@ enum statement {
 };
 
 #define INBOX_LINK_STATEMENTS 24
+/* A chunk's id is content << CHUNK_SHIFT | seq: CW_DOCUMENT_MAX / CW_CHUNK_MAX is 2^14. */
+#define CHUNK_SHIFT 16
 #define INBOX_AUDIT_STATEMENTS 3
+#define INBOX_RETENTION_STATEMENTS 8
 
 struct cw_inbox {
 	sqlite3 *db;
 	sqlite3_stmt *statement[ST_STATEMENTS];
 	sqlite3_stmt *link_statement[INBOX_LINK_STATEMENTS];
 	sqlite3_stmt *audit_statement[INBOX_AUDIT_STATEMENTS];
+	sqlite3_stmt *retention_statement[INBOX_RETENTION_STATEMENTS];
 	bool (*audit_of)(void *arg, const char *feed);
 	void *audit_arg;
 	struct ZSTD_CCtx_s *compressor;
@@ -94,6 +98,8 @@ extern const char inbox_link_schema[];
 int inbox_link_fetched(struct cw_inbox *inbox, const struct cw_inbox_meta *meta, uint64_t stored_id);
 int inbox_link_settled(struct cw_inbox *inbox, const struct cw_inbox_document *document, const struct cw_commit_info *info,
                        const struct cw_inbox_found *next);
+
+extern const char inbox_retention_schema[];
 
 /* inbox_audit.c: part of settling. Likewise. */
 extern const char inbox_audit_schema[];

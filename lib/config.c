@@ -627,6 +627,8 @@ static int load(struct loader *loader)
 	if (r == 0)
 		r = read_risk(loader);
 	if (r == 0)
+		r = conf_retention_read(conf_child(loader->main, "retention"), &loader->config->retention, &loader->mistakes);
+	if (r == 0)
 		r = read_phrases(loader);
 	if (r == 0)
 		r = read_calendar(loader);
@@ -703,6 +705,7 @@ void cw_config_free(struct cw_config *config)
 	conf_kpi_free(config->kpis);
 	cw_councils_free(config->councils);
 	conf_doors_clear(config);
+	conf_free("retention", &config->retention);
 	conf_free("main", config);
 	free(config->file);
 	free(config);
@@ -735,6 +738,8 @@ int cw_config_print(const struct cw_config *config, struct cw_buf *out)
 		conf_print_text(out, 0, "bank_holidays_file", "");
 	cw_buf_puts(out, "include_feeds = {}\n\nrisk {\n");
 	conf_risk_print(&config->risk, 1, out);
+	cw_buf_puts(out, "}\n\nretention {\n");
+	conf_print("retention", &config->retention, 1, out);
 	cw_buf_puts(out, "}\n\n");
 	conf_kpi_print(config->kpis, out);
 	for (size_t i = 0; i < config->n_feeds; i++) {

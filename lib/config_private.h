@@ -6,6 +6,7 @@
  *   config_feed.c    what a feed must hold
  *   config_risk.c    the risk constants; config_risk_check.c: what of them contradicts each other
  *   config_phrases.c names and phrases that are found in texts
+ *   config_retention.c for how long what is kept
  *   config_doors.c   what is served to other machines, and to whom
  *   config_kpi.c     what is measured of the support
  *   config.c         which files, in which order; printing; the hash
@@ -189,6 +190,8 @@ struct conf_risk_source {
 };
 /* What contradicts each other once all has been applied (config_risk_check.c). */
 void conf_risk_check(const struct cw_risk *risk, const struct conf_risk_source *source, struct conf_mistakes *mistakes);
+/* section NULL: the defaults. 0 or -ENOMEM. */
+int conf_retention_read(const struct conf_section *section, struct cw_retention *ret, struct conf_mistakes *mistakes);
 void conf_risk_print(const struct cw_risk *risk, unsigned indent, struct cw_buf *out);
 
 /* The sections of kpi.conf, or of councilwatch.conf over them. */

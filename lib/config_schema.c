@@ -43,6 +43,11 @@ static bool reads_text(const struct cw_feed *feed)
 	return false;
 }
 
+bool cw_feed_is_news(const struct cw_feed *feed)
+{
+	return feed->kind == CW_KIND_NEWS && !cw_format_names_kind(feed->format);
+}
+
 bool cw_feed_may_give(const struct cw_feed *feed, enum cw_kind kind)
 {
 	switch (feed->format) {
@@ -127,6 +132,11 @@ bool cw_feed_may_give(const struct cw_feed *feed, enum cw_kind kind)
 	{                                                                                                              \
 		.section = "numerator", .name = key, .type = ktype, .offset = offsetof(struct cw_kpi_test, field),     \
 		.min = 1, .max = 3, .def = dflt, .words = list, .help = text                                           \
+	}
+#define RETENTION(key, field, dflt, text)                                                                              \
+	{                                                                                                              \
+		.section = "retention", .name = key, .type = CONF_TEXT, .offset = offsetof(struct cw_retention, field), \
+		.def = dflt, .help = text                                                                              \
 	}
 #define SIGNAL(key, ktype, field, low, high, text)                                                                     \
 	{                                                                                                              \
@@ -424,6 +434,13 @@ const struct conf_key conf_keys[] = {
 	COLUMNS("rule", "or_unless", "words that say that the text is about both"),
 	COLUMNS("rule", "ignore", "guards that do not hold it back"),
 
+	RETENTION("documents", documents_text, "24 months", "the bytes of a document, since it was stored"),
+	RETENTION("refused", refused_text, "30 days", "those of one in which personal data was found"),
+	RETENTION("news_text", news_text_text, "30 days", "documents, titles and quotes of news feeds; link and hash stay"),
+	RETENTION("notes", notes_text, "2 years", "texts and authors of notes and rulings, since they expired"),
+	RETENTION("evidence", evidence_text, "6 years", "everything, since contract_end"),
+	RETENTION("contract_end", contract_end_text, NULL, "when the contract ends; without it evidence is kept"),
+
 	RISK("cap_ofsted", CONF_NUMBER, cap[CW_CRIT_OFSTED], 0, 1000, "most points of criterion ofsted"),
 	RISK("cap_send", CONF_NUMBER, cap[CW_CRIT_SEND], 0, 1000, "most points of criterion send"),
 	RISK("cap_intel", CONF_NUMBER, cap[CW_CRIT_INTEL], 0, 1000, "most points of criterion intel"),
@@ -560,6 +577,7 @@ const char *conf_key_home(const char *name)
 		      { "pages", "the pages of a feed" },
 		      { "expect", "an expect of a feed" },
 		      { "risk", "risk.conf" },
+		      { "retention", "the retention section of councilwatch.conf" },
 		      { "signal", "a signal of risk.conf" },
 		      { "names", "the names of phrases.conf" },
 		      { "other", "an other of phrases.conf" },
@@ -615,6 +633,7 @@ static struct conf_grammar expect_grammar = { .name = "expect" };
 static struct conf_grammar feed_grammar = { .name = "feed", .titled = true };
 static struct conf_grammar signal_grammar = { .name = "signal", .titled = true };
 static struct conf_grammar risk_grammar = { .name = "risk" };
+static struct conf_grammar retention_grammar = { .name = "retention" };
 static struct conf_grammar main_grammar = { .name = "" };
 static struct conf_grammar feeds_grammar = { .name = "" };
 static struct conf_grammar names_grammar = { .name = "names" };
@@ -656,7 +675,7 @@ static bool build_grammar(void)
 		                                               &release_grammar, &expect_grammar, NULL };
 	static const struct conf_grammar *const in_release[] = { &measure_grammar, NULL };
 	static const struct conf_grammar *const in_risk[] = { &signal_grammar, NULL };
-	static const struct conf_grammar *const in_main[] = { &feed_grammar, &risk_grammar, &trigger_grammar, &kpi_grammar, NULL };
+	static const struct conf_grammar *const in_main[] = { &feed_grammar, &risk_grammar, &retention_grammar, &trigger_grammar, &kpi_grammar, NULL };
 	static const struct conf_grammar *const in_kpi[] = { &denominator_grammar, &numerator_grammar, NULL };
 	static const struct conf_grammar *const in_kpis[] = { &trigger_grammar, &kpi_grammar, NULL };
 	static const struct conf_grammar *const in_feeds[] = { &feed_grammar, NULL };
@@ -670,7 +689,7 @@ static bool build_grammar(void)
 		     { &where_grammar, "where" },
 		     { &column_grammar, "column" }, { &number_grammar, "number" },
 		     { &release_grammar, "release" }, { &measure_grammar, "measure" }, { &expect_grammar, "expect" }, { &feed_grammar, "feed" },
-		     { &signal_grammar, "signal" }, { &risk_grammar, "risk" },     { &main_grammar, "main" },
+		     { &signal_grammar, "signal" }, { &risk_grammar, "risk" }, { &retention_grammar, "retention" },     { &main_grammar, "main" },
 		     { &names_grammar, "names" },   { &other_grammar, "other" },   { &words_grammar, "words" },
 		     { &guard_grammar, "guard" },   { &rule_grammar, "rule" },
 		     { &trigger_grammar, "trigger" }, { &kpi_grammar, "kpi" },

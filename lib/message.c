@@ -12,6 +12,7 @@ static const char *const kind_names[] = {
 	[CW_MSG_DONE] = "done",           [CW_MSG_BATCH_ACK] = "batch_ack",       [CW_MSG_ANNOUNCE] = "announce",
 	[CW_MSG_FEED_STATE] = "feed_state", [CW_MSG_SETTLE] = "settle",           [CW_MSG_COMMITTED] = "committed",
 	[CW_MSG_DISMISS] = "dismiss",     [CW_MSG_DISMISSED] = "dismissed",
+	[CW_MSG_RETAIN] = "retain", [CW_MSG_RETAINED] = "retained",
 	[CW_MSG_ALLOW] = "allow", [CW_MSG_REFUSED] = "refused", [CW_MSG_ACCUSED] = "accused",
 	[CW_MSG_LINKS] = "links",         [CW_MSG_LINKS_ACK] = "links_ack",
 };
@@ -378,4 +379,25 @@ int cw_accusation_get(struct cw_cursor *cursor, struct cw_accusation *ret, struc
 	accusation.pid = (pid_t)pid;
 	*ret = accusation;
 	return 0;
+}
+
+/* Read by cw_retained_get. */
+int cw_retained_put(struct cw_buf *buf, const struct cw_retained *row)
+{
+	cw_buf_put_str(buf, row->rule);
+	cw_buf_put_str(buf, row->what);
+	cw_buf_put_str(buf, row->feed);
+	cw_buf_put_varint(buf, row->n);
+	return cw_buf_put_u64(buf, (uint64_t)row->oldest.ms);
+}
+
+/* Written by cw_retained_put. */
+int cw_retained_get(struct cw_cursor *cursor, struct cw_retained *ret, struct cw_error *err)
+{
+	ret->rule = cw_get_str(cursor, CW_NAME_MAX);
+	ret->what = cw_get_str(cursor, CW_NAME_MAX);
+	ret->feed = cw_get_str(cursor, CW_NAME_MAX);
+	ret->n = cw_get_varint(cursor);
+	ret->oldest.ms = (int64_t)cw_get_u64(cursor);
+	return cursor->bad ? cw_error_set(err, -EBADMSG, "malformed answer about retention") : 0;
 }

@@ -1,4 +1,4 @@
--- councilwatch.db, version 4. The assessor is its only writer.
+-- councilwatch.db, version 6. The assessor is its only writer.
 
 -- Dimensions: texts that recur in evidence, by small numbers.
 CREATE TABLE feed (
@@ -49,6 +49,8 @@ CREATE TABLE alert (
 
 -- Ids of changes that are no news: they follow from what was known before, with constants that came later.
 CREATE TABLE silent (id TEXT PRIMARY KEY) WITHOUT ROWID;
+
+CREATE INDEX alert_by_council ON alert (council_id) WHERE council_id IS NOT NULL;
 
 CREATE TABLE level (council_id TEXT PRIMARY KEY, level INTEGER NOT NULL, next_day INTEGER, json TEXT NOT NULL) WITHOUT ROWID;
 CREATE INDEX level_by_next_day ON level (next_day) WHERE next_day IS NOT NULL;

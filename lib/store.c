@@ -10,7 +10,7 @@
 #include "schema.h"
 #include "store_private.h"
 
-#define SCHEMA_VERSION 5
+#define SCHEMA_VERSION 6
 
 /* Version 1 knew only the first and the last document that had a reject. */
 static const char schema_1_to_2[] =
@@ -38,9 +38,12 @@ static const char schema_3_to_4[] = "CREATE TABLE silent (id TEXT PRIMARY KEY) W
 /* Version 4 did not know who handed a document in. */
 static const char schema_4_to_5[] = "ALTER TABLE document ADD COLUMN submitted_by TEXT NOT NULL DEFAULT '';";
 
+/* Version 5 looked through all alerts for those of one council. */
+static const char schema_5_to_6[] = "CREATE INDEX alert_by_council ON alert (council_id) WHERE council_id IS NOT NULL;";
+
 /* By the version that they begin at. */
 static const char *const migrations[SCHEMA_VERSION] = { [1] = schema_1_to_2, [2] = schema_2_to_3, [3] = schema_3_to_4,
-	                                                [4] = schema_4_to_5 };
+	                                                [4] = schema_4_to_5, [5] = schema_5_to_6 };
 
 static int note_wal(void *arg, sqlite3 *db, const char *name, int pages);
 
@@ -175,7 +178,7 @@ int cw_store_open_writer(const char *state_dir, struct cw_store **ret, struct cw
 	if (r < 0)
 		return r;
 	r = execute(store, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 0; "
-	                   "PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = 67108864", err);
+	                   "PRAGMA temp_store = MEMORY; PRAGMA secure_delete = FAST; PRAGMA journal_size_limit = 67108864", err);
 	if (r == 0)
 		r = schema_version(store, &version, err);
 	if (r == 0 && version == 0) {

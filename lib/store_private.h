@@ -10,6 +10,7 @@
  *   store_quarantine.c what was rejected
  *   store_fact.c       evidence as facts for readers and the model
  *   store_correction.c statements that were taken back and made again
+ *   store_retention.c  texts and statements that are removed
  *   store_level.c      alerts and levels
  *   store_feed.c       feeds: counts and health
  */
@@ -32,7 +33,7 @@ enum statement {
 	ST_EV_MAX, ST_REJECT_PUT, ST_REJECT_KNOWN, ST_STAGE_PUT, ST_STAGE_ALL, ST_STAGE_DROP, ST_ALERT_EXISTS, ST_SILENT_PUT, ST_ALERT_ROWS, ST_ALERT_JSON, ST_ALERT_PUT,
 	ST_ALERTS, ST_LAST_SEQ, ST_LEVEL_PUT, ST_LEVELS, ST_NEXT_DAY, ST_META_GET, ST_META_PUT, ST_FACTS, ST_SIGHTINGS,
 	ST_QUARANTINE, ST_QUARANTINED, ST_DISMISS, ST_FEEDS, ST_FEED_TOTALS, ST_FEED_STATE, ST_FEED_STATE_GET,
-	ST_DOC_SIGHTINGS, ST_COUNT
+	ST_DOC_SIGHTINGS, ST_TEXT_PUT, ST_ALERT_TEXT, ST_OPEN_REJECTS, ST_COUNT_EVIDENCE, ST_COUNT_ALERTS, ST_COUNT
 };
 
 /* Which rows of evidence a document states, as sorted ranges of row numbers. */

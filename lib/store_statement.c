@@ -21,6 +21,14 @@ static const char *const statement_sql[ST_COUNT] = {
 	               "new_evidence, quarantined, alerts, last_seq, reasons, detail, sightings, ord, parser, submitted_by) "
 	               "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 0, 0, 0, 0, 0, 0, x'', '', x'', ?8, ?9, ?10)",
 	[ST_DOC_ROW] = "SELECT id, sightings FROM document WHERE feed = ?1 AND sha256 = ?2 AND fetched_at = ?3",
+	[ST_TEXT_PUT] = "UPDATE evidence SET title = '', quote = ?7, vals = ?8 WHERE council = ?1 AND kind = ?2 AND event_day = ?3 AND"
+	                " feed = ?4 AND key = ?5 AND content = ?6",
+	[ST_ALERT_TEXT] = "UPDATE alert SET json = replace(json, ?2, ?3) WHERE council_id = ?1 AND instr(json, ?2) > 0",
+	[ST_OPEN_REJECTS] = "SELECT count(*) FROM reject_document l JOIN reject r ON r.id = l.reject WHERE l.document = (SELECT id FROM"
+	                    " document WHERE feed = (SELECT id FROM feed WHERE name = ?1) AND sha256 = ?2 AND fetched_at = ?3)"
+	                    " AND r.dropped_at IS NULL AND r.reason <> ?4",
+	[ST_COUNT_EVIDENCE] = "SELECT count(*) FROM evidence",
+	[ST_COUNT_ALERTS] = "SELECT count(*) FROM alert WHERE seq < (SELECT max(seq) FROM alert)",
 	[ST_DOC_SIGHTINGS] = "SELECT sightings FROM document WHERE feed = (SELECT id FROM feed WHERE name = ?1) AND sha256 = ?2"
 	                     " AND fetched_at = ?3",
 	[ST_DOC_AGAIN] = "UPDATE document SET inbox_id = ?2, url = ?3, flags = ?4, committed_at = ?5, ord = ?6, parser = ?7, submitted_by = ?8 WHERE id = ?1",

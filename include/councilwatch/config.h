@@ -19,6 +19,7 @@
 #include <councilwatch/keys.h>
 #include <councilwatch/limits.h>
 #include <councilwatch/phrases.h>
+#include <councilwatch/retention.h>
 #include <councilwatch/risk.h>
 
 enum cw_format {
@@ -275,6 +276,7 @@ struct cw_config {
 	struct cw_feed *feeds;       /* by name */
 	struct cw_councils *councils;
 	struct cw_risk risk;
+	struct cw_retention retention;
 	struct cw_phrases *phrases;  /* NULL without a file */
 	struct cw_kpis *kpis;
 	struct cw_calendar *calendar; /* NULL without a file */
@@ -303,6 +305,8 @@ void cw_config_free(struct cw_config *config);
 /* What levels are worked out with, as the store remembers it: the hash and the version of the programs. */
 void cw_config_model(const struct cw_config *config, char *out, size_t size);
 const struct cw_feed *cw_config_feed(const struct cw_config *config, struct cw_str name);
+/* Is it of news: texts that are only kept for a while (retention)? */
+bool cw_feed_is_news(const struct cw_feed *feed);
 /* May a document of this feed give evidence of that kind? */
 bool cw_feed_may_give(const struct cw_feed *feed, enum cw_kind kind);
 /* The configuration as understood, defaults filled in, in its own syntax: it can be read back. */

@@ -54,11 +54,15 @@ enum cw_message_kind {
 	                          rejected without any normaliser (poison, too large) */
 	CW_MSG_DISMISS = 33,   /* payload: struct cw_dismissal; number = what the answer is to be known by */
 	CW_MSG_ALLOW = 34,     /* payload: cw_allow_put: from now on these keys may come in at that door */
+	CW_MSG_RETAIN = 35,    /* count = days since 1970 of the day it is for, sequence 1 = remove what is due then, 0 = only tell;
+	                          number = what the answer is to be known by */
 	/* assessor -> daemon */
 	CW_MSG_COMMITTED = 40, /* payload: struct cw_commit_info */
 	CW_MSG_DISMISSED = 41, /* durable: number = as in DISMISS; count = entries; payload: why not, as plain bytes */
 	CW_MSG_ACCUSED = 43,   /* somebody sent what a normaliser may not; document, if it spoke of one; payload: cw_accusation_put */
 	CW_MSG_REFUSED = 42,   /* count = enum cw_refusal, number = how often since it started; payload: the door, as plain bytes */
+	CW_MSG_RETAINED = 44,  /* durable: number = as in RETAIN; count = rows; payload: cw_retained_put...; sequence 1: it failed, and the
+	                          payload is why, as plain bytes */
 };
 #define CW_HEARTBEAT_MS 1000
 #define CW_HEARTBEAT_LOST_MS 10000 /* silence after which a worker is taken for dead and killed */
@@ -166,6 +170,18 @@ struct cw_accusation {
 };
 int cw_accusation_put(struct cw_buf *buf, const struct cw_accusation *accusation);
 int cw_accusation_get(struct cw_cursor *cursor, struct cw_accusation *ret, struct cw_error *err);
+
+/* What retention removes, or would, by rule and feed. */
+#define CW_RETAINED_MAX 4096u
+struct cw_retained {
+	struct cw_str rule; /* a key of the section "retention" */
+	struct cw_str what; /* "documents", "statements", "everything" */
+	struct cw_str feed;
+	uint64_t n;
+	struct cw_wall oldest;
+};
+int cw_retained_put(struct cw_buf *buf, const struct cw_retained *row);
+int cw_retained_get(struct cw_cursor *cursor, struct cw_retained *ret, struct cw_error *err);
 
 /* Who may come in at a door ("alerts"): a name and a public key each. The list that is read is owned, and empty on failure. */
 int cw_allow_put(struct cw_buf *buf, const char *door, const struct cw_allowed *allowed);

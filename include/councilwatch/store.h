@@ -150,6 +150,30 @@ int cw_store_document_finish(struct cw_store *store, const struct cw_commit_info
 int cw_store_dismiss(struct cw_store *store, uint64_t entry, struct cw_wall at, struct cw_str author, struct cw_str why,
                      struct cw_error *err);
 
+/*
+ * Retention (store_retention.c). Texts that are removed leave what cw_removed_text says in the quote; identity, dates, link and what the
+ * model reads stay. What was said of them in stored alerts goes too.
+ */
+struct cw_store_text {
+	struct cw_str quote;     /* what stands there from now on; the title is removed */
+	struct cw_value values[CW_VALUES_MAX]; /* likewise */
+	size_t n_values;
+	/* Texts that stood there, as they read within a JSON string. */
+	struct cw_str said[CW_VALUES_MAX + 2];
+	size_t n_said;
+};
+/* In the open transaction. fact tells which statement it is. */
+int cw_store_remove_text(struct cw_store *store, const struct cw_fact *fact, const struct cw_store_text *text, struct cw_error *err);
+/* All evidence, what was rejected, and alerts but for the number of the last. Documents stay known as delivered. */
+struct cw_store_counts {
+	uint64_t evidence, alerts;
+};
+int cw_store_count_all(struct cw_store *store, struct cw_store_counts *ret, struct cw_error *err);
+int cw_store_remove_all(struct cw_store *store, struct cw_error *err);
+/* Entries of the quarantine that a document has and that nobody dropped, of any reason but that one. */
+int cw_store_open_rejects(struct cw_store *store, struct cw_str feed, const unsigned char sha256[CW_SHA256_LEN],
+                          struct cw_wall fetched_at, enum cw_reason but, uint64_t *ret, struct cw_error *err);
+
 /* Batches of a document too large for memory wait here, outside the document's own transaction. */
 int cw_store_stage(struct cw_store *store, uint64_t document, uint32_t sequence, bool rejects, uint32_t count,
                    const void *data, size_t len, struct cw_error *err);

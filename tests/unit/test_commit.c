@@ -809,7 +809,7 @@ static void test_older_schema_is_brought_up_to_date(void **state)
 	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
 	assert_int_equal(
 	    sqlite3_exec(db,
-	                 "DROP TABLE silent; ALTER TABLE document DROP COLUMN ord; ALTER TABLE document DROP COLUMN parser; ALTER TABLE document DROP COLUMN submitted_by; DROP TABLE reject_document; ALTER TABLE reject RENAME TO r;"
+	                 "DROP TABLE silent; DROP INDEX alert_by_council; ALTER TABLE document DROP COLUMN ord; ALTER TABLE document DROP COLUMN parser; ALTER TABLE document DROP COLUMN submitted_by; DROP TABLE reject_document; ALTER TABLE reject RENAME TO r;"
 	                 "CREATE TABLE reject (id INTEGER PRIMARY KEY, feed INTEGER NOT NULL, reason INTEGER NOT NULL, field TEXT NOT NULL,"
 	                 " text TEXT NOT NULL, detail TEXT NOT NULL, row INTEGER NOT NULL, document INTEGER NOT NULL, last_document"
 	                 " INTEGER NOT NULL, first_seen INTEGER NOT NULL, last_seen INTEGER NOT NULL, times INTEGER NOT NULL,"

@@ -5,6 +5,7 @@
 #include <councilwatch/log.h>
 
 #include "intake.h"
+#include "retain.h"
 
 #define SOCKET_HWM 1000
 #define OUTBOX_MOST 4096
@@ -758,6 +759,27 @@ static int take_allow(struct intake *intake, const struct cw_message *message, s
 	return r;
 }
 
+#define RETAINED_BYTES (512u * 1024u)
+
+static int take_retain(struct intake *intake, const struct cw_message *message, struct cw_error *err)
+{
+	struct cw_message answer = { .kind = CW_MSG_RETAINED, .number = message->number };
+	struct cw_buf rows;
+	int r;
+
+	cw_buf_init(&rows, RETAINED_BYTES);
+	if (message->sequence > 1 || message->count > INT32_MAX)
+		r = cw_error_set(err, -EBADMSG, "malformed order");
+	else
+		r = retain(intake->committer, (int32_t)message->count, message->sequence == 1, &rows, &answer.count, err);
+	answer.sequence = r < 0;
+	answer.payload = r < 0 ? (struct cw_frame){ err->text, strlen(err->text) } : (struct cw_frame){ rows.data, rows.len };
+	/* Unanswered, it is asked again: what is removed stays so. */
+	(void)send_or_keep(intake, &answer);
+	cw_buf_clear(&rows);
+	return r;
+}
+
 static void take_order(struct intake *intake, const struct cw_message *message)
 {
 	struct cw_error err = { 0 };
@@ -773,6 +795,9 @@ static void take_order(struct intake *intake, const struct cw_message *message)
 		break;
 	case CW_MSG_DISMISS:
 		r = take_dismissal(intake, message, &err);
+		break;
+	case CW_MSG_RETAIN:
+		r = take_retain(intake, message, &err);
 		break;
 	case CW_MSG_ALLOW:
 		r = take_allow(intake, message, &err);
