@@ -180,6 +180,9 @@ struct bt_measure {
 	double chance[BT_DEADLINE_COUNT]; /* that lists of the same length made by lot find as many of the events */
 	/* Positive events at the deadline of the visit: on whose list. */
 	double both, model_only, grade_only, neither;
+	/* Before the visit, inspections whose last grade was good or better, and those of "requires improvement": what is there
+	 * beyond the grade? */
+	struct bt_tally same_grade[2];
 	double *weights[BT_VOLUME_COUNT][BT_METHOD_COUNT]; /* owned; month * n_councils + council: on the list, 0 to 1 */
 };
 /* by: NULL, "region" or "type". */

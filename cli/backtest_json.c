@@ -156,6 +156,23 @@ static json_t *lead_json(const struct bt_lead *lead)
 	return whole(object, failed);
 }
 
+static json_t *same_grade_json(const struct bt_measure *measure)
+{
+	static const char *const grades[] = { "good_or_better", "requires_improvement" };
+	json_t *object = json_object();
+	int failed = 0;
+
+	for (size_t g = 0; g < CW_ARRAY_LEN(grades); g++) {
+		const struct bt_tally *same = &measure->same_grade[g];
+		json_t *grade = json_object();
+
+		cw_json_set(grade, "recall", share(same->hits, same->positives, true), &failed);
+		cw_json_set(grade, "false_alarms", share(same->false_alarms, same->negatives, true), &failed);
+		cw_json_set(object, grades[g], grade, &failed);
+	}
+	return whole(object, failed);
+}
+
 json_t *bt_json_measure(const struct backtest *bt, const struct bt_measure *measure)
 {
 	json_t *object = json_object(), *groups = json_object(), *chances = json_object(), *overlap = json_object();
@@ -175,6 +192,7 @@ json_t *bt_json_measure(const struct backtest *bt, const struct bt_measure *meas
 	cw_json_set(overlap, "grade_only", json_real(measure->grade_only), &failed);
 	cw_json_set(overlap, "neither", json_real(measure->neither), &failed);
 	cw_json_set(object, "positives_before_visit", overlap, &failed);
+	cw_json_set(object, "same_grade", same_grade_json(measure), &failed);
 	for (size_t g = 0; g < measure->n_groups; g++)
 		cw_json_set(groups, measure->groups[g].name, group_json(&measure->groups[g]), &failed);
 	cw_json_set(object, "groups", groups, &failed);

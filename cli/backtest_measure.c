@@ -217,6 +217,9 @@ static int tally_events(const struct backtest *bt, const struct bt_labels *label
 				}
 			if (event->positive)
 				chances[n++] = measure->weights[BT_AS_MODEL][BT_RANDOM][at];
+			if (d == BT_VISIT && event->before && labels->label != BT_SEND)
+				tally(&measure->same_grade[event->before >= CW_GRADE_REQUIRES_IMPROVEMENT],
+				      measure->weights[BT_AS_MODEL][BT_MODEL][at], event->positive ? BT_POSITIVE : BT_NEGATIVE);
 			if (event->positive && d == BT_VISIT)
 				note_both(measure, at);
 		}

@@ -192,6 +192,28 @@ static int print_groups(const struct backtest *bt, const struct bt_measure *meas
 	return end_table(bt, &table);
 }
 
+/* What the model adds to the grade: among councils of one grade, is it more often a flag before a positive inspection than before
+ * another one? */
+static int print_same_grade(const struct backtest *bt, const struct bt_measure *measure)
+{
+	static const struct cw_column columns[] = { { "LAST GRADE", false }, { "FLAGGED OF THE POSITIVE", false }, { "FLAGGED OF THE REST", false } };
+	static const char *const grades[] = { "good or better", "requires improvement" };
+	struct cw_table table;
+
+	if (measure->label == BT_SEND || measure->label == BT_INTERVENTION)
+		return 0;
+	puts("Inspections of councils with the same last grade, before the visit began");
+	cw_table_init(&table, columns, CW_ARRAY_LEN(columns));
+	for (size_t g = 0; g < CW_ARRAY_LEN(grades); g++) {
+		const struct bt_tally *same = &measure->same_grade[g];
+
+		cw_table_add(&table, grades[g]);
+		add_share(&table, same->hits, same->positives, true);
+		add_share(&table, same->false_alarms, same->negatives, true);
+	}
+	return end_table(bt, &table);
+}
+
 int bt_print_measure(const struct backtest *bt, const struct bt_measure *measure)
 {
 	int r = 0;
@@ -212,6 +234,8 @@ int bt_print_measure(const struct backtest *bt, const struct bt_measure *measure
 	printf("Before the visit began a list as long as the model's, made by lot, finds as many with a chance of %.2g; on the\n"
 	       "model's list and the grade's are %.1f, on the model's alone %.1f, on the grade's alone %.1f, on neither %.1f.\n\n",
 	       measure->chance[BT_VISIT], measure->both, measure->model_only, measure->grade_only, measure->neither);
+	if (r == 0)
+		r = print_same_grade(bt, measure);
 	puts("Flagged without a break until the day before publication:");
 	print_lead("model", &measure->lead);
 	print_lead("grade", &measure->lead_grade);

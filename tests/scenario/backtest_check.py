@@ -11,7 +11,6 @@ import os
 import random
 import subprocess
 import sys
-from fractions import Fraction
 from pathlib import Path
 
 WORK, PROGRAM, CONF = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
@@ -216,10 +215,10 @@ def weights(label, volume, level):
         }
         length = sum(LEVELS.index(row["level"]) >= level if volume == "as_model" else row["adverse_grade"] == "yes" for _, row in pool)
         for method, rank in ranks.items():
-            left = Fraction(length)
+            left = float(length)
             for _, group in itertools.groupby(sorted(pool, key=lambda p: rank(p[1]), reverse=True), key=lambda p: rank(p[1])):
                 group = list(group)
-                share = min(Fraction(1), max(Fraction(0), left / len(group)))
+                share = min(1.0, max(0.0, left / len(group)))
                 left -= len(group)
                 for council, _ in group:
                     result[method][(council, on)] = share
@@ -250,8 +249,8 @@ def check_share(what, hits, of, share, with_interval):
     near(f"{what} numerator", float(hits), share["numerator"])
     near(f"{what} denominator", float(of), share["denominator"])
     near(f"{what} share", float(hits / of) if of else None, share["share"])
-    if with_interval and of and hits == int(hits) and of == int(of):
-        low, high = interval(int(hits), int(of))
+    if with_interval and of and abs(hits - round(hits)) < 1e-9 and abs(of - round(of)) < 1e-9:
+        low, high = interval(round(hits), round(of))
         near(f"{what} low", low, share["low"])
         near(f"{what} high", high, share["high"])
         intervals_checked += 1
@@ -279,6 +278,13 @@ def name_of(label, grade):
     return None if not grade else grade if label == "send_outcome3" else list(GRADES)[grade - 1]
 
 
+def place(e, ahead, weight):
+    """The council and the last first of a month before the deadline, if it can be on a list of that month."""
+    on = e["visit"] if ahead is None else e["published"] - datetime.timedelta(ahead)
+    m = bisect.bisect_left(GRID, on) - 1 if on else -1
+    return (e["council"], GRID[m]) if m >= 0 and (e["council"], GRID[m]) in weight else None
+
+
 def check_measure(label, events, measure):
     level = LEVELS.index(measure["level"])
     for volume in ("as_model", "as_grade"):
@@ -295,18 +301,20 @@ def check_measure(label, events, measure):
             check_share(f"{what} precision, unlabelled negative", hits, sum(weight.values()),
                         told["council_months"]["precision_unlabelled_negative"], False)
             for deadline, ahead in (("visit", None), ("publication", 0), ("90_days", 90), ("180_days", 180), ("365_days", 365)):
-                placed = []
-                for e in events:
-                    on = e["visit"] if ahead is None else e["published"] - datetime.timedelta(ahead)
-                    m = bisect.bisect_left(GRID, on) - 1 if on else -1
-                    if m >= 0 and (e["council"], GRID[m]) in weight:
-                        placed.append((weight[(e["council"], GRID[m])], e["positive"]))
+                placed = [(weight[place(e, ahead, weight)], e["positive"]) for e in events if place(e, ahead, weight)]
                 hits = sum(w for w, positive in placed if positive)
                 told_events = told["inspections"][deadline]
                 check_share(f"{what} {deadline} recall", hits, sum(p for _, p in placed), told_events["recall"], True)
                 check_share(f"{what} {deadline} precision", hits, sum(w for w, _ in placed), told_events["precision"], True)
                 check_share(f"{what} {deadline} false alarms", sum(w for w, p in placed if not p), sum(not p for _, p in placed),
                             told_events["false_alarms"], True)
+                if method == "model" and volume == "as_model" and deadline == "visit" and label != "send_outcome3":
+                    for name, wanted in (("good_or_better", (1, 2)), ("requires_improvement", (3, 4))):
+                        same = [w for e, w in zip([e for e in events if place(e, ahead, weight)], placed) if e["before"] in wanted]
+                        told_same = measure["same_grade"][name]
+                        check_share(f"{what} {name} recall", sum(w for w, p in same if p), sum(p for _, p in same), told_same["recall"], True)
+                        check_share(f"{what} {name} false alarms", sum(w for w, p in same if not p), sum(not p for _, p in same),
+                                    told_same["false_alarms"], True)
                 if method == "lot" and volume == "as_model":
                     chances = [float(w) for w, positive in placed if positive]
                     found = measure["lists"]["as_model"]["model"]["inspections"][deadline]["recall"]["numerator"]
