@@ -88,7 +88,7 @@ static int find_span(struct backtest *bt, struct cw_error *err)
 		last = CW_MAX(last, council->inspections[BT_ILACS][n - 1].published_day);
 	}
 	if (first == CW_DAY_NONE)
-		return cw_error_set(err, -ENODATA, "no full inspection is stored; import a history first (script/import-data)");
+		return cw_error_set(err, -ENODATA, "no full inspection is stored, or none by the day of --to; import a history first (script/import-data)");
 	if (bt->to == CW_DAY_NONE)
 		bt->to = last;
 	for (first = first_of_month(first); bt->from == CW_DAY_NONE && first <= bt->to; first = cw_day_add_months(first, 1)) {
