@@ -10,6 +10,7 @@
 
 #include "command.h"
 #include "output.h"
+#include "record.h"
 
 struct report {
 	const struct cw_cli *cli;
@@ -108,8 +109,12 @@ int cw_cmd_backup(struct cw_cli *cli)
 	const struct cw_storage_watcher watcher = { NULL, take_progress, &report };
 	const char *folder = cli->arguments[0];
 	struct cw_error err = { 0 };
-	int r = cw_storage_backup(cli->config->state_dir, folder, &watcher, &err);
+	int r;
 
+	/* It takes everything with it. */
+	if (cw_record_begin(cli) != 0)
+		return CW_EXIT_NO;
+	r = cw_storage_backup(cli->config->state_dir, folder, &watcher, &err);
 	clear_progress(&report);
 	if (r < 0)
 		return cw_cli_fail_error(CW_EXIT_NO, &err, "no backup was made");

@@ -21,6 +21,7 @@ STARTED+=($import)
 wait_until 60 "some documents are committed" bash -c "[ \$(grep -c document.committed '$WORK/a/daemon.log') -ge 15 ]"
 cw a backup "$WORK/copy" >"$WORK/backup.out" 2>&1 || fail "no backup: $(cat "$WORK/backup.out")"
 alive "$import" || fail "the import was over before the copy was made"
+cw a audit --action export --json | grep -q '"command": *"backup"\|backup' || fail "the audit log does not know of the backup: $(cw a audit)"
 cw a backup "$WORK/copy" >"$WORK/backup.out" 2>&1 && fail "a second copy into the same folder"
 grep -q 'not empty' "$WORK/backup.out" || fail "a full folder is not named: $(cat "$WORK/backup.out")"
 cw a restore "$WORK/copy" >"$WORK/restore.out" 2>&1 && fail "restored under a running daemon"
