@@ -21,6 +21,8 @@
 #define SCHEMA_VERSION 6
 #define BATCH_BYTES (4u * 1024u * 1024u)
 #define ZSTD_LEVEL 3
+/* So long after the last failure to write a success means that it is over. */
+#define WELL_AFTER_NS (10 * INT64_C(1000000000))
 
 static const char schema[] =
     "CREATE TABLE content (id INTEGER PRIMARY KEY, sha256 BLOB NOT NULL UNIQUE, size INTEGER NOT NULL,"
@@ -284,17 +286,31 @@ char *inbox_column_text(sqlite3_stmt *statement, int at, bool *failed)
 	return copy;
 }
 
-/* Undoes the batch. Whoever had something in it must start over. */
-/* Told once, when it begins: everything that has to be written will fail until it is mended. */
+/*
+ * Told once, when it begins: on a full disk small batches get through and large ones fail for as long as it lasts. What the log
+ * holds goes into the database, which gives its room back.
+ */
 static int trouble(struct cw_inbox *inbox, const struct cw_error *what, struct cw_error *err)
 {
 	if (!inbox->failures++)
 		cw_log_error(CW_LOG_ERROR, "inbox.write_failed", what, NULL);
+	inbox->failed_at = cw_mono_now();
+	if (what->code == -ENOSPC)
+		(void)sqlite3_wal_checkpoint_v2(inbox->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 	if (err)
 		*err = *what;
 	return what->code;
 }
 
+static void recovered(struct cw_inbox *inbox)
+{
+	if (!inbox->failures || cw_mono_now().ns - inbox->failed_at.ns < WELL_AFTER_NS)
+		return;
+	cw_log(CW_LOG_NOTICE, "inbox.recovered", "failures=%llu", (unsigned long long)inbox->failures);
+	inbox->failures = 0;
+}
+
+/* Undoes the batch. Whoever had something in it must start over. */
 static void undo(struct cw_inbox *inbox)
 {
 	inbox->generation++;
@@ -325,9 +341,7 @@ int inbox_batch_commit(struct cw_inbox *inbox, struct cw_error *err)
 		return 0;
 	if (run_plain(inbox, ST_COMMIT) < 0)
 		return inbox_fail(inbox, err, "commit");
-	if (inbox->failures)
-		cw_log(CW_LOG_NOTICE, "inbox.recovered", "failures=%llu", (unsigned long long)inbox->failures);
-	inbox->failures = 0;
+	recovered(inbox);
 	inbox->batch = false;
 	inbox->batch_bytes = 0;
 	return 0;
@@ -476,7 +490,7 @@ static int open_schema(struct cw_inbox *inbox, struct cw_error *err)
 		    (long long)version, SCHEMA_VERSION);
 	/* Larger pages suit rows of many kilobytes; it only takes effect on an empty file. */
 	r = exec(inbox,
-	         "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+	         "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 256; PRAGMA synchronous = FULL;"
 	         "PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -4096; PRAGMA temp_store = MEMORY; PRAGMA secure_delete = ON",
 	         "set up", err);
 	if (r < 0 || version == SCHEMA_VERSION)

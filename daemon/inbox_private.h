@@ -68,7 +68,8 @@ struct cw_inbox {
 	struct cw_timer *flush; /* NULL without a loop */
 	bool batch;             /* a transaction is open */
 	uint64_t batch_bytes;
-	uint64_t failures;   /* to write, since the last success */
+	uint64_t failures;   /* to write, since it began to fail */
+	struct cw_mono failed_at; /* the last of them */
 	uint64_t generation; /* rises when a batch is undone: streams of an older one are broken */
 	uint64_t next_content;
 	uint64_t next_order;

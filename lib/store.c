@@ -248,6 +248,9 @@ int cw_store_commit(struct cw_store *store, struct cw_error *err)
 
 	if (r < 0)
 		cw_store_rollback(store);
+	/* On a full disk what the log holds goes into the database, which gives its room back. */
+	if (r == -ENOSPC)
+		(void)sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 	return r;
 }
 
@@ -282,6 +285,7 @@ void cw_store_rollback(struct cw_store *store)
 	store_forget_sightings(store);
 	store->document = 0;
 }
+
 int cw_store_meta(struct cw_store *store, const char *name, char **ret, struct cw_error *err)
 {
 	sqlite3_stmt *st = NULL;

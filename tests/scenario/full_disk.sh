@@ -3,7 +3,7 @@
 # file system in memory; is skipped without.
 . "$(dirname "$0")/lib.sh"
 mkdir -p "$WORK/a/state"
-mount -t tmpfs -o size=12m councilwatch-test "$WORK/a/state" 2>/dev/null || { say "skipped: no small file system can be mounted here"; exit 77; }
+mount -t tmpfs -o size=16m councilwatch-test "$WORK/a/state" 2>/dev/null || { say "skipped: no small file system can be mounted here"; exit 77; }
 unmount() {
 	local status=$? pid
 	for pid in "${STARTED[@]:-}"; do
